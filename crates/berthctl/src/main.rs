@@ -1,0 +1,2 @@
+//! Layer: program. The operator's tool.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Layer: pure. The milestones a machine reports.

@@ -1,0 +1,1 @@
+//! Layer: effects. File systems, disks, UKIs.

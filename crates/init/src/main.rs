@@ -1,0 +1,2 @@
+//! Layer: program. PID 1.
+fn main() {}

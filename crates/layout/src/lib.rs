@@ -1,0 +1,1 @@
+//! Layer: pure. The disk and path contract.

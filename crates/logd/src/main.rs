@@ -1,0 +1,2 @@
+//! Layer: program. The log daemon.
+fn main() {}

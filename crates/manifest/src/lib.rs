@@ -1,0 +1,1 @@
+//! Layer: pure. What a release is.

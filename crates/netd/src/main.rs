@@ -1,0 +1,2 @@
+//! Layer: program. The network daemon.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Layer: effects. Build steps and their cache.

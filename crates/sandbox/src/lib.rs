@@ -1,0 +1,1 @@
+//! Layer: effects. The tools tree.

@@ -1,0 +1,1 @@
+//! Layer: effects. Kernel interfaces.

@@ -1,0 +1,1 @@
+//! Layer: pure. Unit files, jobs and the service state machine.

@@ -1,0 +1,1 @@
+//! Layer: pure. The dm-verity hash tree.

@@ -1,0 +1,1 @@
+//! Layer: effects. The QEMU harness.

@@ -1,0 +1,2 @@
+//! Layer: program. Stage 1.
+fn main() {}

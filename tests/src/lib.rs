@@ -1,0 +1,1 @@
+//! Layer: tests. VM integration tests.

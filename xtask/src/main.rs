@@ -1,0 +1,2 @@
+//! Layer: program. The front door.
+fn main() {}
