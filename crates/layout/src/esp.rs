@@ -1,0 +1,36 @@
+//! What lies on the EFI system partition (design section 5). Paths are relative to its root.
+
+/// The guard: what firmware starts by default. It starts [`SYSTEMD_BOOT`] and resets the machine
+/// when that returns.
+pub const GUARD: &str = "EFI/BOOT/BOOTX64.EFI";
+/// systemd-boot.
+pub const SYSTEMD_BOOT: &str = "EFI/systemd/systemd-bootx64.efi";
+/// systemd-boot's settings.
+pub const LOADER_CONF: &str = "loader/loader.conf";
+/// Folder of the UKIs (Boot Loader Specification, type 2 entries).
+pub const UKI_DIR: &str = "EFI/Linux";
+/// Folder of addons that apply to every UKI.
+pub const ADDON_DIR: &str = "loader/addons";
+
+/// Start of a UKI's file name. The whole is `berth_<version>[+<left>[-<done>]].efi`: the Boot
+/// Loader Specification's boot counting, with the tries left and those done.
+pub const UKI_PREFIX: &str = "berth_";
+/// End of a UKI's file name.
+pub const UKI_SUFFIX: &str = ".efi";
+/// Stands between the version and the tries left.
+pub const UKI_LEFT: char = '+';
+/// Stands between the tries left and those done.
+pub const UKI_DONE: char = '-';
+/// Tries that an updated UKI is given.
+pub const UKI_TRIES: u32 = 3;
+
+/// File name of the UKI of a version without a counter: a shipped or a blessed one.
+pub fn uki_name(version: &str) -> String {
+    format!("{UKI_PREFIX}{version}{UKI_SUFFIX}")
+}
+
+/// EFI variable (in the namespace [`LOADER_VENDOR`]) that holds the PARTUUID of the ESP that the
+/// machine was booted from, as UTF-16 text.
+pub const LOADER_DEVICE_VARIABLE: &str = "LoaderDevicePartUUID";
+/// Vendor GUID of the Boot Loader Interface's variables.
+pub const LOADER_VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";

@@ -1,0 +1,154 @@
+//! Paths inside the running system, and the tree that stage 1 makes on an empty ROOT.
+
+/// Our programs that nobody types the name of.
+pub const LIB: &str = "/usr/lib/berth";
+/// PID 1.
+pub const INIT: &str = "/usr/lib/berth/init";
+/// The log store's daemon.
+pub const LOGD: &str = "/usr/lib/berth/logd";
+/// The network daemon.
+pub const NETD: &str = "/usr/lib/berth/netd";
+/// The operator's tool.
+pub const BERTHCTL: &str = "/usr/bin/berthctl";
+/// Names in `/usr/bin` that are links to [`BERTHCTL`].
+pub const BERTHCTL_LINKS: [&str; 5] = ["systemctl", "journalctl", "reboot", "poweroff", "halt"];
+/// The shell.
+pub const SHELL: &str = "/usr/bin/sh";
+
+/// Unit files of the image.
+pub const UNITS: &str = "/usr/lib/systemd/system";
+/// Unit files of the machine; they win over [`UNITS`].
+pub const ETC_UNITS: &str = "/etc/systemd/system";
+/// Unit files until the next boot; they win over [`UNITS`]. Not `/run/systemd/system`: programs
+/// that see that folder take this for systemd.
+pub const RUN_UNITS: &str = "/run/berth/units";
+/// Kernel modules, a folder a kernel release.
+pub const MODULES: &str = "/usr/lib/modules";
+/// CNI plugins.
+pub const CNI: &str = "/usr/lib/cni";
+/// What the release is (os-release(5)).
+pub const OS_RELEASE: &str = "/usr/lib/os-release";
+
+/// The image's `/etc`: the lower layer of the overlay.
+pub const ETC_LOWER: &str = "/usr/share/berth/etc";
+/// The machine's changes to `/etc`: the upper layer.
+pub const ETC_UPPER: &str = "/var/lib/berth/etc/upper";
+/// The overlay's work folder.
+pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
+
+/// Berth's state on ROOT.
+pub const STATE: &str = "/var/lib/berth";
+/// etcd's data.
+pub const ETCD_DATA: &str = "/var/lib/etcd";
+/// containerd's data.
+pub const CONTAINERD_DATA: &str = "/var/lib/containerd";
+/// Where the ESP is mounted when it is.
+pub const ESP: &str = "/boot";
+
+/// Runtime folder of our programs.
+pub const RUN: &str = "/run/berth";
+/// PID 1's control socket.
+pub const INIT_SOCKET: &str = "/run/berth/init.sock";
+/// The sd_notify socket.
+pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
+
+/// Where stage 1 puts the new root before it becomes `/`.
+pub const SYSROOT: &str = "/sysroot";
+
+/// A folder of ROOT that stage 1 makes where it is missing. One that is there is left as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dir {
+    /// Absolute path in the running system.
+    pub path: &'static str,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// A link of ROOT that stage 1 makes where nothing of its name is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Absolute path of the link.
+    pub path: &'static str,
+    /// What it holds.
+    pub target: &'static str,
+}
+
+/// Folders of ROOT, each after its parent. All belong to root.
+pub const ROOT_DIRS: [Dir; 23] = [
+    dir("/boot", 0o700),
+    dir("/dev", 0o755),
+    dir("/etc", 0o755),
+    dir("/home", 0o755),
+    dir("/mnt", 0o755),
+    dir("/opt", 0o755),
+    dir("/proc", 0o555),
+    dir("/root", 0o700),
+    dir("/run", 0o755),
+    dir("/srv", 0o755),
+    dir("/sys", 0o555),
+    dir("/tmp", 0o1777),
+    dir("/usr", 0o755),
+    dir("/var", 0o755),
+    dir("/var/cache", 0o755),
+    dir("/var/lib", 0o755),
+    dir(STATE, 0o755),
+    dir("/var/lib/berth/etc", 0o755),
+    dir(ETC_UPPER, 0o755),
+    dir(ETC_WORK, 0o700),
+    dir("/var/log", 0o755),
+    dir("/var/spool", 0o755),
+    dir("/var/tmp", 0o1777),
+];
+
+/// Links of ROOT.
+pub const ROOT_LINKS: [Link; 6] = [
+    link("/bin", "usr/bin"),
+    link("/lib", "usr/lib"),
+    link("/lib64", "usr/lib64"),
+    link("/sbin", "usr/sbin"),
+    link("/var/lock", "../run/lock"),
+    link("/var/run", "../run"),
+];
+
+/// Links of `/usr` that the builder makes; `/usr/sbin` is `/usr/bin`.
+pub const USR_LINKS: [Link; 1] = [link("/usr/sbin", "bin")];
+
+const fn dir(path: &'static str, mode: u32) -> Dir {
+    Dir { path, mode }
+}
+
+const fn link(path: &'static str, target: &'static str) -> Link {
+    Link { path, target }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_folder_comes_after_its_parent() {
+        for (i, d) in ROOT_DIRS.iter().enumerate() {
+            let parent = d.path.rsplit_once('/').unwrap().0;
+            let before = &ROOT_DIRS[..i];
+            assert!(
+                parent.is_empty() || before.iter().any(|b| b.path == parent),
+                "{}",
+                d.path
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_both_a_folder_and_a_link() {
+        for l in ROOT_LINKS {
+            assert!(ROOT_DIRS.iter().all(|d| d.path != l.path), "{}", l.path);
+        }
+    }
+
+    #[test]
+    fn the_overlay_of_etc_has_its_folders() {
+        for path in [ETC_UPPER, ETC_WORK] {
+            assert!(ROOT_DIRS.iter().any(|d| d.path == path), "{path}");
+        }
+    }
+}

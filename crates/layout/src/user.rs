@@ -1,0 +1,115 @@
+//! System users and groups. Ids are fixed for ever: files on ROOT carry them.
+
+/// A user of `/etc/passwd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: &'static str,
+    /// User id.
+    pub uid: u32,
+    /// Primary group id.
+    pub gid: u32,
+    /// What it is for (the GECOS field).
+    pub comment: &'static str,
+    /// Home folder.
+    pub home: &'static str,
+    /// Login shell.
+    pub shell: &'static str,
+}
+
+/// A group of `/etc/group`. None has members in a shipped image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Name.
+    pub name: &'static str,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// Shell of users that do not log in.
+pub const NOLOGIN: &str = "/usr/bin/nologin";
+/// First id given to a person's account; system users are below.
+pub const FIRST_PERSON: u32 = 1000;
+
+/// The users, by uid.
+pub const USERS: [User; 4] = [
+    user("root", 0, 0, "root", "/root", crate::path::SHELL),
+    user(
+        "sshd",
+        74,
+        74,
+        "sshd privilege separation",
+        "/run/sshd",
+        NOLOGIN,
+    ),
+    user("etcd", 232, 232, "etcd", "/var/lib/etcd", NOLOGIN),
+    user("nobody", 65534, 65534, "nobody", "/", NOLOGIN),
+];
+
+/// The groups, by gid. `sudo`, `wheel`, `docker` and the like are here because the Ignition
+/// configs that people have name them.
+pub const GROUPS: [Group; 19] = [
+    group("root", 0),
+    group("adm", 4),
+    group("tty", 5),
+    group("disk", 6),
+    group("lp", 7),
+    group("kmem", 9),
+    group("wheel", 10),
+    group("cdrom", 11),
+    group("dialout", 18),
+    group("kvm", 36),
+    group("video", 39),
+    group("sshd", 74),
+    group("users", 100),
+    group("input", 104),
+    group("sudo", 150),
+    group("systemd-journal", 190),
+    group("etcd", 232),
+    group("docker", 233),
+    group("nobody", 65534),
+];
+
+const fn user(
+    name: &'static str,
+    uid: u32,
+    gid: u32,
+    comment: &'static str,
+    home: &'static str,
+    shell: &'static str,
+) -> User {
+    User {
+        name,
+        uid,
+        gid,
+        comment,
+        home,
+        shell,
+    }
+}
+
+const fn group(name: &'static str, gid: u32) -> Group {
+    Group { name, gid }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_and_names_are_unique_and_every_primary_group_exists() {
+        let uids: BTreeSet<_> = USERS.iter().map(|u| u.uid).collect();
+        let names: BTreeSet<_> = USERS.iter().map(|u| u.name).collect();
+        let gids: BTreeSet<_> = GROUPS.iter().map(|g| g.gid).collect();
+        let groups: BTreeSet<_> = GROUPS.iter().map(|g| g.name).collect();
+        assert_eq!(uids.len(), USERS.len());
+        assert_eq!(names.len(), USERS.len());
+        assert_eq!(gids.len(), GROUPS.len());
+        assert_eq!(groups.len(), GROUPS.len());
+        for u in USERS {
+            assert!(gids.contains(&u.gid), "{}", u.name);
+            assert!(u.uid < FIRST_PERSON || u.name == "nobody", "{}", u.name);
+        }
+    }
+}
