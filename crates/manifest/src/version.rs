@@ -96,10 +96,9 @@ fn split(part: &str) -> (&str, &str) {
     part.split_at(part.trim_end_matches(|c: char| c.is_ascii_digit()).len())
 }
 
-/// A part in the loader's order: `0` before letters before other numbers.
+/// A part in the loader's order: letters before numbers.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Rank<'a> {
-    Zero,
     Letters(&'a str, Option<u32>),
     Number(u32),
 }
@@ -108,7 +107,6 @@ impl<'a> Rank<'a> {
     fn of(part: &'a str) -> Self {
         let (letters, digits) = split(part);
         match (letters, digits.parse().ok()) {
-            ("", Some(0)) => Self::Zero,
             ("", Some(number)) => Self::Number(number),
             (letters, number) => Self::Letters(letters, number),
         }
