@@ -1,1 +1,39 @@
-//! Layer: pure. The image spec.
+//! Layer: pure. The image spec: [`RawSpec`] is what the YAML says, [`ImageSpec`] what it means.
+//!
+//! [`parse`] goes from one to the other. Every complaint has the line and column of what it is
+//! about, what was expected there, and the nearest valid name.
+#![forbid(unsafe_code)]
+
+mod check;
+mod error;
+mod locate;
+mod overrides;
+mod raw;
+mod size;
+
+pub use check::{Catalog, DiskSizes, ImageSpec};
+pub use error::{Error, Place};
+pub use overrides::Override;
+pub use raw::RawSpec;
+pub use size::{InvalidSize, Size};
+
+/// Reads a spec. `file` is its name, for errors only.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn parse(file: &str, text: &str, overrides: &[Override], catalog: &Catalog) -> Result<ImageSpec, Error> {
+    let mut raw: RawSpec = serde_yaml::from_str(text).map_err(|error| Error::from_yaml(file, &error))?;
+    if !overrides.is_empty() {
+        raw = overrides::apply(file, text, overrides)?;
+    }
+    check::check(raw, catalog).map_err(|problem| {
+        let place = overrides
+            .iter()
+            .find(|one| problem.path.iter().map(String::as_str).eq(one.path()))
+            .map_or_else(|| locate::place(file, text, &problem.path), |one| Place::Override(one.to_string()));
+        Error { place, message: problem.message }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What a step is.
+
+use crate::key::{Key, add, hash_tree};
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+type Action = Box<dyn Fn(&Context) -> Result<()> + Send + Sync>;
+
+/// A step of the build, its key known.
+pub struct Step {
+    pub(crate) name: String,
+    pub(crate) key: Key,
+    pub(crate) needs: Vec<Arc<Step>>,
+    pub(crate) action: Action,
+}
+
+impl Step {
+    /// The step's name, unique in a build.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The hash of all that the step's output depends on.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+}
+
+/// A step in the making: declares what the output depends on.
+pub struct Recipe {
+    name: String,
+    hash: Sha256,
+    needs: Vec<Arc<Step>>,
+}
+
+impl Recipe {
+    /// A step called `name` that `code` makes: the text of the module that holds its action
+    /// (`include_str!`), so that a changed action never meets an output of the old one.
+    pub fn new(name: &str, code: &str) -> Self {
+        let mut hash = Sha256::new();
+        add(&mut hash, name.as_bytes());
+        add(&mut hash, code.as_bytes());
+        Self { name: name.to_owned(), hash, needs: Vec::new() }
+    }
+
+    /// Declares a value that the output depends on.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        add(&mut self.hash, name.as_bytes());
+        add(&mut self.hash, value.as_ref());
+        self
+    }
+
+    /// Declares a file or a directory that the output depends on.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn files(self, path: &Path) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let hash = hash_tree(path).with_context(|| format!("an input of step `{}`", self.name))?;
+        Ok(self.parameter(&name, hash))
+    }
+
+    /// Declares a step whose output this one reads.
+    #[must_use]
+    pub fn needs(mut self, step: &Arc<Step>) -> Self {
+        add(&mut self.hash, step.name.as_bytes());
+        add(&mut self.hash, &step.key.to_string().into_bytes());
+        self.needs.push(Arc::clone(step));
+        self
+    }
+
+    /// The step, made by `action`.
+    pub fn action(self, action: impl Fn(&Context) -> Result<()> + Send + Sync + 'static) -> Arc<Step> {
+        Arc::new(Step {
+            name: self.name,
+            key: Key::new(self.hash),
+            needs: self.needs,
+            action: Box::new(action),
+        })
+    }
+}
+
+/// What an action works with.
+pub struct Context {
+    pub(crate) step: String,
+    pub(crate) output: PathBuf,
+    pub(crate) inputs: Vec<(String, PathBuf)>,
+    pub(crate) log_path: PathBuf,
+    pub(crate) log: File,
+    pub(crate) say: Box<dyn Fn(&str) + Send + Sync>,
+    pub(crate) jobs: usize,
+}
+
+impl Context {
+    /// The directory to put the output in: empty at first, kept only if the action succeeds.
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// The output of the needed step of that name.
+    ///
+    /// # Errors
+    /// The recipe does not declare it.
+    pub fn input(&self, step: &str) -> Result<&Path> {
+        let found = self.inputs.iter().find(|(name, _)| name == step);
+        found
+            .map(|(_, path)| path.as_path())
+            .with_context(|| format!("step `{}` does not declare that it needs `{step}`", self.step))
+    }
+
+    /// How many processes a tool that runs several should use.
+    pub fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// Says what the step is at, for the progress display.
+    pub fn say(&self, what: &str) {
+        (self.say)(what);
+    }
+
+    /// The step's log, as the output of a program.
+    ///
+    /// # Errors
+    /// No file descriptor is left.
+    pub fn log(&self) -> Result<Stdio> {
+        Ok(self.log.try_clone().context("sharing the step's log")?.into())
+    }
+
+    /// Runs a program to its end, its output in the step's log.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn run(&self, doing: &str, command: sandbox::Command) -> Result<()> {
+        let mut child =
+            command.stdout(self.log()?).stderr(self.log()?).spawn().with_context(|| doing.to_owned())?;
+        let status = child.wait().with_context(|| doing.to_owned())?;
+        if !status.success() {
+            bail!("{doing} failed ({status})");
+        }
+        Ok(())
+    }
+
+    /// Runs a program to its end; what it printed on standard output.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn capture(&self, doing: &str, command: sandbox::Command) -> Result<Vec<u8>> {
+        let output = command.output().with_context(|| doing.to_owned())?;
+        if !output.status.success() {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            bail!("{doing} failed ({}): {}", output.status, stderr.trim());
+        }
+        Ok(output.stdout)
+    }
+}

@@ -1,0 +1,152 @@
+//! From what a spec says to what it means.
+
+use crate::error::nearest;
+use crate::raw::RawDisk;
+use crate::{RawSpec, Size};
+use manifest::Version;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The names that a spec may use: what is in the checkout.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// The directories of images/components.
+    pub components: Vec<String>,
+    /// The layout's partition sizes, used where the spec names none.
+    pub sizes: DiskSizes,
+}
+
+/// The sizes of the partitions in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiskSizes {
+    /// The EFI system partition.
+    pub esp: u64,
+    /// Each of the two /usr slots.
+    pub usr: u64,
+    /// Each slot's hash tree.
+    pub usr_verity: u64,
+    /// ROOT as shipped.
+    pub root: u64,
+}
+
+/// A checked spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSpec {
+    /// The product's name.
+    pub name: String,
+    /// The image's version.
+    pub version: Version,
+    /// The channel that the image's updates come from.
+    pub channel: String,
+    /// Seconds since 1970 that every file of the image carries.
+    pub source_date_epoch: u64,
+    /// Kernel arguments baked into the image.
+    pub kernel_arguments: Vec<String>,
+    /// Component directories, sorted.
+    pub components: BTreeSet<String>,
+    /// Debian packages and the absolute paths taken from each.
+    pub userland: BTreeMap<String, Vec<String>>,
+    /// busybox programs with a name of their own.
+    pub applets: BTreeSet<String>,
+    /// Partition sizes.
+    pub disk: DiskSizes,
+}
+
+/// Something wrong, and the path of the value.
+pub(crate) struct Problem {
+    pub(crate) path: Vec<String>,
+    pub(crate) message: String,
+}
+
+fn problem<const N: usize>(path: [&str; N], message: impl Into<String>) -> Problem {
+    Problem { path: path.map(str::to_owned).to_vec(), message: message.into() }
+}
+
+const MIB: u64 = 1 << 20;
+
+pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Problem> {
+    check_word("name", &raw.name)?;
+    check_word("channel", &raw.channel)?;
+    let version = Version::parse(&raw.version).map_err(|error| problem(["version"], error.to_string()))?;
+    for (index, argument) in raw.kernel.arguments.iter().enumerate() {
+        let at = |message: String| problem(["kernel", "arguments", &index.to_string()], message);
+        if argument.is_empty() || argument.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(at(format!("`{argument}` is not one kernel argument: no spaces, an item each")));
+        }
+        if argument.starts_with("usrhash=") {
+            return Err(at("`usrhash=` is put in by the build: leave it out".to_owned()));
+        }
+    }
+    let mut components = BTreeSet::new();
+    for (index, name) in raw.components.into_iter().enumerate() {
+        let at = |message: String| problem(["components", &index.to_string()], message);
+        if !catalog.components.contains(&name) {
+            let near = nearest(&name, catalog.components.iter().map(String::as_str));
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let known = catalog.components.join(", ");
+            return Err(at(format!("no component `{name}`, expected one of {known}{hint}")));
+        }
+        if !components.insert(name.clone()) {
+            return Err(at(format!("component `{name}` is named twice")));
+        }
+    }
+    for (package, paths) in &raw.userland {
+        for (index, path) in paths.iter().enumerate() {
+            if !path.starts_with("/usr/") || path.split('/').any(|part| part == ".." || part == ".") {
+                let index = index.to_string();
+                let message = format!("`{path}` is not an absolute path below /usr/");
+                return Err(problem(["userland", package, &index], message));
+            }
+        }
+    }
+    Ok(ImageSpec {
+        name: raw.name,
+        version,
+        channel: raw.channel,
+        source_date_epoch: raw.source_date_epoch,
+        kernel_arguments: raw.kernel.arguments,
+        components,
+        userland: raw.userland,
+        applets: raw.applets.into_iter().collect(),
+        disk: check_disk(&raw.disk, catalog.sizes)?,
+    })
+}
+
+fn check_word(key: &str, value: &str) -> Result<(), Problem> {
+    let fine = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && value.starts_with(|c: char| c.is_ascii_lowercase());
+    if fine {
+        return Ok(());
+    }
+    let message =
+        format!("`{value}` is not a name: expected lower-case letters, digits and `-`, a letter first");
+    Err(problem([key], message))
+}
+
+fn check_disk(raw: &RawDisk, default: DiskSizes) -> Result<DiskSizes, Problem> {
+    let size = |key: &str, told: &Option<String>, default: u64, least: u64| match told {
+        None => Ok(default),
+        Some(text) => {
+            let at = |message: String| problem(["disk", key], message);
+            let Size(bytes) = text.parse().map_err(|error: crate::InvalidSize| at(error.to_string()))?;
+            if bytes % MIB != 0 {
+                return Err(at(format!(
+                    "`{text}` is not a multiple of 1MiB, to which partitions are aligned"
+                )));
+            }
+            if bytes < least {
+                return Err(at(format!("`{text}` is too small: expected at least {}", Size(least))));
+            }
+            if bytes > 64 << 40 {
+                return Err(at(format!("`{text}` is too large: expected at most {}", Size(64 << 40))));
+            }
+            Ok(bytes)
+        }
+    };
+    Ok(DiskSizes {
+        // Below 33 MiB of 512-byte clusters a FAT is no FAT32 (fatgen103, FAT type determination).
+        esp: size("esp", &raw.esp, default.esp, 64 * MIB)?,
+        usr: size("usr", &raw.usr, default.usr, MIB)?,
+        usr_verity: size("usr-verity", &raw.usr_verity, default.usr_verity, MIB)?,
+        root: size("root", &raw.root, default.root, 64 * MIB)?,
+    })
+}

@@ -1,0 +1,103 @@
+use super::*;
+
+const GOOD: &str = "\
+name: berth
+version: 1.2.3
+source-date-epoch: 1795478400
+kernel:
+  arguments: [quiet, panic=10]
+components: [etcd, runc]
+userland:
+  busybox-static: [/usr/bin/busybox]
+applets: [sh]
+disk:
+  usr: 512MiB
+";
+
+fn catalog() -> Catalog {
+    Catalog {
+        components: ["containerd", "etcd", "etcdctl", "runc"].map(str::to_owned).to_vec(),
+        sizes: DiskSizes { esp: 1 << 30, usr: 1 << 30, usr_verity: 16 << 20, root: 1 << 30 },
+    }
+}
+
+fn complaint(text: &str) -> String {
+    parse("x.yaml", text, &[], &catalog()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_good_spec_means_what_it_says() {
+    let spec = parse("x.yaml", GOOD, &[], &catalog()).unwrap();
+    assert_eq!(spec.version.to_string(), "1.2.3");
+    assert_eq!(spec.channel, "dev");
+    assert_eq!(spec.disk.usr, 512 << 20);
+    assert_eq!(spec.disk.esp, 1 << 30);
+    assert_eq!(spec.kernel_arguments, ["quiet", "panic=10"]);
+}
+
+/// What is written instead of what, and what the complaint must hold.
+#[test]
+fn each_complaint_has_its_place_and_the_nearest_valid_name() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "components:",
+            "componets:",
+            &["x.yaml:6:1", "unknown field `componets`", "did you mean `components`?"],
+        ),
+        ("  usr: 512MiB", "  user: 512MiB", &["x.yaml:11:3", "`user`", "did you mean `usr`?"]),
+        ("1795478400", "soon", &["x.yaml:3:20", "invalid type", "u64"]),
+        ("etcd, runc", "etcd, runk", &["x.yaml:6:20", "no component `runk`", "did you mean `runc`?"]),
+        ("etcd, runc", "etcd, postgres", &["x.yaml:6:20", "expected one of containerd, etcd"]),
+        ("etcd, runc", "etcd, etcd", &["x.yaml:6:20", "named twice"]),
+        ("512MiB", "512MB", &["x.yaml:11:8", "`512MB` is not a size", "MiB"]),
+        ("512MiB", "1000000KiB", &["x.yaml:11:8", "not a multiple of 1MiB"]),
+        ("512MiB", "99999999TiB", &["x.yaml:11:8", "not a size"]),
+        ("512MiB", "100TiB", &["x.yaml:11:8", "too large"]),
+        ("512MiB", "0MiB", &["x.yaml:11:8", "at least 1MiB"]),
+        ("version: 1.2.3", "version: 1.2.3-rc1", &["x.yaml:2:10", "1.2.3-rc1"]),
+        ("version: 1.2.3", "version: [1]", &["x.yaml:2:10", "invalid type"]),
+        ("name: berth", "name: Berth OS", &["x.yaml:1:7", "not a name"]),
+        ("panic=10", "\"panic=10 ro\"", &["x.yaml:5:22", "not one kernel argument"]),
+        ("panic=10", "usrhash=00", &["x.yaml:5:22", "put in by the build"]),
+        ("[/usr/bin/busybox]", "[/etc/../x]", &["x.yaml:8:20", "below /usr/"]),
+        ("version: 1.2.3\n", "", &["x.yaml", "missing field `version`"]),
+        ("[quiet, panic=10]", "[quiet", &["x.yaml:", "did not find expected"]),
+    ];
+    for (from, to, expected) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        let text = complaint(&GOOD.replacen(from, to, 1));
+        for part in *expected {
+            assert!(text.contains(part), "{to:?} gave {text:?}, which lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn overrides_go_in_and_are_blamed_by_name() {
+    let set = |texts: &[&str]| {
+        let all: Vec<Override> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        parse("x.yaml", GOOD, &all, &catalog()).map_err(|error| error.to_string())
+    };
+    assert_eq!(set(&["version=2.0.0"]).unwrap().version.to_string(), "2.0.0");
+    assert_eq!(set(&["disk.root=2GiB", "components=[etcd]"]).unwrap().disk.root, 2 << 30);
+    for (text, expected) in [
+        ("versoin=2.0.0", "did you mean `version`?"),
+        ("disk.usr=lots", "`lots` is not a size"),
+        ("components=etcd", "invalid type"),
+    ] {
+        let error = set(&[text]).unwrap_err();
+        assert!(error.contains(expected) && error.starts_with(&format!("--set {text}")), "{error}");
+    }
+    assert!("novalue".parse::<Override>().is_err());
+}
+
+#[test]
+fn sizes_read_as_written() {
+    for (text, bytes) in [("1GiB", 1 << 30), ("4096", 4096), ("3 MiB", 3 << 20)] {
+        assert_eq!(text.parse(), Ok(Size(bytes)));
+    }
+    for text in ["", "GiB", "-1MiB", "1.5GiB", "1gb", "99999999999999999999"] {
+        assert!(text.parse::<Size>().is_err(), "{text}");
+    }
+    assert_eq!(Size(3 << 30).to_string(), "3GiB");
+}
