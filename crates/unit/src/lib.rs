@@ -1,1 +1,26 @@
 //! Layer: pure. Unit files, jobs and the service state machine.
+//!
+//! - [`text`] reads what a unit file says, [`load`] makes a [`Unit`] of it, [`directive`] is the
+//!   table of what is supported;
+//! - [`graph`] holds how units relate, [`transaction`] what a request pulls in and in which
+//!   order;
+//! - [`service::machine`] is one service's life, [`manager`] that of all units: both take an
+//!   event and return actions, which `init` carries out;
+//! - [`control`] is what `init` and `berthctl` say to each other.
+#![forbid(unsafe_code)]
+
+pub mod cgroup;
+pub mod condition;
+pub mod control;
+pub mod directive;
+pub mod graph;
+pub mod load;
+pub mod manager;
+pub mod model;
+pub mod name;
+pub mod service;
+pub mod text;
+pub mod transaction;
+
+pub use model::{Kind, Origin, Relation, Unit};
+pub use name::{UnitName, UnitType};

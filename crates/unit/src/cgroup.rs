@@ -1,0 +1,118 @@
+//! Control groups: where a unit's is, and what is written to it (the kernel's cgroup-v2.rst).
+
+use crate::name::UnitName;
+use crate::service::config::CgroupLimits;
+use crate::text::value::Amount;
+
+/// The period of a processor quota, in microseconds.
+const QUOTA_PERIOD_US: u64 = 100_000;
+
+/// The slice of a unit that names none: `system.slice`, or below it one for all instances of
+/// its template.
+pub fn default_slice(name: &UnitName) -> UnitName {
+    let slice = match name.instance() {
+        Some(_) => format!("system-{}.slice", name.prefix().replace('-', "\\x2d")),
+        None => "system.slice".to_owned(),
+    };
+    UnitName::parse(&slice).unwrap_or_else(|_| name.clone())
+}
+
+/// A slice's folder below the root of the hierarchy: `a-b.slice` is in `a.slice`. The root
+/// slice is `-.slice`.
+pub fn slice_path(slice: &UnitName) -> String {
+    let mut path = String::new();
+    let mut name = String::new();
+    for part in slice.stem().split('-').filter(|part| !part.is_empty()) {
+        if !name.is_empty() {
+            name.push('-');
+            path.push('/');
+        }
+        name.push_str(part);
+        path.push_str(&name);
+        path.push_str(".slice");
+    }
+    path
+}
+
+/// A unit's folder below the root of the hierarchy.
+pub fn unit_path(slice: &UnitName, unit: &UnitName) -> String {
+    match slice_path(slice).as_str() {
+        "" => unit.to_string(),
+        slice => format!("{slice}/{unit}"),
+    }
+}
+
+/// What to write where, for a group's limits. `memory` is the machine's, in bytes, and `tasks`
+/// the most that it can have: shares are of these. Files come in a fixed order.
+pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64) -> Vec<(&'static str, String)> {
+    let amount = |amount: &Amount, whole: u64| match amount {
+        Amount::Absolute(value) => value.to_string(),
+        Amount::Share(share) => (u128::from(whole) * u128::from(*share) / 10_000).to_string(),
+        Amount::Infinite => "max".to_owned(),
+    };
+    let mut out = Vec::new();
+    for (file, limit, whole) in [
+        ("memory.min", &limits.memory_min, memory),
+        ("memory.low", &limits.memory_low, memory),
+        ("memory.high", &limits.memory_high, memory),
+        ("memory.max", &limits.memory_max, memory),
+        ("memory.swap.max", &limits.memory_swap_max, memory),
+        ("pids.max", &limits.tasks_max, tasks),
+    ] {
+        out.extend(limit.as_ref().map(|limit| (file, amount(limit, whole))));
+    }
+    out.extend(limits.cpu_weight.map(|weight| ("cpu.weight", weight.to_string())));
+    out.extend(limits.io_weight.map(|weight| ("io.weight", format!("default {weight}"))));
+    out.extend(limits.cpu_quota.map(|quota| {
+        let time = (u64::from(quota) * QUOTA_PERIOD_US / 10_000).max(1_000);
+        ("cpu.max", format!("{time} {QUOTA_PERIOD_US}"))
+    }));
+    out.extend(limits.allowed_cpus.clone().map(|cpus| ("cpuset.cpus", cpus)));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> UnitName {
+        UnitName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn slices_nest_by_their_names() {
+        for (slice, path) in [
+            ("system.slice", "system.slice/a.service"),
+            ("a-b-c.slice", "a.slice/a-b.slice/a-b-c.slice/a.service"),
+            ("-.slice", "a.service"),
+        ] {
+            assert_eq!(unit_path(&name(slice), &name("a.service")), path);
+        }
+        assert_eq!(
+            slice_path(&default_slice(&name("get-ty@tty1.service"))),
+            "system.slice/system-get\\x2dty.slice"
+        );
+    }
+
+    #[test]
+    fn limits_in_the_words_of_the_kernel() {
+        let limits = CgroupLimits {
+            memory_max: Some(Amount::Absolute(64 << 20)),
+            memory_high: Some(Amount::Share(5000)),
+            tasks_max: Some(Amount::Infinite),
+            cpu_quota: Some(15_000),
+            cpu_weight: Some(50),
+            ..CgroupLimits::default()
+        };
+        assert_eq!(
+            settings(&limits, 1000, 10),
+            [
+                ("memory.high", "500".to_owned()),
+                ("memory.max", "67108864".to_owned()),
+                ("pids.max", "max".to_owned()),
+                ("cpu.weight", "50".to_owned()),
+                ("cpu.max", "150000 100000".to_owned()),
+            ]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! All loaded units, and how they relate: each relation can be followed both ways.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::load::LoadError;
+use crate::model::{Origin, Relation, Unit};
+use crate::name::UnitName;
+
+/// The relations that bring another unit in, and so need it loaded.
+const PULLS: [Relation; 8] = [
+    Relation::Requires,
+    Relation::Requisite,
+    Relation::Wants,
+    Relation::BindsTo,
+    Relation::PartOf,
+    Relation::Conflicts,
+    Relation::OnFailure,
+    Relation::After,
+];
+
+/// Units and relations.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    units: BTreeMap<UnitName, Arc<Unit>>,
+    failed: BTreeMap<UnitName, LoadError>,
+    aliases: BTreeMap<UnitName, UnitName>,
+    edges: BTreeMap<UnitName, BTreeMap<(Relation, UnitName), Origin>>,
+}
+
+impl Graph {
+    /// Adds a unit, or replaces it.
+    pub fn insert(&mut self, unit: Unit) {
+        self.failed.remove(&unit.name);
+        self.units.insert(unit.name.clone(), Arc::new(unit));
+    }
+
+    /// Notes that a unit could not be loaded.
+    pub fn insert_failed(&mut self, name: UnitName, error: LoadError) {
+        self.units.remove(&name);
+        self.failed.insert(name, error);
+    }
+
+    /// Makes `alias` another name of `name`.
+    pub fn insert_alias(&mut self, alias: UnitName, name: UnitName) {
+        self.aliases.insert(alias, name);
+    }
+
+    /// Makes the relations followable: call it once the units of a batch are in.
+    pub fn link(&mut self) {
+        let mut edges: BTreeMap<UnitName, BTreeMap<(Relation, UnitName), Origin>> = BTreeMap::new();
+        let mut add = |from: &UnitName, relation, to: &UnitName, origin: Origin| {
+            let relations = edges.entry(from.clone()).or_default();
+            let entry = relations.entry((relation, to.clone())).or_insert(origin);
+            *entry = origin.max(*entry);
+        };
+        for unit in self.units.values() {
+            for ((relation, other), origin) in &unit.relations {
+                let other = self.resolve(other);
+                if *other != unit.name {
+                    add(&unit.name, *relation, other, *origin);
+                    add(other, relation.inverse(), &unit.name, *origin);
+                }
+            }
+        }
+        self.edges = edges;
+    }
+
+    /// The unit's own name, where the given one is an alias.
+    pub fn resolve<'a>(&'a self, name: &'a UnitName) -> &'a UnitName {
+        self.aliases.get(name).unwrap_or(name)
+    }
+
+    /// The unit of that name.
+    pub fn get(&self, name: &UnitName) -> Option<&Arc<Unit>> {
+        self.units.get(self.resolve(name))
+    }
+
+    /// Why there is no unit of that name; none where there is one, or nobody looked.
+    pub fn failure(&self, name: &UnitName) -> Option<&LoadError> {
+        self.failed.get(self.resolve(name))
+    }
+
+    /// The loaded units, by name.
+    pub fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
+        self.units.values()
+    }
+
+    /// The units that could not be loaded.
+    pub fn failures(&self) -> impl Iterator<Item = (&UnitName, &LoadError)> {
+        self.failed.iter()
+    }
+
+    /// The units that stand in a relation to one.
+    pub fn related<'a>(
+        &'a self,
+        name: &UnitName,
+        relation: Relation,
+    ) -> impl Iterator<Item = &'a UnitName> + use<'a> {
+        self.edges
+            .get(name)
+            .into_iter()
+            .flatten()
+            .filter(move |((kind, _), _)| *kind == relation)
+            .map(|((_, other), _)| other)
+    }
+
+    /// Who stated a relation, where there is one.
+    pub fn origin(&self, name: &UnitName, relation: Relation, other: &UnitName) -> Option<Origin> {
+        let key = (relation, other.clone());
+        self.edges.get(name)?.get(&key).copied()
+    }
+
+    /// The units that others name and nobody has looked for yet.
+    pub fn unknown(&self) -> BTreeSet<UnitName> {
+        self.units
+            .values()
+            .flat_map(|unit| unit.relations.keys())
+            .filter(|(relation, _)| PULLS.contains(relation))
+            .map(|(_, name)| name)
+            .filter(|name| !self.is_known(name))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether a unit was looked for.
+    pub fn is_known(&self, name: &UnitName) -> bool {
+        self.units.contains_key(name) || self.failed.contains_key(name) || self.aliases.contains_key(name)
+    }
+}

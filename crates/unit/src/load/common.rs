@@ -1,0 +1,77 @@
+//! `[Unit]` (systemd.unit(5)).
+
+use crate::condition::{Condition, TESTS};
+use crate::load::setter::{Outcome, Setter, text, unit_name};
+use crate::model::{Origin, Relation, Unit};
+use crate::text::value;
+
+const RELATIONS: [(&str, Relation); 9] = [
+    ("After", Relation::After),
+    ("Before", Relation::Before),
+    ("Requires", Relation::Requires),
+    ("Requisite", Relation::Requisite),
+    ("Wants", Relation::Wants),
+    ("BindsTo", Relation::BindsTo),
+    ("PartOf", Relation::PartOf),
+    ("Conflicts", Relation::Conflicts),
+    ("OnFailure", Relation::OnFailure),
+];
+
+/// Applies one directive.
+pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
+    if let Some((_, relation)) = RELATIONS.iter().find(|(name, _)| *name == key) {
+        return relate(unit, setter, *relation);
+    }
+    for (prefix, list) in [("Condition", &mut unit.conditions), ("Assert", &mut unit.asserts)] {
+        if let Some(test) = key.strip_prefix(prefix).and_then(test) {
+            if setter.value.is_empty() {
+                list.clear();
+            } else {
+                list.push(Condition::parse(test, &setter.expanded()?));
+            }
+            return Ok(());
+        }
+    }
+    match key {
+        "Description" => unit.description = setter.expanded()?,
+        "Documentation" => setter.list(&mut unit.documentation, Ok)?,
+        "DefaultDependencies" => {
+            unit.default_dependencies = value::boolean(setter.value).map_err(text)?;
+        }
+        "RefuseManualStart" => {
+            unit.refuse_manual_start = value::boolean(setter.value).map_err(text)?;
+        }
+        "RefuseManualStop" => {
+            unit.refuse_manual_stop = value::boolean(setter.value).map_err(text)?;
+        }
+        "StartLimitIntervalSec" | "StartLimitInterval" => {
+            let interval = value::time_span(setter.value).map_err(text)?;
+            // Without end, every start counts for ever: the longest span says the same.
+            unit.start_limit.interval = interval.finite().unwrap_or(std::time::Duration::MAX);
+        }
+        "StartLimitBurst" => {
+            unit.start_limit.burst = setter.value.parse().map_err(|_| "expected a number".to_owned())?;
+        }
+        other => return Err(format!("{other}= has no code behind it")),
+    }
+    Ok(())
+}
+
+fn test(name: &str) -> Option<crate::condition::Test> {
+    TESTS.iter().find(|(known, _)| *known == name).map(|(_, test)| *test)
+}
+
+/// Adds the named units; an empty value takes out what files have stated so far.
+fn relate(unit: &mut Unit, setter: &Setter, relation: Relation) -> Outcome {
+    if setter.value.is_empty() {
+        unit.relations.retain(|(kind, _), _| *kind != relation);
+        return Ok(());
+    }
+    for word in setter.words()? {
+        let name = unit_name(&word)?;
+        if name != unit.name {
+            unit.relate(relation, name, Origin::Stated);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Units from their files.
+
+mod command;
+mod common;
+mod defaults;
+mod install;
+mod service;
+mod setter;
+
+use std::sync::Arc;
+
+use crate::directive::{self, Class};
+use crate::model::{Kind, Origin, Relation, Unit};
+use crate::name::{UnitName, UnitType};
+use crate::text::file::{self, Assignment, Source, Warning};
+use crate::text::specifier::Host;
+use setter::Setter;
+
+pub use defaults::builtin_target;
+
+/// The files of one unit, as found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnitFiles {
+    /// The main file, then its drop-ins in the order they apply. Empty where only links in
+    /// `.wants` folders speak of the unit.
+    pub sources: Vec<Source>,
+    /// What the links in its `.wants` folders name.
+    pub wants: Vec<UnitName>,
+    /// What the links in its `.requires` folders name.
+    pub requires: Vec<UnitName>,
+}
+
+/// Why a unit could not be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// There is no file of that name.
+    #[error("unit {0} not found")]
+    NotFound(UnitName),
+    /// The unit is switched off: its file is a link to /dev/null, or empty.
+    #[error("unit {0} is masked")]
+    Masked(UnitName),
+    /// A template, which must be given an instance.
+    #[error("{0} is a template: name an instance, as in {1}")]
+    Template(UnitName, String),
+    /// A type that is not built.
+    #[error("{name}: units of type {kind} are not supported yet")]
+    Type {
+        /// The unit.
+        name: UnitName,
+        /// Its type.
+        kind: &'static str,
+    },
+    /// The file makes no unit.
+    #[error("{name}: {reason}")]
+    Bad {
+        /// The unit.
+        name: UnitName,
+        /// What is wrong, with file and line where there is one.
+        reason: String,
+    },
+    /// A file could not be read.
+    #[error("{name}: cannot read {path}: {reason}")]
+    Read {
+        /// The unit.
+        name: UnitName,
+        /// The file.
+        path: String,
+        /// The error.
+        reason: String,
+    },
+}
+
+/// Makes a unit of its files.
+///
+/// # Errors
+/// The unit's type is not built, it is a template, or its files lack what a unit of its type
+/// needs. A bad value is no error: it is left out, with a warning.
+pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, LoadError> {
+    if name.is_template() {
+        let example = format!("{}@NAME.{}", name.prefix(), name.kind().suffix());
+        return Err(LoadError::Template(name.clone(), example));
+    }
+    let kind = match name.kind() {
+        UnitType::Service => Kind::Service(Box::new(service::unset(name))),
+        UnitType::Target => Kind::Target,
+        other => {
+            return Err(LoadError::Type { name: name.clone(), kind: other.suffix() });
+        }
+    };
+    let mut unit = Unit::empty(name.clone(), kind);
+    let mut seen = service::Seen::default();
+    for source in &files.sources {
+        unit.sources.push(Arc::clone(&source.path));
+        let (assignments, warnings) = file::parse(source);
+        unit.warnings.extend(warnings);
+        for assignment in &assignments {
+            assign(&mut unit, &mut seen, assignment, host);
+        }
+    }
+    for (relation, links) in [(Relation::Wants, &files.wants), (Relation::Requires, &files.requires)] {
+        for link in links {
+            unit.relate(relation, link.clone(), Origin::Stated);
+        }
+    }
+    if let Kind::Service(service) = &mut unit.kind {
+        service::finish(service, &seen).map_err(|reason| LoadError::Bad { name: name.clone(), reason })?;
+    }
+    defaults::add(&mut unit);
+    Ok(unit)
+}
+
+/// Applies one assignment, or says why not.
+fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, host: &Host) {
+    let Assignment { section, key, value, at } = assignment;
+    let is_private = |name: &str| name.starts_with("X-") || name.starts_with("x-");
+    if is_private(section) || is_private(key) {
+        return;
+    }
+    let mut warn = |text: String| {
+        unit.warnings.push(Warning { at: at.clone(), text });
+    };
+    let fits = match section.as_str() {
+        "Service" => matches!(unit.kind, Kind::Service(_)),
+        other => directive::knows_section(other),
+    };
+    if !fits {
+        warn(format!(
+            "section [{section}] has no meaning in a {} unit; {key}= is ignored",
+            unit.name.kind().suffix()
+        ));
+        return;
+    }
+    match directive::class(section, key) {
+        None => {
+            warn(format!("unknown directive {key}= in [{section}] is ignored"));
+            return;
+        }
+        Some(Class::NotDone) => {
+            warn(format!("{key}= is not supported yet and is ignored"));
+            return;
+        }
+        Some(Class::Confines) => {
+            // Emptied, or switched off, it asks for nothing that would be missing.
+            if !value.is_empty() && crate::text::value::boolean(value) != Ok(false) {
+                unit.refusals.push(Warning {
+                    at: at.clone(),
+                    text: format!(
+                        "{key}= is not supported yet, and without it the service would be less \
+                         confined than it asks to be; take the line out to run it so"
+                    ),
+                });
+            }
+            return;
+        }
+        Some(Class::Done) => {}
+    }
+    let setter = Setter { name: &unit.name.clone(), host, value };
+    let outcome = match section.as_str() {
+        "Unit" => common::assign(unit, &setter, key),
+        "Install" => install::assign(&mut unit.install, &setter, key),
+        _ => service::assign(unit, seen, &setter, key),
+    };
+    if let Err(reason) = outcome {
+        unit.warnings
+            .push(Warning { at: at.clone(), text: format!("{key}={value}: {reason}; the line is ignored") });
+    }
+}

@@ -1,0 +1,211 @@
+//! `[Service]`: the settings of systemd.service(5) and systemd.kill(5); those of systemd.exec(5)
+//! and systemd.resource-control(5) are in the submodules.
+
+mod cgroup;
+mod exec;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::load::command;
+use crate::load::setter::{Outcome, Setter, text};
+use crate::model::{Kind, Unit};
+use crate::name::UnitName;
+use crate::service::config::{
+    CgroupLimits, Commands, ExecContext, ExecList, Kill, KillMode, NotifyAccess, Restart, Service,
+    ServiceType,
+};
+use crate::service::exit::ExitSet;
+use crate::text::signal::Signal;
+use crate::text::value::{self, Bound};
+
+/// The timeout of a start and of a stop that set none.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+const LISTS: [ExecList; 7] = [
+    ExecList::Condition,
+    ExecList::StartPre,
+    ExecList::Start,
+    ExecList::StartPost,
+    ExecList::Reload,
+    ExecList::Stop,
+    ExecList::StopPost,
+];
+
+/// Which directives were set: some defaults depend on others.
+#[derive(Debug, Default)]
+pub(super) struct Seen(BTreeSet<&'static str>);
+
+/// A service before its files are read.
+pub(super) fn unset(name: &UnitName) -> Service {
+    Service {
+        kind: ServiceType::default(),
+        remain_after_exit: false,
+        commands: Commands::default(),
+        restart: Restart::default(),
+        restart_sec: Duration::from_millis(100),
+        timeout_start: Bound::Finite(TIMEOUT),
+        timeout_stop: Bound::Finite(TIMEOUT),
+        timeout_stop_stated: false,
+        runtime_max: Bound::Infinite,
+        watchdog: Bound::Infinite,
+        notify_access: NotifyAccess::None,
+        success_status: ExitSet::default(),
+        restart_prevent: ExitSet::default(),
+        restart_force: ExitSet::default(),
+        kill: Kill::default(),
+        exec: ExecContext::default(),
+        slice: crate::cgroup::default_slice(name),
+        delegate: false,
+        cgroup: CgroupLimits::default(),
+    }
+}
+
+/// Applies one directive.
+pub(super) fn assign(unit: &mut Unit, seen: &mut Seen, setter: &Setter, key: &str) -> Outcome {
+    // Older files have these here.
+    if key.starts_with("StartLimit") {
+        return super::common::assign(unit, setter, key);
+    }
+    let Kind::Service(service) = &mut unit.kind else {
+        return Ok(());
+    };
+    if let Some(list) = LISTS.iter().find(|list| list.directive() == key) {
+        let commands = service.commands.list_mut(*list);
+        if setter.value.is_empty() {
+            commands.clear();
+        } else {
+            commands.extend(command::parse(setter)?);
+        }
+        return Ok(());
+    }
+    if cgroup::assign(service, setter, key)? || exec::assign(&mut service.exec, setter, key)? {
+        return Ok(());
+    }
+    own(service, seen, setter, key)
+}
+
+fn own(service: &mut Service, seen: &mut Seen, setter: &Setter, key: &str) -> Outcome {
+    let flag = || value::boolean(setter.value).map_err(text);
+    let span = || value::time_span(setter.value).map_err(text);
+    // A timeout of zero is none.
+    let timeout = || {
+        span().map(|span| match span {
+            Bound::Finite(Duration::ZERO) => Bound::Infinite,
+            other => other,
+        })
+    };
+    let signal = || Signal::parse(setter.value).ok_or_else(|| "expected the name of a signal".to_owned());
+    let exits = |set: &mut ExitSet| {
+        if setter.value.is_empty() {
+            *set = ExitSet::default();
+        }
+        setter.words()?.iter().try_for_each(|word| {
+            set.add(word).map_err(|word| format!("{word:?} is neither an exit code nor a signal"))
+        })
+    };
+    match key {
+        "Type" => service.kind = kind(setter)?,
+        "RemainAfterExit" => service.remain_after_exit = flag()?,
+        "Restart" => {
+            service.restart = setter.choice(&[
+                ("no", Restart::No),
+                ("always", Restart::Always),
+                ("on-success", Restart::OnSuccess),
+                ("on-failure", Restart::OnFailure),
+                ("on-abnormal", Restart::OnAbnormal),
+                ("on-abort", Restart::OnAbort),
+                ("on-watchdog", Restart::OnWatchdog),
+            ])?;
+        }
+        "RestartSec" => {
+            let never = || "the service would never restart; say Restart=no".to_owned();
+            service.restart_sec = span()?.finite().ok_or_else(never)?;
+        }
+        "TimeoutStartSec" => {
+            service.timeout_start = timeout()?;
+            seen.0.insert("TimeoutStartSec");
+        }
+        "TimeoutStopSec" => {
+            service.timeout_stop = timeout()?;
+            service.timeout_stop_stated = true;
+        }
+        "TimeoutSec" => {
+            service.timeout_start = timeout()?;
+            service.timeout_stop = service.timeout_start;
+            service.timeout_stop_stated = true;
+            seen.0.insert("TimeoutStartSec");
+        }
+        "RuntimeMaxSec" => service.runtime_max = timeout()?,
+        "WatchdogSec" => service.watchdog = timeout()?,
+        "WatchdogSignal" => service.kill.watchdog_signal = signal()?,
+        "NotifyAccess" => {
+            service.notify_access = setter.choice(&[
+                ("none", NotifyAccess::None),
+                ("main", NotifyAccess::Main),
+                ("exec", NotifyAccess::Exec),
+                ("all", NotifyAccess::All),
+            ])?;
+            seen.0.insert("NotifyAccess");
+        }
+        "SuccessExitStatus" => exits(&mut service.success_status)?,
+        "RestartPreventExitStatus" => exits(&mut service.restart_prevent)?,
+        "RestartForceExitStatus" => exits(&mut service.restart_force)?,
+        "KillMode" => {
+            service.kill.mode = setter.choice(&[
+                ("control-group", KillMode::ControlGroup),
+                ("mixed", KillMode::Mixed),
+                ("process", KillMode::Process),
+                ("none", KillMode::None),
+            ])?;
+        }
+        "KillSignal" => service.kill.signal = signal()?,
+        "FinalKillSignal" => service.kill.final_signal = signal()?,
+        "SendSIGHUP" => service.kill.send_sighup = flag()?,
+        "SendSIGKILL" => service.kill.send_sigkill = flag()?,
+        other => return Err(format!("{other}= has no code behind it")),
+    }
+    Ok(())
+}
+
+fn kind(setter: &Setter) -> Outcome<ServiceType> {
+    match setter.value {
+        "simple" => Ok(ServiceType::Simple),
+        "exec" => Ok(ServiceType::Exec),
+        "notify" => Ok(ServiceType::Notify),
+        "oneshot" => Ok(ServiceType::Oneshot),
+        // Without an order to start in, it is as good as simple.
+        "idle" => Ok(ServiceType::Simple),
+        _ => Err("expected one of simple, exec, notify, oneshot, idle".to_owned()),
+    }
+}
+
+/// Sets the defaults that depend on other settings, and checks that the service can run.
+pub(super) fn finish(service: &mut Service, seen: &Seen) -> Result<(), String> {
+    let starts = service.commands.list(ExecList::Start).len();
+    let oneshot = service.kind == ServiceType::Oneshot;
+    if starts == 0 && !(oneshot && service.remain_after_exit) && !has_stop(service) {
+        return Err("it has no ExecStart=".to_owned());
+    }
+    if starts == 0 && !oneshot {
+        return Err("only Type=oneshot can do without ExecStart=".to_owned());
+    }
+    if starts > 1 && !oneshot {
+        return Err(format!("it has {starts} ExecStart= commands; only Type=oneshot may have more than one"));
+    }
+    if oneshot && matches!(service.restart, Restart::Always | Restart::OnSuccess) {
+        return Err("a oneshot service cannot have Restart=always or on-success".to_owned());
+    }
+    if oneshot && !seen.0.contains("TimeoutStartSec") {
+        service.timeout_start = Bound::Infinite;
+    }
+    let asks_to_notify = service.kind == ServiceType::Notify || service.watchdog != Bound::Infinite;
+    if asks_to_notify && (service.notify_access == NotifyAccess::None) {
+        service.notify_access = NotifyAccess::Main;
+    }
+    Ok(())
+}
+
+fn has_stop(service: &Service) -> bool {
+    !service.commands.list(ExecList::Stop).is_empty()
+}

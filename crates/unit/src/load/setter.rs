@@ -1,0 +1,77 @@
+//! What every directive's value goes through: specifiers, words, lists that an empty value
+//! resets.
+
+use std::fmt::Display;
+
+use crate::name::UnitName;
+use crate::text::specifier::{self, Host};
+use crate::text::words::{self, Backslash};
+
+/// A value, and what it is read against.
+pub(super) struct Setter<'a> {
+    pub name: &'a UnitName,
+    pub host: &'a Host,
+    pub value: &'a str,
+}
+
+/// A reason why a value does not hold, as text for the warning.
+pub(super) type Outcome<T = ()> = Result<T, String>;
+
+/// Turns an error into its text.
+pub(super) fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+impl Setter<'_> {
+    /// The value with its specifiers expanded.
+    pub fn expanded(&self) -> Outcome<String> {
+        self.expand(self.value)
+    }
+
+    /// Part of the value with its specifiers expanded.
+    pub fn expand(&self, part: &str) -> Outcome<String> {
+        specifier::expand(part, self.name, self.host).map_err(text)
+    }
+
+    /// The value's words, quotes removed and specifiers expanded.
+    pub fn words(&self) -> Outcome<Vec<String>> {
+        words::split(self.value, Backslash::CEscape)
+            .map_err(text)?
+            .iter()
+            .map(|word| self.expand(word))
+            .collect()
+    }
+
+    /// Sets a list: an empty value empties it, any other adds to it.
+    pub fn list<T>(&self, list: &mut Vec<T>, mut read: impl FnMut(String) -> Outcome<T>) -> Outcome {
+        if self.value.is_empty() {
+            list.clear();
+            return Ok(());
+        }
+        for word in self.words()? {
+            list.push(read(word)?);
+        }
+        Ok(())
+    }
+
+    /// Sets an optional string; an empty value unsets it.
+    pub fn option(&self, option: &mut Option<String>) -> Outcome {
+        let value = self.expanded()?;
+        *option = (!value.is_empty()).then_some(value);
+        Ok(())
+    }
+
+    /// Reads the value by a table of words.
+    pub fn choice<T: Copy>(&self, table: &[(&'static str, T)]) -> Outcome<T> {
+        let found = table.iter().find(|(word, _)| *word == self.value);
+        found.map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<&str> = table.iter().map(|(word, _)| *word).collect();
+            format!("expected one of {}", words.join(", "))
+        })
+    }
+}
+
+/// Reads a unit name.
+pub(super) fn unit_name(word: &str) -> Outcome<UnitName> {
+    UnitName::parse(word).map_err(text)
+}

@@ -1,0 +1,374 @@
+//! All units together: jobs, their order, and what follows when a unit changes.
+//!
+//! The manager does nothing itself. It takes requests and events, and returns actions; whoever
+//! carries them out tells it how they went.
+
+mod jobs;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::graph::Graph;
+use crate::model::{Kind, Relation};
+use crate::name::UnitName;
+use crate::service::machine::{self, Context};
+use crate::service::state::{Active, Phase, ServiceState};
+use crate::transaction::{self, JobKind, PlanError};
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Something about a service.
+    Service(UnitName, machine::Event),
+    /// The answer to [`Action::Check`]: the condition that did not hold, if any.
+    Checked(UnitName, Verdict),
+}
+
+/// How a unit's conditions came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may start.
+    Met,
+    /// A condition does not hold: the start is skipped.
+    Unmet(String),
+    /// An assertion does not hold: the start fails.
+    Refused(String),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Test a unit's conditions, and answer with [`Input::Checked`].
+    Check(UnitName),
+    /// Something for a service.
+    Service(UnitName, machine::Action),
+    /// A unit's state changed.
+    Changed(UnitName, Active),
+    /// A unit failed for good, and why.
+    Failed(UnitName, String),
+    /// A job ended.
+    JobDone {
+        /// The job's number.
+        id: u64,
+        /// Its unit.
+        unit: UnitName,
+        /// How.
+        result: JobResult,
+    },
+    /// Say this in the log.
+    Log(UnitName, String),
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobResult {
+    /// It is done.
+    Done,
+    /// A condition did not hold, so nothing was done.
+    Skipped(String),
+    /// The unit failed, and why.
+    Failed(String),
+    /// A unit that this one requires failed: which, and why.
+    Dependency(UnitName, String),
+    /// Another request took its place.
+    Canceled,
+}
+
+/// A unit's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Target { up: bool },
+    Service(Box<ServiceState>),
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    state: State,
+    /// Starts within the start limit's window.
+    starts: VecDeque<Duration>,
+    /// When the state last changed.
+    since: Duration,
+}
+
+#[derive(Debug, Clone)]
+struct Job {
+    id: u64,
+    kind: JobKind,
+    running: bool,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Manager {
+    graph: Graph,
+    entries: BTreeMap<UnitName, Entry>,
+    jobs: BTreeMap<UnitName, Job>,
+    last_job: u64,
+    /// Orderings given up to break cycles: the first does not wait for the second.
+    given_up: BTreeSet<(UnitName, UnitName)>,
+    /// Units whose waiting job may be able to run.
+    queue: BTreeSet<UnitName>,
+    shutdown: Option<Duration>,
+    now: Duration,
+    actions: Vec<Action>,
+}
+
+impl Manager {
+    /// The loaded units.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Replaces the loaded units; what runs goes on.
+    pub fn set_graph(&mut self, graph: Graph) {
+        self.graph = graph;
+        self.given_up.clear();
+    }
+
+    /// Asks for a job. Returns its number; [`Action::JobDone`] tells of its end.
+    ///
+    /// # Errors
+    /// The request cannot be met; nothing has changed then.
+    pub fn request(
+        &mut self,
+        unit: &UnitName,
+        kind: JobKind,
+        now: Duration,
+    ) -> Result<(u64, Vec<Action>), PlanError> {
+        self.now = now;
+        let id = self.enqueue(unit, kind)?;
+        self.run();
+        Ok((id, std::mem::take(&mut self.actions)))
+    }
+
+    /// Takes in what happened.
+    pub fn next(&mut self, input: Input, now: Duration) -> Vec<Action> {
+        self.now = now;
+        match input {
+            Input::Service(unit, event) => self.drive(&unit, event),
+            Input::Checked(unit, verdict) => self.checked(&unit, verdict),
+        }
+        self.run();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Lets time pass: everything that is due happens.
+    pub fn tick(&mut self, now: Duration) -> Vec<Action> {
+        self.now = now;
+        let due: Vec<UnitName> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.deadline().is_some_and(|at| at <= now))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for unit in due {
+            self.drive(&unit, machine::Event::Tick);
+        }
+        self.run();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`Manager::tick`] has something to do next.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.entries.values().filter_map(Entry::deadline).min()
+    }
+
+    /// Brings everything down, in reverse order. Services that set no stop timeout of their own
+    /// have until `by`. No job is taken afterwards.
+    pub fn shut_down(&mut self, by: Duration, now: Duration) -> Vec<Action> {
+        self.now = now;
+        self.shutdown = Some(by);
+        let canceled: Vec<UnitName> = self.jobs.keys().cloned().collect();
+        for unit in canceled {
+            self.finish(&unit, JobResult::Canceled);
+        }
+        let up: Vec<UnitName> = self.entries.keys().cloned().collect();
+        for unit in up {
+            if !self.active(&unit).is_down() {
+                self.add_job(&unit, JobKind::Stop);
+            }
+        }
+        self.run();
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether there is no job.
+    pub fn is_idle(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    /// The units that have a job: what is waited for.
+    pub fn busy(&self) -> impl Iterator<Item = (&UnitName, JobKind)> {
+        let running = self.jobs.iter().filter(|(_, job)| job.running);
+        running.map(|(unit, job)| (unit, job.kind))
+    }
+
+    /// A unit's state.
+    pub fn active(&self, unit: &UnitName) -> Active {
+        match self.entries.get(self.graph.resolve(unit)) {
+            None => Active::Inactive,
+            Some(entry) => entry.active(),
+        }
+    }
+
+    /// A service's state, where it ever had one.
+    pub fn service_state(&self, unit: &UnitName) -> Option<&ServiceState> {
+        match &self.entries.get(self.graph.resolve(unit))?.state {
+            State::Service(state) => Some(state),
+            State::Target { .. } => None,
+        }
+    }
+
+    /// Moves a service on, and sees to what follows.
+    fn drive(&mut self, unit: &UnitName, event: machine::Event) {
+        let Some(loaded) = self.graph.get(unit).cloned() else {
+            return;
+        };
+        let Kind::Service(config) = &loaded.kind else {
+            return;
+        };
+        let before = self.active(unit);
+        let phase_before = self.service_state(unit).map(|state| state.phase);
+        let context = Context { now: self.now, shutdown: self.shutdown };
+        let Some(State::Service(state)) = self.entry(unit).map(|entry| &mut entry.state) else {
+            return;
+        };
+        let (next, actions) = machine::next(config, std::mem::take(&mut **state), event, &context);
+        **state = next;
+        let mut restart = false;
+        for action in actions {
+            match action {
+                machine::Action::Restart => restart = true,
+                machine::Action::Log(text) => self.actions.push(Action::Log(unit.clone(), text)),
+                other => self.actions.push(Action::Service(unit.clone(), other)),
+            }
+        }
+        if phase_before != self.service_state(unit).map(|state| state.phase) {
+            self.settle(unit, before);
+        }
+        if restart && self.shutdown.is_none() {
+            if let Err(error) = self.enqueue(unit, JobKind::Start) {
+                let text = format!("cannot restart: {error}");
+                self.actions.push(Action::Log(unit.clone(), text));
+            }
+        }
+    }
+
+    /// The unit's entry, made where there is none.
+    fn entry(&mut self, unit: &UnitName) -> Option<&mut Entry> {
+        let kind = &self.graph.get(unit)?.kind;
+        let state = match kind {
+            Kind::Target => State::Target { up: false },
+            Kind::Service(_) => State::Service(Box::default()),
+        };
+        let entry = self.entries.entry(unit.clone()).or_insert(Entry {
+            state,
+            starts: VecDeque::new(),
+            since: Duration::ZERO,
+        });
+        Some(entry)
+    }
+
+    /// Sees to what follows from a new state.
+    fn settle(&mut self, unit: &UnitName, before: Active) {
+        let now = self.now;
+        let after = self.active(unit);
+        if after != before {
+            if let Some(entry) = self.entry(unit) {
+                entry.since = now;
+            }
+            self.actions.push(Action::Changed(unit.clone(), after));
+        }
+        let had_job = self.jobs.get(unit).is_some_and(|job| job.running);
+        self.settle_job(unit, after);
+        if after == Active::Failed && before != Active::Failed {
+            self.failed(unit);
+        }
+        if after.is_down() && !before.is_down() && !had_job {
+            self.stop_bound(unit);
+        }
+        if after.is_down() && self.jobs.contains_key(unit) {
+            self.queue.insert(unit.clone());
+        }
+    }
+
+    fn failed(&mut self, unit: &UnitName) {
+        let reason = self.failure_reason(unit);
+        self.actions.push(Action::Failed(unit.clone(), reason));
+        let handlers: Vec<UnitName> = self.graph.related(unit, Relation::OnFailure).cloned().collect();
+        for handler in &handlers {
+            if let Err(error) = self.enqueue(handler, JobKind::Start) {
+                let text = format!("OnFailure= cannot be followed: {error}");
+                self.actions.push(Action::Log(unit.clone(), text));
+            }
+        }
+    }
+
+    /// Units that are bound to one that went down by itself go down too.
+    fn stop_bound(&mut self, unit: &UnitName) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        let bound: Vec<UnitName> = self
+            .graph
+            .related(unit, Relation::BoundBy)
+            .filter(|other| !self.active(other).is_down())
+            .cloned()
+            .collect();
+        for other in &bound {
+            // A stop cannot fail to be planned: it needs nothing loaded that is not.
+            let _ = self.enqueue(other, JobKind::Stop);
+        }
+    }
+
+    fn failure_reason(&self, unit: &UnitName) -> String {
+        self.service_state(unit).map_or_else(String::new, |state| state.outcome.to_string())
+    }
+
+    /// Plans a request and adds its jobs.
+    fn enqueue(&mut self, unit: &UnitName, kind: JobKind) -> Result<u64, PlanError> {
+        let is_up = |name: &UnitName| !self.active(name).is_down() || self.jobs.contains_key(name);
+        let transaction = transaction::plan(&self.graph, unit, kind, &is_up)?;
+        for cycle in transaction.cycles {
+            self.actions.push(Action::Log(unit.clone(), cycle.to_string()));
+            self.given_up.insert(cycle.given_up);
+        }
+        for skipped in transaction.skipped {
+            self.actions.push(Action::Log(unit.clone(), skipped.to_string()));
+        }
+        let unit = self.graph.resolve(unit).clone();
+        for (name, kind) in transaction.jobs {
+            // What is up already needs no job; but the one asked for reports its end.
+            let is_done = kind == JobKind::Start && self.active(&name).is_up();
+            if !is_done || name == unit {
+                self.add_job(&name, kind);
+            }
+        }
+        Ok(self.jobs.get(&unit).map_or(self.last_job, |job| job.id))
+    }
+}
+
+impl Entry {
+    fn active(&self) -> Active {
+        match &self.state {
+            State::Target { up: true } => Active::Active,
+            State::Target { up: false } => Active::Inactive,
+            State::Service(state) => state.phase.active(),
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        match &self.state {
+            State::Service(state) => state.next_deadline(),
+            State::Target { .. } => None,
+        }
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        match &self.state {
+            State::Service(state) => Some(state.phase),
+            State::Target { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Jobs: which may run, running them, and ending them.
+
+use crate::manager::{Action, Job, JobResult, Manager, State, Verdict};
+use crate::model::Relation;
+use crate::name::UnitName;
+use crate::service::machine::Event;
+use crate::service::state::{Active, Phase};
+use crate::transaction::JobKind;
+
+impl Manager {
+    /// Gives a unit a job. One of the same kind stays; another is canceled.
+    pub(super) fn add_job(&mut self, unit: &UnitName, kind: JobKind) {
+        let same = |job: &Job| job.kind == kind || (job.kind, kind) == (JobKind::Restart, JobKind::Start);
+        if self.jobs.get(unit).is_some_and(same) {
+            return;
+        }
+        if self.jobs.contains_key(unit) {
+            self.finish(unit, JobResult::Canceled);
+        }
+        self.last_job += 1;
+        let job = Job { id: self.last_job, kind, running: false };
+        self.jobs.insert(unit.clone(), job);
+        self.queue.insert(unit.clone());
+    }
+
+    /// Runs every job that can run, until none can.
+    pub(super) fn run(&mut self) {
+        while let Some(unit) = self.queue.pop_first() {
+            let Some(job) = self.jobs.get(&unit) else {
+                continue;
+            };
+            if !job.running && self.may_run(&unit, job.kind) {
+                self.run_job(&unit, job.kind);
+            }
+        }
+    }
+
+    /// Whether the order lets a job run. Stops come before starts; starts follow the order,
+    /// stops go against it.
+    fn may_run(&self, unit: &UnitName, kind: JobKind) -> bool {
+        let goes_down = |kind: JobKind| matches!(kind, JobKind::Stop | JobKind::Restart);
+        let down_first = |other: &UnitName| {
+            let job = self.jobs.get(other);
+            job.is_some_and(|job| goes_down(job.kind))
+        };
+        let waits =
+            |later: &UnitName, earlier: &UnitName| !self.given_up.contains(&(later.clone(), earlier.clone()));
+        let blocked_by_earlier = self
+            .graph
+            .related(unit, Relation::After)
+            .filter(|earlier| waits(unit, earlier))
+            .any(|earlier| !goes_down(kind) && self.jobs.contains_key(earlier));
+        let blocked_by_later =
+            self.graph.related(unit, Relation::Before).filter(|later| waits(later, unit)).any(down_first);
+        !blocked_by_earlier && !blocked_by_later
+    }
+
+    fn run_job(&mut self, unit: &UnitName, kind: JobKind) {
+        let active = self.active(unit);
+        let resting = self.entries.get(unit).and_then(super::Entry::phase) == Some(Phase::AutoRestart);
+        match kind {
+            JobKind::Start => match active {
+                Active::Active | Active::Reloading => self.finish(unit, JobResult::Done),
+                // It waits for the stop to end.
+                Active::Deactivating => {}
+                Active::Activating if !resting => self.mark_running(unit),
+                _ => self.begin_start(unit),
+            },
+            JobKind::Stop if active.is_down() => self.finish(unit, JobResult::Done),
+            JobKind::Restart if active.is_down() || resting => {
+                if let Some(job) = self.jobs.get_mut(unit) {
+                    job.kind = JobKind::Start;
+                }
+                self.queue.insert(unit.clone());
+            }
+            JobKind::Stop | JobKind::Restart => {
+                self.mark_running(unit);
+                self.bring_down(unit);
+            }
+            JobKind::Reload => {
+                self.mark_running(unit);
+                self.drive(unit, Event::Reload);
+                if self.active(unit) != Active::Reloading && self.jobs.contains_key(unit) {
+                    self.finish(unit, JobResult::Done);
+                }
+            }
+        }
+    }
+
+    fn mark_running(&mut self, unit: &UnitName) {
+        if let Some(job) = self.jobs.get_mut(unit) {
+            job.running = true;
+        }
+    }
+
+    fn begin_start(&mut self, unit: &UnitName) {
+        self.mark_running(unit);
+        let Some(loaded) = self.graph.get(unit).cloned() else {
+            self.finish(unit, JobResult::Failed("it is not loaded".to_owned()));
+            return;
+        };
+        if let Some(refusal) = loaded.refusals.first() {
+            self.refuse(unit, refusal.to_string());
+            return;
+        }
+        let down =
+            self.graph.related(unit, Relation::Requisite).find(|other| !self.active(other).is_up()).cloned();
+        if let Some(other) = down {
+            let reason = "it is not up (Requisite=)".to_owned();
+            self.finish(unit, JobResult::Dependency(other, reason));
+            return;
+        }
+        if loaded.conditions.is_empty() && loaded.asserts.is_empty() {
+            self.checked(unit, Verdict::Met);
+        } else {
+            self.actions.push(Action::Check(unit.clone()));
+        }
+    }
+
+    /// A start that is not even tried.
+    fn refuse(&mut self, unit: &UnitName, reason: String) {
+        self.actions.push(Action::Failed(unit.clone(), reason.clone()));
+        self.finish(unit, JobResult::Failed(reason));
+    }
+
+    /// The conditions of a unit that is to start have been tested.
+    pub(super) fn checked(&mut self, unit: &UnitName, verdict: Verdict) {
+        let awaits = |job: &Job| job.running && job.kind == JobKind::Start;
+        if !self.jobs.get(unit).is_some_and(awaits) {
+            return;
+        }
+        match verdict {
+            Verdict::Unmet(condition) => self.finish(unit, JobResult::Skipped(condition)),
+            Verdict::Refused(condition) => {
+                self.refuse(unit, format!("assertion {condition} does not hold"));
+            }
+            Verdict::Met if self.is_target(unit) => self.set_target(unit, true),
+            Verdict::Met if self.limit_hit(unit) => self.drive(unit, Event::LimitHit),
+            Verdict::Met => self.drive(unit, Event::Start),
+        }
+    }
+
+    /// Counts a start, and says whether it is one too many.
+    fn limit_hit(&mut self, unit: &UnitName) -> bool {
+        let now = self.now;
+        let Some(limit) = self.graph.get(unit).map(|unit| unit.start_limit) else {
+            return false;
+        };
+        if limit.interval.is_zero() || limit.burst == 0 {
+            return false;
+        }
+        let Some(entry) = self.entry(unit) else {
+            return false;
+        };
+        let window = now.saturating_sub(limit.interval);
+        while entry.starts.front().is_some_and(|start| *start < window) {
+            entry.starts.pop_front();
+        }
+        if entry.starts.len() >= limit.burst as usize {
+            return true;
+        }
+        entry.starts.push_back(now);
+        false
+    }
+
+    fn is_target(&self, unit: &UnitName) -> bool {
+        let entry = self.graph.get(unit);
+        entry.is_some_and(|unit| unit.service().is_none())
+    }
+
+    fn set_target(&mut self, unit: &UnitName, up: bool) {
+        let before = self.active(unit);
+        if let Some(entry) = self.entry(unit) {
+            entry.state = State::Target { up };
+        }
+        self.settle(unit, before);
+    }
+
+    fn bring_down(&mut self, unit: &UnitName) {
+        if self.is_target(unit) {
+            self.set_target(unit, false);
+        } else {
+            self.drive(unit, Event::Stop);
+        }
+    }
+
+    /// Ends a unit's running job, where its new state does.
+    pub(super) fn settle_job(&mut self, unit: &UnitName, active: Active) {
+        let Some(job) = self.jobs.get(unit).filter(|job| job.running) else {
+            return;
+        };
+        let resting = self.entries.get(unit).and_then(super::Entry::phase) == Some(Phase::AutoRestart);
+        let failed = self.service_state(unit).is_some_and(|state| state.outcome.is_failure());
+        let reason = || self.failure_reason(unit);
+        match job.kind {
+            JobKind::Start if active.is_up() => self.finish(unit, JobResult::Done),
+            JobKind::Start if active.is_down() || resting => {
+                let result = match failed {
+                    true => JobResult::Failed(reason()),
+                    false => JobResult::Done,
+                };
+                self.finish(unit, result);
+            }
+            JobKind::Stop if active.is_down() => self.finish(unit, JobResult::Done),
+            JobKind::Restart if active.is_down() => {
+                if let Some(job) = self.jobs.get_mut(unit) {
+                    job.kind = JobKind::Start;
+                    job.running = false;
+                }
+                self.queue.insert(unit.clone());
+                self.wake_neighbours(unit);
+            }
+            JobKind::Reload if active == Active::Active => self.finish(unit, JobResult::Done),
+            _ => {}
+        }
+    }
+
+    /// Takes a job away, and with a failed start those that need it.
+    pub(super) fn finish(&mut self, unit: &UnitName, result: JobResult) {
+        let mut ended = vec![(unit.clone(), result)];
+        while let Some((unit, result)) = ended.pop() {
+            let Some(job) = self.jobs.remove(&unit) else {
+                continue;
+            };
+            let cause = match &result {
+                JobResult::Failed(reason) => Some((unit.clone(), reason.clone())),
+                JobResult::Dependency(on, reason) => Some((on.clone(), reason.clone())),
+                _ => None,
+            };
+            if let Some((on, reason)) = cause.filter(|_| job.kind == JobKind::Start) {
+                for relation in [Relation::RequiredBy, Relation::BoundBy, Relation::RequisiteOf] {
+                    for other in self.graph.related(&unit, relation) {
+                        let starts = |job: &Job| job.kind == JobKind::Start;
+                        if self.jobs.get(other).is_some_and(starts) {
+                            let result = JobResult::Dependency(on.clone(), reason.clone());
+                            ended.push((other.clone(), result));
+                        }
+                    }
+                }
+            }
+            self.wake_neighbours(&unit);
+            self.actions.push(Action::JobDone { id: job.id, unit, result });
+        }
+    }
+
+    /// Jobs that may have waited for this unit's are looked at again.
+    fn wake_neighbours(&mut self, unit: &UnitName) {
+        for relation in [Relation::After, Relation::Before] {
+            for other in self.graph.related(unit, relation) {
+                if self.jobs.contains_key(other) {
+                    self.queue.insert(other.clone());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! A service's settings (systemd.service(5), systemd.exec(5), systemd.kill(5),
+//! systemd.resource-control(5)).
+
+use std::time::Duration;
+
+use crate::name::UnitName;
+use crate::service::exit::ExitSet;
+use crate::text::signal::Signal;
+use crate::text::value::{Amount, Bound};
+
+/// When a service counts as started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServiceType {
+    /// Once the process is there.
+    #[default]
+    Simple,
+    /// Once the program has been executed.
+    Exec,
+    /// Once it says `READY=1`.
+    Notify,
+    /// Once its commands have ended well.
+    Oneshot,
+}
+
+/// When a service that ended is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs, reason = "the values of Restart=")]
+pub enum Restart {
+    #[default]
+    No,
+    Always,
+    OnSuccess,
+    OnFailure,
+    OnAbnormal,
+    OnAbort,
+    OnWatchdog,
+}
+
+/// Whose notifications count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the values of NotifyAccess=")]
+pub enum NotifyAccess {
+    None,
+    Main,
+    Exec,
+    All,
+}
+
+/// Which processes a stop ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KillMode {
+    /// All of the service's control group.
+    #[default]
+    ControlGroup,
+    /// The main one is asked, then all are killed.
+    Mixed,
+    /// The main one only.
+    Process,
+    /// None.
+    None,
+}
+
+/// One command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The program: an absolute path, or a name to look for in the usual folders.
+    pub path: String,
+    /// The arguments, the first being what the program sees as its name. Variables are not
+    /// expanded yet.
+    pub argv: Vec<String>,
+    /// `-`: a failure is none.
+    pub ignore_failure: bool,
+    /// `:`: variables stay as they are.
+    pub literal: bool,
+    /// `+` or `!`: not as `User=` and `Group=`.
+    pub privileged: bool,
+}
+
+/// Which of a service's lists of commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the Exec directives by name")]
+pub enum ExecList {
+    Condition,
+    StartPre,
+    Start,
+    StartPost,
+    Reload,
+    Stop,
+    StopPost,
+}
+
+impl ExecList {
+    /// The directive.
+    pub fn directive(self) -> &'static str {
+        match self {
+            ExecList::Condition => "ExecCondition",
+            ExecList::StartPre => "ExecStartPre",
+            ExecList::Start => "ExecStart",
+            ExecList::StartPost => "ExecStartPost",
+            ExecList::Reload => "ExecReload",
+            ExecList::Stop => "ExecStop",
+            ExecList::StopPost => "ExecStopPost",
+        }
+    }
+}
+
+/// A service's commands, by list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commands {
+    lists: [Vec<Command>; 7],
+}
+
+impl Commands {
+    /// The commands of one list, in order.
+    pub fn list(&self, list: ExecList) -> &[Command] {
+        &self.lists[list as usize]
+    }
+
+    /// One list, to add to.
+    pub fn list_mut(&mut self, list: ExecList) -> &mut Vec<Command> {
+        &mut self.lists[list as usize]
+    }
+}
+
+/// Where a standard stream comes from or goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stream {
+    /// `/dev/null`.
+    Null,
+    /// The log.
+    Journal,
+    /// The terminal of `TTYPath=`.
+    Tty,
+    /// As the stream before it: output as input, error as output.
+    Inherit,
+    /// A file, and whether to add to it, empty it first, or neither.
+    File(String, FileMode),
+}
+
+/// How a file for output is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileMode {
+    /// `file:`: from its start, what was there stays where it is not written over.
+    Keep,
+    /// `append:`.
+    Append,
+    /// `truncate:`.
+    Truncate,
+}
+
+/// `WorkingDirectory=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkingDirectory {
+    /// The path; none for `~`, the user's home.
+    pub path: Option<String>,
+    /// `-`: it may be missing.
+    pub optional: bool,
+}
+
+/// `EnvironmentFile=`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentFile {
+    /// Its path.
+    pub path: String,
+    /// `-`: it may be missing.
+    pub optional: bool,
+}
+
+/// Which of the folders that a service gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the directives by name")]
+pub enum DirectoryKind {
+    Runtime,
+    State,
+    Cache,
+    Logs,
+    Configuration,
+}
+
+impl DirectoryKind {
+    /// The folder that these stand in.
+    pub fn base(self) -> &'static str {
+        match self {
+            DirectoryKind::Runtime => "/run",
+            DirectoryKind::State => "/var/lib",
+            DirectoryKind::Cache => "/var/cache",
+            DirectoryKind::Logs => "/var/log",
+            DirectoryKind::Configuration => "/etc",
+        }
+    }
+
+    /// The environment variable that tells the service.
+    pub fn variable(self) -> &'static str {
+        match self {
+            DirectoryKind::Runtime => "RUNTIME_DIRECTORY",
+            DirectoryKind::State => "STATE_DIRECTORY",
+            DirectoryKind::Cache => "CACHE_DIRECTORY",
+            DirectoryKind::Logs => "LOGS_DIRECTORY",
+            DirectoryKind::Configuration => "CONFIGURATION_DIRECTORY",
+        }
+    }
+}
+
+/// Folders of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories {
+    /// Paths below the kind's base.
+    pub paths: Vec<String>,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+impl Default for Directories {
+    fn default() -> Directories {
+        Directories { paths: Vec::new(), mode: 0o755 }
+    }
+}
+
+/// A resource with a limit (getrlimit(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names of getrlimit(2)")]
+pub enum Resource {
+    As,
+    Core,
+    Cpu,
+    Data,
+    Fsize,
+    Memlock,
+    Msgqueue,
+    Nice,
+    Nofile,
+    Nproc,
+    Rtprio,
+    Sigpending,
+    Stack,
+}
+
+/// Limits of a control group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CgroupLimits {
+    /// `MemoryMin=`.
+    pub memory_min: Option<Amount>,
+    /// `MemoryLow=`.
+    pub memory_low: Option<Amount>,
+    /// `MemoryHigh=`.
+    pub memory_high: Option<Amount>,
+    /// `MemoryMax=`.
+    pub memory_max: Option<Amount>,
+    /// `MemorySwapMax=`.
+    pub memory_swap_max: Option<Amount>,
+    /// `TasksMax=`.
+    pub tasks_max: Option<Amount>,
+    /// `CPUWeight=`, 1 to 10000.
+    pub cpu_weight: Option<u64>,
+    /// `CPUQuota=`, in hundredths of a percent of one processor.
+    pub cpu_quota: Option<u32>,
+    /// `IOWeight=`, 1 to 10000.
+    pub io_weight: Option<u64>,
+    /// `AllowedCPUs=`, as the kernel takes it.
+    pub allowed_cpus: Option<String>,
+}
+
+/// What a process gets before its program runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecContext {
+    /// `Environment=`, in order.
+    pub environment: Vec<(String, String)>,
+    /// `EnvironmentFile=`: what they set wins.
+    pub environment_files: Vec<EnvironmentFile>,
+    /// `UnsetEnvironment=`: taken out last.
+    pub unset_environment: Vec<String>,
+    /// `WorkingDirectory=`.
+    pub working_directory: Option<WorkingDirectory>,
+    /// `User=`: a name or a number.
+    pub user: Option<String>,
+    /// `Group=`: a name or a number.
+    pub group: Option<String>,
+    /// `SupplementaryGroups=`.
+    pub supplementary_groups: Vec<String>,
+    /// `UMask=`.
+    pub umask: u32,
+    /// `Limit...=`: soft and hard.
+    pub limits: Vec<(Resource, Bound<u64>, Bound<u64>)>,
+    /// `OOMScoreAdjust=`.
+    pub oom_score_adjust: Option<i32>,
+    /// `Nice=`.
+    pub nice: Option<i32>,
+    /// `IgnoreSIGPIPE=`.
+    pub ignore_sigpipe: bool,
+    /// `NoNewPrivileges=`.
+    pub no_new_privileges: bool,
+    /// `StandardInput=`.
+    pub stdin: Stream,
+    /// `StandardOutput=`.
+    pub stdout: Stream,
+    /// `StandardError=`.
+    pub stderr: Stream,
+    /// `TTYPath=`.
+    pub tty_path: String,
+    /// `RuntimeDirectory=` and kin.
+    pub directories: Vec<(DirectoryKind, Directories)>,
+    /// `RuntimeDirectoryPreserve=`: whether runtime folders outlive the service.
+    pub runtime_preserve: bool,
+}
+
+impl Default for ExecContext {
+    fn default() -> ExecContext {
+        ExecContext {
+            environment: Vec::new(),
+            environment_files: Vec::new(),
+            unset_environment: Vec::new(),
+            working_directory: None,
+            user: None,
+            group: None,
+            supplementary_groups: Vec::new(),
+            umask: 0o022,
+            limits: Vec::new(),
+            oom_score_adjust: None,
+            nice: None,
+            ignore_sigpipe: true,
+            no_new_privileges: false,
+            stdin: Stream::Null,
+            stdout: Stream::Journal,
+            stderr: Stream::Inherit,
+            tty_path: "/dev/console".to_owned(),
+            directories: Vec::new(),
+            runtime_preserve: false,
+        }
+    }
+}
+
+/// How a service's processes are ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// Which.
+    pub mode: KillMode,
+    /// The first signal.
+    pub signal: Signal,
+    /// Whether SIGHUP follows it.
+    pub send_sighup: bool,
+    /// Whether the last signal is sent to what is still there.
+    pub send_sigkill: bool,
+    /// The last signal.
+    pub final_signal: Signal,
+    /// The signal of a missed watchdog.
+    pub watchdog_signal: Signal,
+}
+
+impl Default for Kill {
+    fn default() -> Kill {
+        Kill {
+            mode: KillMode::default(),
+            signal: Signal::TERM,
+            send_sighup: false,
+            send_sigkill: true,
+            final_signal: Signal::KILL,
+            watchdog_signal: Signal::ABRT,
+        }
+    }
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// `Type=`.
+    pub kind: ServiceType,
+    /// `RemainAfterExit=`.
+    pub remain_after_exit: bool,
+    /// `Exec...=`.
+    pub commands: Commands,
+    /// `Restart=`.
+    pub restart: Restart,
+    /// `RestartSec=`.
+    pub restart_sec: Duration,
+    /// `TimeoutStartSec=`; no limit for a oneshot that sets none.
+    pub timeout_start: Bound<Duration>,
+    /// `TimeoutStopSec=`.
+    pub timeout_stop: Bound<Duration>,
+    /// Whether a file sets the stop's timeout: then a shutdown, too, waits that long.
+    pub timeout_stop_stated: bool,
+    /// `RuntimeMaxSec=`.
+    pub runtime_max: Bound<Duration>,
+    /// `WatchdogSec=`.
+    pub watchdog: Bound<Duration>,
+    /// `NotifyAccess=`.
+    pub notify_access: NotifyAccess,
+    /// `SuccessExitStatus=`.
+    pub success_status: ExitSet,
+    /// `RestartPreventExitStatus=`.
+    pub restart_prevent: ExitSet,
+    /// `RestartForceExitStatus=`.
+    pub restart_force: ExitSet,
+    /// systemd.kill(5).
+    pub kill: Kill,
+    /// systemd.exec(5).
+    pub exec: ExecContext,
+    /// `Slice=`.
+    pub slice: UnitName,
+    /// `Delegate=`: what is below its control group is its own.
+    pub delegate: bool,
+    /// systemd.resource-control(5).
+    pub cgroup: CgroupLimits,
+}

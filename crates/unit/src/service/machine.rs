@@ -1,0 +1,276 @@
+//! The life of a service: `next` takes what happened and says what to do. The steps are those of
+//! systemd.service(5): condition, start-pre, start, start-post, running, stop, signals, stop-post,
+//! signals to what is left.
+//!
+//! All times are readings of the monotonic clock.
+
+mod exits;
+mod start;
+mod stop;
+
+use std::time::Duration;
+
+use crate::service::config::{ExecList, NotifyAccess, Service, ServiceType};
+use crate::service::exit::Exit;
+use crate::service::notify::Notification;
+use crate::service::state::{Outcome, Phase, ServiceState};
+use crate::text::signal::Signal;
+
+/// Whether a process is the service itself or one that helps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The service itself.
+    Main,
+    /// A command before, after or beside it.
+    Control,
+}
+
+/// Whom a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// The main process.
+    Main,
+    /// The process of the step.
+    Control,
+    /// All in the control group.
+    Group,
+}
+
+/// What happened to a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It is to start.
+    Start,
+    /// It is to stop.
+    Stop,
+    /// It is to reload.
+    Reload,
+    /// It has started too often, and must not start.
+    LimitHit,
+    /// A process that was asked for is there.
+    Spawned(Role, i32),
+    /// A process that was asked for cannot be had, and why.
+    SpawnFailed(Role, String),
+    /// The main process runs its program.
+    Executed,
+    /// A process ended.
+    Exited {
+        /// Which.
+        pid: i32,
+        /// How.
+        exit: Exit,
+        /// Whether it was the last in the control group.
+        emptied: bool,
+    },
+    /// The control group has no process any more.
+    Emptied,
+    /// A process of the service sent a notification.
+    Notified(i32, Notification),
+    /// Time has passed.
+    Tick,
+    /// Forget the failure.
+    Reset,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Run a command of a list; answer with [`Event::Spawned`] or [`Event::SpawnFailed`].
+    Spawn(Role, ExecList, usize),
+    /// Send a signal.
+    Signal(Whom, Signal),
+    /// The next start is due: ask for it.
+    Restart,
+    /// Nothing of it runs: release what it held.
+    Release,
+    /// Say this in the log.
+    Log(String),
+}
+
+/// What the machine looks at besides the service itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// Now.
+    pub now: Duration,
+    /// The system goes down: services that set no time of their own must be gone by then, and
+    /// what they leave behind goes with them.
+    pub shutdown: Option<Duration>,
+}
+
+/// The least time that a service has to stop when the system goes down.
+const LEAST_STOP: Duration = Duration::from_millis(200);
+
+/// Moves a service on.
+pub fn next(
+    config: &Service,
+    state: ServiceState,
+    event: Event,
+    context: &Context,
+) -> (ServiceState, Vec<Action>) {
+    let mut step = Step { config, state, context, actions: Vec::new() };
+    step.handle(event);
+    (step.state, step.actions)
+}
+
+/// One call of [`next`].
+struct Step<'a> {
+    config: &'a Service,
+    state: ServiceState,
+    context: &'a Context,
+    actions: Vec<Action>,
+}
+
+impl Step<'_> {
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Start => self.start(),
+            Event::Stop => self.stop(),
+            Event::Reload => self.reload(),
+            Event::LimitHit => {
+                self.fail(Outcome::StartLimit);
+                self.enter(Phase::Failed, None);
+            }
+            Event::Spawned(role, pid) => {
+                self.state.populated = true;
+                match role {
+                    Role::Main => self.state.main = Some(pid),
+                    Role::Control => self.state.control = Some(pid),
+                }
+                self.spawned(role);
+            }
+            Event::SpawnFailed(role, reason) => self.spawn_failed(role, reason),
+            Event::Executed => {
+                if matches!(self.state.phase, Phase::Start(_)) && self.config.kind == ServiceType::Exec {
+                    self.start_post(0);
+                }
+            }
+            Event::Exited { pid, exit, emptied } => {
+                self.state.populated &= !emptied;
+                if self.state.main == Some(pid) {
+                    self.main_exited(exit);
+                } else if self.state.control == Some(pid) {
+                    self.control_exited(exit);
+                } else if emptied {
+                    self.emptied();
+                }
+            }
+            Event::Emptied => {
+                self.state.populated = false;
+                self.emptied();
+            }
+            Event::Notified(pid, notification) => self.notified(pid, notification),
+            Event::Tick => self.tick(),
+            Event::Reset => {
+                if self.state.phase == Phase::Failed {
+                    self.state.outcome = Outcome::Success;
+                    self.enter(Phase::Dead, None);
+                }
+            }
+        }
+    }
+
+    /// Goes to a phase that may last until `deadline`.
+    fn enter(&mut self, phase: Phase, deadline: Option<Duration>) {
+        self.state.phase = phase;
+        self.state.deadline = deadline;
+    }
+
+    /// Keeps the first failure: what follows it is its consequence.
+    fn fail(&mut self, outcome: Outcome) {
+        if !self.state.outcome.is_failure() {
+            self.state.outcome = outcome;
+        }
+    }
+
+    /// When a step of the start has taken too long.
+    fn start_deadline(&self) -> Option<Duration> {
+        let timeout = self.config.timeout_start.finite()?;
+        Some(self.context.now.saturating_add(timeout))
+    }
+
+    /// When a step of the stop has taken too long.
+    fn stop_deadline(&self) -> Option<Duration> {
+        let now = self.context.now;
+        let own = self.config.timeout_stop.finite();
+        let own = own.map(|timeout| now.saturating_add(timeout));
+        match self.context.shutdown {
+            Some(by) if !self.config.timeout_stop_stated => {
+                let by = by.max(now.saturating_add(LEAST_STOP));
+                Some(own.map_or(by, |own| own.min(by)))
+            }
+            _ => own,
+        }
+    }
+
+    /// Runs the command at `index` of a list as the step's process; false where there is none.
+    fn control(&mut self, list: ExecList, index: usize) -> bool {
+        let is_there = index < self.config.commands.list(list).len();
+        if is_there {
+            self.actions.push(Action::Spawn(Role::Control, list, index));
+        }
+        is_there
+    }
+
+    fn notified(&mut self, pid: i32, notification: Notification) {
+        let is_main = self.state.main == Some(pid);
+        let allowed = match self.config.notify_access {
+            NotifyAccess::None => false,
+            NotifyAccess::Main => is_main,
+            NotifyAccess::Exec => is_main || self.state.control == Some(pid),
+            NotifyAccess::All => true,
+        };
+        if !allowed {
+            self.actions
+                .push(Action::Log(format!("notification from process {pid} not accepted (NotifyAccess=)")));
+            return;
+        }
+        if let Some(main) = notification.main_pid {
+            self.state.main = Some(main);
+        }
+        if notification.status.is_some() {
+            self.state.status = notification.status;
+        }
+        if let Some(interval) = notification.watchdog_interval {
+            self.state.watchdog = Some(interval).filter(|interval| !interval.is_zero());
+            self.feed_watchdog();
+        }
+        if notification.watchdog {
+            self.feed_watchdog();
+        }
+        if let Some(extension) = notification.extend_timeout {
+            let extended = self.context.now.saturating_add(extension);
+            if let Some(deadline) = &mut self.state.deadline {
+                *deadline = extended.max(*deadline);
+            }
+        }
+        if notification.watchdog_trigger && self.state.watchdog_deadline.is_some() {
+            self.watchdog_missed();
+        }
+        let awaited = matches!(self.state.phase, Phase::Start(_)) && self.config.kind == ServiceType::Notify;
+        if notification.ready && awaited {
+            self.start_post(0);
+        }
+    }
+
+    fn feed_watchdog(&mut self) {
+        let interval = self.state.watchdog;
+        if matches!(self.state.phase, Phase::StartPost(_) | Phase::Running | Phase::Reload(_)) {
+            self.state.watchdog_deadline = interval.map(|interval| self.context.now.saturating_add(interval));
+        }
+    }
+
+    fn tick(&mut self) {
+        let due = |deadline: Option<Duration>| deadline.is_some_and(|at| at <= self.context.now);
+        if due(self.state.watchdog_deadline) {
+            self.watchdog_missed();
+        } else if due(self.state.deadline) {
+            self.timed_out();
+        }
+    }
+
+    fn watchdog_missed(&mut self) {
+        self.actions.push(Action::Log("the watchdog was not fed in time".to_owned()));
+        self.fail(Outcome::Watchdog);
+        self.signal_phase(Phase::StopWatchdog);
+    }
+}

@@ -1,0 +1,128 @@
+//! What follows from the end of a process.
+
+use super::{Role, Step};
+use crate::service::config::{ExecList, ServiceType};
+use crate::service::exit::{Exit, is_clean};
+use crate::service::state::{Outcome, Phase};
+
+/// `ExecCondition=` exits with this, or is ended by a signal, where it could not judge.
+const CONDITION_FAILED: i32 = 255;
+
+impl Step<'_> {
+    /// The main process ended.
+    pub(super) fn main_exited(&mut self, exit: Exit) {
+        self.state.main = None;
+        self.state.main_exit = Some(exit);
+        let index = match self.state.phase {
+            Phase::Start(index) => index,
+            _ => 0,
+        };
+        let oneshot = self.config.kind == ServiceType::Oneshot;
+        let ignored = self
+            .config
+            .commands
+            .list(ExecList::Start)
+            .get(index)
+            .is_some_and(|command| command.ignore_failure);
+        let clean = ignored || is_clean(exit, !oneshot, &self.config.success_status);
+        if !clean {
+            self.fail(Outcome::Exit(exit));
+        }
+        match self.state.phase {
+            Phase::Start(index) => match (clean, self.config.kind) {
+                (false, _) => self.signal_phase(Phase::StopSignal),
+                (true, ServiceType::Oneshot) => self.start_main(index + 1),
+                // It came, ran its program, and went before this was told that it had.
+                (true, ServiceType::Exec | ServiceType::Simple) => self.start_post(0),
+                (true, ServiceType::Notify) => {
+                    self.fail(Outcome::Protocol);
+                    self.signal_phase(Phase::StopSignal);
+                }
+            },
+            Phase::StartPost(_) if !clean => self.signal_phase(Phase::StopSignal),
+            Phase::Running => self.running(),
+            Phase::StopWatchdog
+            | Phase::StopSignal
+            | Phase::StopKill
+            | Phase::FinalSignal
+            | Phase::FinalKill => self.emptied(),
+            _ => {}
+        }
+    }
+
+    /// The process of the step ended.
+    pub(super) fn control_exited(&mut self, exit: Exit) {
+        self.state.control = None;
+        let ended = self.step_command();
+        let ignored = ended.is_some_and(|(list, index)| {
+            let command = self.config.commands.list(list).get(index);
+            command.is_some_and(|command| command.ignore_failure)
+        });
+        let clean = ignored || is_clean(exit, false, &self.config.success_status);
+        if let Phase::Condition(index) = self.state.phase {
+            match exit {
+                _ if clean => self.condition(index + 1),
+                Exit::Code(code) if code != CONDITION_FAILED => {
+                    self.state.outcome = Outcome::Condition;
+                    self.signal_phase(Phase::FinalSignal);
+                }
+                other => {
+                    self.fail(Outcome::Exit(other));
+                    self.signal_phase(Phase::StopSignal);
+                }
+            }
+            return;
+        }
+        if let Phase::Reload(index) = self.state.phase {
+            // A reload that failed leaves the service as it was.
+            if clean {
+                self.reload_commands(index + 1);
+            } else {
+                let text = format!("reload failed: {exit}");
+                self.actions.push(super::Action::Log(text));
+                self.running();
+            }
+            return;
+        }
+        if !clean && ended.is_some() {
+            self.fail(Outcome::Exit(exit));
+        }
+        match (self.state.phase, clean) {
+            (Phase::StartPre(index), true) => self.start_pre(index + 1),
+            (Phase::StartPost(index), true) => self.start_post(index + 1),
+            (Phase::Stop(index), true) => self.stop_commands(index + 1),
+            (Phase::StopPost(index), true) => self.stop_post(index + 1),
+            (Phase::StartPre(_) | Phase::StartPost(_) | Phase::Stop(_), false) => {
+                self.signal_phase(Phase::StopSignal);
+            }
+            (Phase::StopPost(_), false) => self.signal_phase(Phase::FinalSignal),
+            _ => self.emptied(),
+        }
+    }
+
+    /// A process could not be had.
+    pub(super) fn spawn_failed(&mut self, role: Role, reason: String) {
+        self.fail(Outcome::Resources(reason));
+        match (role, self.state.phase) {
+            (Role::Control, Phase::Reload(_)) => {
+                self.state.outcome = Outcome::Success;
+                self.running();
+            }
+            (_, Phase::StopPost(_)) => self.signal_phase(Phase::FinalSignal),
+            _ => self.signal_phase(Phase::StopSignal),
+        }
+    }
+
+    /// The command that the step's process runs.
+    fn step_command(&self) -> Option<(ExecList, usize)> {
+        match self.state.phase {
+            Phase::Condition(index) => Some((ExecList::Condition, index)),
+            Phase::StartPre(index) => Some((ExecList::StartPre, index)),
+            Phase::StartPost(index) => Some((ExecList::StartPost, index)),
+            Phase::Reload(index) => Some((ExecList::Reload, index)),
+            Phase::Stop(index) => Some((ExecList::Stop, index)),
+            Phase::StopPost(index) => Some((ExecList::StopPost, index)),
+            _ => None,
+        }
+    }
+}

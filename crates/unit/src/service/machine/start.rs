@@ -1,0 +1,97 @@
+//! From dead to running.
+
+use super::{Action, Role, Step};
+use crate::service::config::{ExecList, ServiceType};
+use crate::service::state::{Outcome, Phase};
+
+impl Step<'_> {
+    pub(super) fn start(&mut self) {
+        match self.state.phase {
+            Phase::Dead | Phase::Failed => self.state.restarts = 0,
+            Phase::AutoRestart => self.state.restarts = self.state.restarts.saturating_add(1),
+            // It is up, on its way, or its stop must end first: the job waits for that.
+            _ => return,
+        }
+        self.state.outcome = Outcome::Success;
+        self.state.stop_requested = false;
+        self.state.main_exit = None;
+        self.state.status = None;
+        self.state.watchdog = self.config.watchdog.finite();
+        self.condition(0);
+    }
+
+    pub(super) fn condition(&mut self, index: usize) {
+        let deadline = self.start_deadline();
+        self.enter(Phase::Condition(index), deadline);
+        if !self.control(ExecList::Condition, index) {
+            self.start_pre(0);
+        }
+    }
+
+    pub(super) fn start_pre(&mut self, index: usize) {
+        let deadline = self.start_deadline();
+        self.enter(Phase::StartPre(index), deadline);
+        if !self.control(ExecList::StartPre, index) {
+            self.start_main(0);
+        }
+    }
+
+    pub(super) fn start_main(&mut self, index: usize) {
+        let deadline = self.start_deadline();
+        self.enter(Phase::Start(index), deadline);
+        if index < self.config.commands.list(ExecList::Start).len() {
+            self.actions.push(Action::Spawn(Role::Main, ExecList::Start, index));
+        } else {
+            self.start_post(0);
+        }
+    }
+
+    /// A process that was asked for is there.
+    pub(super) fn spawned(&mut self, role: Role) {
+        let simple = self.config.kind == ServiceType::Simple;
+        if role == Role::Main && simple && matches!(self.state.phase, Phase::Start(_)) {
+            self.start_post(0);
+        }
+    }
+
+    pub(super) fn start_post(&mut self, index: usize) {
+        let deadline = self.start_deadline();
+        self.enter(Phase::StartPost(index), deadline);
+        if index == 0 {
+            self.feed_watchdog();
+        }
+        if !self.control(ExecList::StartPost, index) {
+            self.running();
+        }
+    }
+
+    /// Up, if there is something to be up.
+    pub(super) fn running(&mut self) {
+        if self.state.outcome.is_failure() {
+            self.signal_phase(Phase::StopSignal);
+        } else if self.state.main.is_some() {
+            let limit = self.config.runtime_max.finite();
+            let limit = limit.map(|limit| self.context.now.saturating_add(limit));
+            self.enter(Phase::Running, limit);
+        } else if self.config.remain_after_exit {
+            self.state.watchdog_deadline = None;
+            self.enter(Phase::Exited, None);
+        } else {
+            self.stop_commands(0);
+        }
+    }
+
+    pub(super) fn reload(&mut self) {
+        if matches!(self.state.phase, Phase::Running | Phase::Exited) {
+            self.reload_commands(0);
+        }
+    }
+
+    pub(super) fn reload_commands(&mut self, index: usize) {
+        let deadline = self.start_deadline();
+        self.enter(Phase::Reload(index), deadline);
+        if !self.control(ExecList::Reload, index) {
+            self.running();
+        }
+    }
+}

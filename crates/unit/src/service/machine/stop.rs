@@ -1,0 +1,225 @@
+//! From running to dead.
+
+use super::{Action, Step, Whom};
+use crate::service::config::{ExecList, KillMode, Restart};
+use crate::service::exit::Exit;
+use crate::service::state::{Outcome, Phase};
+use crate::text::signal::Signal;
+
+impl Step<'_> {
+    pub(super) fn stop(&mut self) {
+        self.state.stop_requested = true;
+        match self.state.phase {
+            Phase::Dead | Phase::Failed => {}
+            Phase::AutoRestart => self.enter(Phase::Dead, None),
+            Phase::Running | Phase::Exited => self.stop_commands(0),
+            Phase::Condition(_)
+            | Phase::StartPre(_)
+            | Phase::Start(_)
+            | Phase::StartPost(_)
+            | Phase::Reload(_) => self.signal_phase(Phase::StopSignal),
+            // It is stopping. When the system goes down it may have less time than it had.
+            _ => {
+                if let Some(sooner) = self.stop_deadline()
+                    && self.context.shutdown.is_some()
+                    && self.state.deadline.is_none_or(|at| at > sooner)
+                {
+                    self.state.deadline = Some(sooner);
+                }
+            }
+        }
+    }
+
+    pub(super) fn stop_commands(&mut self, index: usize) {
+        self.state.watchdog_deadline = None;
+        let deadline = self.stop_deadline();
+        self.enter(Phase::Stop(index), deadline);
+        if !self.control(ExecList::Stop, index) {
+            self.signal_phase(Phase::StopSignal);
+        }
+    }
+
+    pub(super) fn stop_post(&mut self, index: usize) {
+        let deadline = self.stop_deadline();
+        self.enter(Phase::StopPost(index), deadline);
+        if !self.control(ExecList::StopPost, index) {
+            self.signal_phase(Phase::FinalSignal);
+        }
+    }
+
+    /// Goes to a phase that begins with a signal, or past it where nobody is there to get it.
+    pub(super) fn signal_phase(&mut self, phase: Phase) {
+        self.state.watchdog_deadline = None;
+        let kill = &self.config.kill;
+        let signal = match phase {
+            Phase::StopWatchdog => kill.watchdog_signal,
+            Phase::StopKill | Phase::FinalKill => kill.final_signal,
+            _ => kill.signal,
+        };
+        let deadline = self.stop_deadline();
+        self.enter(phase, deadline);
+        if self.send(signal, phase) {
+            return;
+        }
+        match phase {
+            Phase::StopWatchdog | Phase::StopSignal | Phase::StopKill => self.stop_post(0),
+            Phase::FinalSignal if kill.send_sigkill => self.signal_phase(Phase::FinalKill),
+            _ => self.dead(),
+        }
+    }
+
+    /// Signals whom the kill mode names; false where there is nobody.
+    fn send(&mut self, signal: Signal, phase: Phase) -> bool {
+        let kill = &self.config.kill;
+        let last = matches!(phase, Phase::StopKill | Phase::FinalKill);
+        let whole_group = match kill.mode {
+            KillMode::ControlGroup => true,
+            KillMode::Mixed => last,
+            // A container runtime leaves its containers running, but not beyond the system.
+            KillMode::Process => phase == Phase::FinalKill && self.context.shutdown.is_some(),
+            KillMode::None => return false,
+        };
+        let mut whom = Vec::new();
+        if whole_group && self.state.populated {
+            whom.push(Whom::Group);
+        } else {
+            whom.extend(self.state.main.map(|_| Whom::Main));
+            whom.extend(self.state.control.map(|_| Whom::Control));
+        }
+        for whom in &whom {
+            self.actions.push(Action::Signal(*whom, signal));
+            if kill.send_sighup && phase == Phase::StopSignal {
+                self.actions.push(Action::Signal(*whom, Signal::HUP));
+            }
+        }
+        !whom.is_empty()
+    }
+
+    /// The control group is empty, or a process of a signal phase has ended.
+    pub(super) fn emptied(&mut self) {
+        if self.state.main.is_some() || self.state.control.is_some() {
+            return;
+        }
+        match self.state.phase {
+            Phase::StopWatchdog | Phase::StopSignal | Phase::StopKill => self.stop_post(0),
+            Phase::FinalSignal | Phase::FinalKill if !self.waits_for_group() => self.dead(),
+            _ => {}
+        }
+    }
+
+    /// Whether what is in the control group beside known processes has been signalled, and must
+    /// be waited for.
+    fn waits_for_group(&self) -> bool {
+        let whole_group = match self.config.kill.mode {
+            KillMode::ControlGroup | KillMode::Mixed => true,
+            KillMode::Process => self.context.shutdown.is_some(),
+            KillMode::None => false,
+        };
+        whole_group && self.state.populated
+    }
+
+    pub(super) fn timed_out(&mut self) {
+        let sends_kill = self.config.kill.send_sigkill;
+        let phase = self.state.phase;
+        if phase == Phase::AutoRestart {
+            self.state.deadline = None;
+            self.actions.push(Action::Restart);
+            return;
+        }
+        self.actions.push(Action::Log(format!("{} took too long", phase.name())));
+        match phase {
+            Phase::Reload(_) => {
+                if self.state.control.is_some() {
+                    self.actions.push(Action::Signal(Whom::Control, Signal::KILL));
+                }
+                self.running();
+            }
+            Phase::Condition(_)
+            | Phase::StartPre(_)
+            | Phase::Start(_)
+            | Phase::StartPost(_)
+            | Phase::Running => {
+                self.fail(Outcome::Timeout);
+                self.signal_phase(Phase::StopSignal);
+            }
+            Phase::Stop(_) => {
+                self.fail(Outcome::Timeout);
+                self.signal_phase(Phase::StopSignal);
+            }
+            Phase::StopWatchdog | Phase::StopSignal => {
+                self.fail(Outcome::Timeout);
+                if sends_kill {
+                    self.signal_phase(Phase::StopKill);
+                } else {
+                    self.stop_post(0);
+                }
+            }
+            // A process that SIGKILL does not end hangs in the kernel: it is left behind.
+            Phase::StopKill => {
+                self.fail(Outcome::Timeout);
+                self.stop_post(0);
+            }
+            Phase::StopPost(_) => {
+                self.fail(Outcome::Timeout);
+                self.signal_phase(Phase::FinalSignal);
+            }
+            Phase::FinalSignal if sends_kill => {
+                self.fail(Outcome::Timeout);
+                self.signal_phase(Phase::FinalKill);
+            }
+            Phase::FinalSignal | Phase::FinalKill => {
+                self.fail(Outcome::Timeout);
+                self.dead();
+            }
+            Phase::Dead | Phase::Failed | Phase::Exited | Phase::AutoRestart => {
+                self.state.deadline = None;
+            }
+        }
+    }
+
+    /// Nothing of it runs any more, or nothing that could be ended.
+    pub(super) fn dead(&mut self) {
+        self.state.main = None;
+        self.state.control = None;
+        self.state.watchdog_deadline = None;
+        self.actions.push(Action::Release);
+        if self.restarts() {
+            let due = self.context.now.saturating_add(self.config.restart_sec);
+            self.enter(Phase::AutoRestart, Some(due));
+        } else if self.state.outcome.is_failure() {
+            self.enter(Phase::Failed, None);
+        } else {
+            self.enter(Phase::Dead, None);
+        }
+    }
+
+    /// Whether it starts again by itself.
+    fn restarts(&self) -> bool {
+        let outcome = &self.state.outcome;
+        let never = self.state.stop_requested
+            || self.context.shutdown.is_some()
+            || matches!(outcome, Outcome::Condition | Outcome::StartLimit);
+        if never {
+            return false;
+        }
+        if let Some(exit) = self.state.main_exit {
+            if self.config.restart_prevent.contains(exit) {
+                return false;
+            }
+            if self.config.restart_force.contains(exit) {
+                return true;
+            }
+        }
+        let by_signal = matches!(outcome, Outcome::Exit(Exit::Signal(_) | Exit::Dump(_)));
+        let by_code = matches!(outcome, Outcome::Exit(Exit::Code(_)));
+        match self.config.restart {
+            Restart::No => false,
+            Restart::Always => true,
+            Restart::OnSuccess => !outcome.is_failure(),
+            Restart::OnFailure => outcome.is_failure(),
+            Restart::OnAbnormal => outcome.is_failure() && !by_code,
+            Restart::OnAbort => by_signal,
+            Restart::OnWatchdog => *outcome == Outcome::Watchdog,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Services: their settings, and the state machine that runs them.
+
+pub mod config;
+pub mod exit;
+pub mod machine;
+pub mod notify;
+pub mod state;

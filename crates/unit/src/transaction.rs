@@ -1,0 +1,292 @@
+//! What a request comes to: the jobs it pulls in, and an order without cycles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::graph::Graph;
+use crate::load::LoadError;
+use crate::model::{Origin, Relation};
+use crate::name::UnitName;
+
+/// What a job does to its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JobKind {
+    /// Brings it up.
+    Start,
+    /// Brings it down.
+    Stop,
+    /// Brings it down, then up.
+    Restart,
+    /// Has it read its configuration again.
+    Reload,
+}
+
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JobKind::Start => "start",
+            JobKind::Stop => "stop",
+            JobKind::Restart => "restart",
+            JobKind::Reload => "reload",
+        })
+    }
+}
+
+/// Why a request cannot be met.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The unit, or one that it requires, could not be loaded.
+    #[error("{}", match wanted_by { Some(by) => format!("{error} (required by {by})"), None => error.to_string() })]
+    Load {
+        /// What went wrong.
+        error: LoadError,
+        /// The unit that requires it; none where it is the one asked for.
+        wanted_by: Option<UnitName>,
+    },
+    /// Two units that cannot be up together would both be started.
+    #[error("{0} and {1} conflict, and starting {2} would start both")]
+    Conflict(UnitName, UnitName, UnitName),
+    /// The unit has no `ExecReload=`.
+    #[error("{0} cannot be reloaded: it has no ExecReload=")]
+    NoReload(UnitName),
+    /// The unit says that only others may start or stop it.
+    #[error("{0} may be {1} only by other units that need it (RefuseManualStart=, RefuseManualStop=)")]
+    Manual(UnitName, &'static str),
+}
+
+/// An ordering without beginning, and how it was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cycle {
+    /// The units: each comes after the next, and the last after the first.
+    pub path: Vec<UnitName>,
+    /// The ordering that was given up: the first no longer waits for the second.
+    pub given_up: (UnitName, UnitName),
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ordering cycle: ")?;
+        for unit in &self.path {
+            write!(f, "{unit} after ")?;
+        }
+        let (later, earlier) = &self.given_up;
+        let first = self.path.first().map_or("", UnitName::as_str);
+        write!(f, "{first}; {later} no longer waits for {earlier}")
+    }
+}
+
+/// Jobs to do together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transaction {
+    /// The job of each unit.
+    pub jobs: BTreeMap<UnitName, JobKind>,
+    /// Cycles in the order.
+    pub cycles: Vec<Cycle>,
+    /// Units that are only wanted, and cannot be had.
+    pub skipped: Vec<PlanError>,
+}
+
+/// Plans a job for `anchor`. `is_up` says of a unit whether it is, or is coming, up.
+///
+/// # Errors
+/// Something that is required cannot be loaded, or conflicts.
+pub fn plan(
+    graph: &Graph,
+    anchor: &UnitName,
+    kind: JobKind,
+    is_up: &dyn Fn(&UnitName) -> bool,
+) -> Result<Transaction, PlanError> {
+    let anchor = graph.resolve(anchor);
+    let mut plan = Plan { graph, is_up, anchor, out: Transaction::default(), sound: BTreeMap::new() };
+    match kind {
+        JobKind::Start => plan.start(anchor)?,
+        JobKind::Stop => plan.down(anchor, JobKind::Stop),
+        JobKind::Restart => {
+            plan.start(anchor)?;
+            plan.down(anchor, JobKind::Restart);
+        }
+        JobKind::Reload => {
+            plan.sound(anchor, None)?;
+            plan.out.jobs.insert(anchor.clone(), JobKind::Reload);
+        }
+    }
+    let jobs: BTreeSet<&UnitName> = plan.out.jobs.keys().collect();
+    let cycles = break_cycles(graph, &jobs);
+    plan.out.cycles = cycles;
+    Ok(plan.out)
+}
+
+struct Plan<'a> {
+    graph: &'a Graph,
+    is_up: &'a dyn Fn(&UnitName) -> bool,
+    anchor: &'a UnitName,
+    out: Transaction,
+    /// Whether a unit and all that it requires is loaded.
+    sound: BTreeMap<UnitName, Result<(), PlanError>>,
+}
+
+impl Plan<'_> {
+    /// Adds start jobs for a unit and all that it pulls in.
+    fn start(&mut self, anchor: &UnitName) -> Result<(), PlanError> {
+        self.sound(anchor, None)?;
+        let mut pending = vec![anchor.clone()];
+        while let Some(name) = pending.pop() {
+            if self.out.jobs.insert(name.clone(), JobKind::Start).is_some() {
+                continue;
+            }
+            for relation in [Relation::Requires, Relation::BindsTo] {
+                for other in self.graph.related(&name, relation) {
+                    self.sound(other, Some(&name))?;
+                    pending.push(other.clone());
+                }
+            }
+            for other in self.graph.related(&name, Relation::Wants) {
+                match self.sound(other, Some(&name)) {
+                    Ok(()) => pending.push(other.clone()),
+                    Err(error) if !self.out.skipped.contains(&error) => {
+                        self.out.skipped.push(error);
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        self.stop_conflicting()
+    }
+
+    /// Adds stop jobs for what conflicts with what is to start.
+    fn stop_conflicting(&mut self) -> Result<(), PlanError> {
+        let starting: Vec<UnitName> = self.out.jobs.keys().cloned().collect();
+        for name in &starting {
+            for relation in [Relation::Conflicts, Relation::ConflictedBy] {
+                for other in self.graph.related(name, relation) {
+                    if self.out.jobs.get(other) == Some(&JobKind::Start) {
+                        let anchor = self.anchor.clone();
+                        return Err(PlanError::Conflict(name.clone(), other.clone(), anchor));
+                    }
+                    if (self.is_up)(other) {
+                        self.down(other, JobKind::Stop);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds jobs that bring a unit down, and with it those that cannot be up without it.
+    fn down(&mut self, name: &UnitName, kind: JobKind) {
+        let mut pending = vec![name.clone()];
+        let mut seen = BTreeSet::new();
+        while let Some(name) = pending.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            for relation in [Relation::RequiredBy, Relation::BoundBy, Relation::ConsistsOf] {
+                let dependents = self.graph.related(&name, relation);
+                pending.extend(dependents.filter(|other| (self.is_up)(other)).cloned());
+            }
+            self.out.jobs.insert(name, kind);
+        }
+    }
+
+    /// Whether a unit, and all that it requires, is loaded.
+    fn sound(&mut self, name: &UnitName, wanted_by: Option<&UnitName>) -> Result<(), PlanError> {
+        if let Some(known) = self.sound.get(name) {
+            return known.clone();
+        }
+        // Of units that require each other, each is as sound as the rest.
+        self.sound.insert(name.clone(), Ok(()));
+        let mut verdict = match self.graph.get(name) {
+            Some(_) => Ok(()),
+            None => Err(PlanError::Load {
+                error: self.graph.failure(name).cloned().unwrap_or_else(|| LoadError::NotFound(name.clone())),
+                wanted_by: wanted_by.cloned(),
+            }),
+        };
+        for relation in [Relation::Requires, Relation::BindsTo] {
+            for other in self.graph.related(name, relation) {
+                verdict = verdict.and_then(|()| self.sound(other, Some(name)));
+            }
+        }
+        self.sound.insert(name.clone(), verdict.clone());
+        verdict
+    }
+}
+
+/// Finds the cycles in the order of some units, and gives up the weakest ordering of each.
+fn break_cycles(graph: &Graph, jobs: &BTreeSet<&UnitName>) -> Vec<Cycle> {
+    let mut given_up: BTreeSet<(UnitName, UnitName)> = BTreeSet::new();
+    let mut cycles = Vec::new();
+    // Every round gives up one of finitely many orderings.
+    while let Some(path) = find_cycle(graph, jobs, &given_up) {
+        let pairs = path.iter().zip(path.iter().cycle().skip(1));
+        let weakest = pairs.min_by_key(|(later, earlier)| strength(graph, later, earlier));
+        let Some((later, earlier)) = weakest else {
+            break;
+        };
+        let pair = (later.clone(), earlier.clone());
+        given_up.insert(pair.clone());
+        cycles.push(Cycle { path, given_up: pair });
+    }
+    cycles
+}
+
+/// How much an ordering matters: one by default least, then one between units that have nothing
+/// else to do with each other, then one beside a wish, then one beside a need.
+fn strength(graph: &Graph, later: &UnitName, earlier: &UnitName) -> (Option<Origin>, u8) {
+    let has = |relation| graph.origin(later, relation, earlier).is_some();
+    let need = match () {
+        () if has(Relation::Requires) || has(Relation::BindsTo) => 2,
+        () if has(Relation::Wants) => 1,
+        () => 0,
+    };
+    (graph.origin(later, Relation::After, earlier), need)
+}
+
+/// One cycle, each unit being after the next.
+fn find_cycle(
+    graph: &Graph,
+    jobs: &BTreeSet<&UnitName>,
+    given_up: &BTreeSet<(UnitName, UnitName)>,
+) -> Option<Vec<UnitName>> {
+    let earlier_of = |name: &UnitName| -> Vec<UnitName> {
+        graph
+            .related(name, Relation::After)
+            .filter(|other| jobs.contains(other))
+            .filter(|other| !given_up.contains(&(name.clone(), (*other).clone())))
+            .cloned()
+            .collect()
+    };
+    // Take away, again and again, what waits for nothing that is left: cycles remain.
+    let mut waits: BTreeMap<&UnitName, usize> = BTreeMap::new();
+    let mut later_of: BTreeMap<UnitName, Vec<&UnitName>> = BTreeMap::new();
+    for name in jobs {
+        let earlier = earlier_of(name);
+        waits.insert(name, earlier.len());
+        for other in earlier {
+            later_of.entry(other).or_default().push(name);
+        }
+    }
+    let mut free: Vec<&UnitName> =
+        waits.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+    while let Some(name) = free.pop() {
+        waits.remove(name);
+        for later in later_of.get(name).into_iter().flatten() {
+            if let Some(count) = waits.get_mut(later) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(later);
+                }
+            }
+        }
+    }
+    // From any that is left, going to what it waits for must come round.
+    let mut at = (*waits.keys().next()?).clone();
+    let mut path: Vec<UnitName> = Vec::new();
+    loop {
+        if let Some(start) = path.iter().position(|name| *name == at) {
+            return Some(path.split_off(start));
+        }
+        let next = earlier_of(&at).into_iter().find(|name| waits.contains_key(name))?;
+        path.push(std::mem::replace(&mut at, next));
+    }
+}
