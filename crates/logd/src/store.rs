@@ -1,0 +1,167 @@
+//! Puts entries into the journal in batches, and has the disk flushed once a second.
+//!
+//! The journal may be unusable for a while (a full disk, a read-only file system). The store then
+//! keeps what fits in memory, counts what does not, and tries again: whoever writes logs is never
+//! made to wait.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread;
+
+use journal::{BootId, Entry, Error, Limits, Writer};
+
+use crate::clock::Now;
+
+/// A batch of this many bytes is written at once, without waiting for the end of the round.
+const BATCH: usize = 64 << 10;
+/// While the journal is unusable, so many bytes are kept in memory.
+const KEPT: usize = 256 << 10;
+/// Written lines are on the disk after this long, in microseconds.
+const FLUSH_US: u64 = 1_000_000;
+/// An unusable journal is tried again after this long, in microseconds.
+const RETRY_US: u64 = 5_000_000;
+
+pub struct Store {
+    dir: PathBuf,
+    boot: BootId,
+    limits: Limits,
+    writer: Option<Writer>,
+    retry_at_us: u64,
+    batch: Vec<u8>,
+    lost: u64,
+    unflushed_since_us: Option<u64>,
+    flusher: SyncSender<File>,
+}
+
+impl Store {
+    /// A store over the journal in `dir`, which is opened by the first [`Store::commit`].
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn new(dir: PathBuf, boot: BootId, limits: Limits) -> std::io::Result<Self> {
+        Ok(Self {
+            dir,
+            boot,
+            limits,
+            writer: None,
+            retry_at_us: 0,
+            batch: Vec::new(),
+            lost: 0,
+            unflushed_since_us: None,
+            flusher: start_flusher()?,
+        })
+    }
+
+    /// Takes an entry; it is written by the next [`Store::commit`].
+    pub fn push(&mut self, entry: &Entry) {
+        if self.batch.len() >= KEPT {
+            self.lost += 1;
+            return;
+        }
+        entry.encode_into(&mut self.batch);
+        if self.batch.len() >= BATCH && self.writer.is_some() {
+            self.commit(Now::read());
+        }
+    }
+
+    /// Writes what was pushed.
+    pub fn commit(&mut self, now: Now) {
+        if self.batch.is_empty() || !self.open(now) {
+            return;
+        }
+        let Some(writer) = &mut self.writer else {
+            return;
+        };
+        if let Err(error) = writer.append(&self.batch) {
+            self.fail(&error, now);
+            return;
+        }
+        self.batch.clear();
+        self.batch.shrink_to(BATCH);
+        self.unflushed_since_us.get_or_insert(now.monotonic_us);
+    }
+
+    /// The number of lines that did not fit in memory while the journal was unusable; told once,
+    /// when it works again, and 0 else.
+    pub fn take_lost(&mut self) -> u64 {
+        match self.writer {
+            Some(_) => std::mem::take(&mut self.lost),
+            None => 0,
+        }
+    }
+
+    /// When [`Store::tick`] has something to do, on the monotonic clock.
+    pub fn deadline_us(&self) -> Option<u64> {
+        let retry = (self.writer.is_none() && !self.batch.is_empty()).then_some(self.retry_at_us);
+        let flush = self.unflushed_since_us.map(|since| since + FLUSH_US);
+        retry.into_iter().chain(flush).min()
+    }
+
+    /// Writes what was pushed, and has the disk flushed when it is time.
+    pub fn tick(&mut self, now: Now) {
+        let due = self.unflushed_since_us.is_some_and(|since| since + FLUSH_US <= now.monotonic_us);
+        if let (true, Some(writer)) = (due, &self.writer) {
+            self.unflushed_since_us = match writer.handle().map(|file| self.flusher.try_send(file)) {
+                Ok(Err(TrySendError::Full(_))) | Err(_) => Some(now.monotonic_us),
+                Ok(_) => None,
+            };
+        }
+        self.commit(now);
+    }
+
+    /// Writes everything and waits until it is on the disk.
+    pub fn finish(&mut self, now: Now) {
+        self.retry_at_us = 0;
+        self.commit(now);
+        if let Some(file) = self.writer.as_ref().and_then(|w| w.handle().ok()) {
+            let _ = file.sync_data();
+        }
+    }
+
+    fn open(&mut self, now: Now) -> bool {
+        if self.writer.is_some() {
+            return true;
+        }
+        if now.monotonic_us < self.retry_at_us {
+            return false;
+        }
+        match Writer::open(&self.dir, self.boot.clone(), self.limits) {
+            Ok(writer) => {
+                self.writer = Some(writer);
+                true
+            }
+            Err(error) => {
+                self.fail(&error, now);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &Error, now: Now) {
+        // The first failure is told; the retries that fail the same way are not.
+        if self.writer.is_some() || self.retry_at_us == 0 {
+            crate::report(&format!(
+                "the log store is unusable, keeping {} KiB in memory: {error}",
+                KEPT >> 10
+            ));
+        }
+        self.writer = None;
+        self.unflushed_since_us = None;
+        self.retry_at_us = now.monotonic_us + RETRY_US;
+    }
+}
+
+/// A thread that flushes segments: on a busy disk that takes seconds, and the pipes of services
+/// must be read meanwhile.
+fn start_flusher() -> std::io::Result<SyncSender<File>> {
+    let (sender, files) = sync_channel::<File>(1);
+    thread::Builder::new().name("flush".to_owned()).stack_size(64 << 10).spawn(move || {
+        for file in files {
+            if let Err(error) = file.sync_data() {
+                crate::report(&format!("cannot flush the log to the disk: {error}"));
+            }
+        }
+    })?;
+    Ok(sender)
+}
