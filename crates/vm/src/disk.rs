@@ -1,0 +1,177 @@
+//! Disks that a machine may write to, made from images that nothing writes to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::SeekFrom as Find;
+use tempfile::TempDir;
+
+use crate::{Error, Result, Testbed};
+
+/// How a disk image is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Byte for byte.
+    Raw,
+    /// QEMU's copy-on-write format.
+    Qcow2,
+}
+
+impl Format {
+    /// QEMU's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+        }
+    }
+}
+
+/// A disk. Clones stand for the same disk; one made by this module goes away with the last.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    file: PathBuf,
+    format: Format,
+    folder: Option<Arc<TempDir>>,
+}
+
+impl Disk {
+    /// A disk that is there and stays, such as one that an operator keeps state on.
+    pub fn existing(file: impl Into<PathBuf>, format: Format) -> Self {
+        Self { file: file.into(), format, folder: None }
+    }
+
+    /// An overlay over the built image: what is written goes to the overlay. `size_mib` makes the
+    /// disk bigger than the image.
+    ///
+    /// # Errors
+    /// The overlay cannot be made.
+    pub fn overlay(bed: &Testbed, size_mib: Option<u32>) -> Result<Self> {
+        let folder = folder()?;
+        let file = folder.path().join("disk.qcow2");
+        let base = bed.images().disk();
+        let (base, overlay) = (base.to_string_lossy(), file.to_string_lossy().into_owned());
+        let mut command = vec!["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b"];
+        command.extend([&*base, &*overlay]);
+        let size = size_mib.map(|mib| format!("{mib}M"));
+        command.extend(size.as_deref());
+        bed.run_tool(folder.path(), &command)?;
+        Ok(Self { file, format: Format::Qcow2, folder: Some(Arc::new(folder)) })
+    }
+
+    /// A sparse copy of the built raw image, for a command line that takes a raw disk only.
+    ///
+    /// # Errors
+    /// The copy cannot be made.
+    pub fn copy(bed: &Testbed) -> Result<Self> {
+        let folder = folder()?;
+        let file = folder.path().join("disk.img");
+        copy_sparse(bed.images().disk(), &file).map_err(Error::io("copy the disk to", &file))?;
+        Ok(Self { file, format: Format::Raw, folder: Some(Arc::new(folder)) })
+    }
+
+    /// The image file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// How it is stored.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Flips every bit of the byte at `offset`, as a fault of the medium would. The disk must be
+    /// a [`Disk::copy`] and no machine may be using it.
+    ///
+    /// # Errors
+    /// The file cannot be read and written there.
+    pub fn flip_byte(&self, offset: u64) -> Result<()> {
+        if self.format != Format::Raw {
+            return Err(Error::Unsupported {
+                machine: "qcow2",
+                what: "byte at a known place to flip: use Disk::copy",
+            });
+        }
+        let flip = || -> io::Result<()> {
+            let mut file = OpenOptions::new().read(true).write(true).open(&self.file)?;
+            let mut byte = [0];
+            file.seek(SeekFrom::Start(offset))?;
+            file.read_exact(&mut byte)?;
+            file.seek(SeekFrom::Start(offset))?;
+            file.write_all(&[!byte[0]])?;
+            file.sync_all()
+        };
+        flip().map_err(Error::io("flip a byte of", &self.file))
+    }
+
+    /// The folder that a machine needs to see to use this disk.
+    pub(crate) fn parent(&self) -> &Path {
+        self.folder
+            .as_ref()
+            .map_or_else(|| self.file.parent().unwrap_or(Path::new("/")), |folder| folder.path())
+    }
+}
+
+/// A folder for a machine's files. Its path is short, as those of Unix sockets must be.
+pub(crate) fn folder() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("berth-vm-")
+        .tempdir()
+        .map_err(Error::io("make a folder in", std::env::temp_dir()))
+}
+
+/// Copies `from` to `to`, holes as holes.
+fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = File::create_new(to)?;
+    let length = source.metadata()?.len();
+    target.set_len(length)?;
+    let mut at = 0;
+    while at < length {
+        let start = match rustix::fs::seek(&source, Find::Data(at)) {
+            Ok(start) => start,
+            // Nothing but a hole up to the end.
+            Err(rustix::io::Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let end = rustix::fs::seek(&source, Find::Hole(start))?;
+        source.seek(SeekFrom::Start(start))?;
+        target.seek(SeekFrom::Start(start))?;
+        io::copy(&mut (&mut source).take(end - start), &mut target)?;
+        at = end;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_sparse_copy_is_the_same_and_as_sparse() {
+        let folder = folder().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        let mut file = File::create(&from).unwrap();
+        file.set_len(64 << 20).unwrap();
+        file.seek(SeekFrom::Start(9 << 20)).unwrap();
+        file.write_all(b"an island").unwrap();
+        file.sync_all().unwrap();
+        copy_sparse(&from, &to).unwrap();
+        assert!(std::fs::read(&from).unwrap() == std::fs::read(&to).unwrap());
+        assert!(to.metadata().unwrap().blocks() * 512 < 1 << 20);
+    }
+
+    #[test]
+    fn a_flipped_byte_differs_in_every_bit_and_its_neighbours_do_not() {
+        let folder = folder().unwrap();
+        let file = folder.path().join("disk.img");
+        std::fs::write(&file, [0x0f, 0x0f, 0x0f]).unwrap();
+        let disk = Disk::existing(&file, Format::Raw);
+        disk.flip_byte(1).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), [0x0f, 0xf0, 0x0f]);
+        disk.flip_byte(3).unwrap_err();
+    }
+}

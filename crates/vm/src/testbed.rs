@@ -1,0 +1,89 @@
+//! What machines are made from: the tools tree, a build, and what runs guests here.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Accel, Error, Images, Result};
+use sandbox::Tree;
+
+/// Where the tools tree keeps OVMF.
+const OVMF: &str = "/usr/share/OVMF";
+
+/// What machines are made from.
+#[derive(Clone, Debug)]
+pub struct Testbed {
+    tools: Tree,
+    images: Images,
+    accel: Accel,
+}
+
+impl Testbed {
+    /// The tools tree at `tools` and the build in `images`; finds out what runs guests here.
+    ///
+    /// # Errors
+    /// The build is not finished, or QEMU cannot be started.
+    pub fn open(tools: impl Into<PathBuf>, images: impl AsRef<Path>) -> Result<Self> {
+        let tools = Tree::at(tools.into());
+        let images = Images::open(images)?;
+        let accel = Accel::detect(&tools, images.kernel())?;
+        Ok(Self::new(tools, images, accel))
+    }
+
+    /// From parts that are known already.
+    pub fn new(tools: Tree, images: Images, accel: Accel) -> Self {
+        Self { tools, images, accel }
+    }
+
+    /// The tools tree.
+    pub fn tools(&self) -> &Tree {
+        &self.tools
+    }
+
+    /// The build.
+    pub fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// What runs guests here.
+    pub fn accel(&self) -> Accel {
+        self.accel
+    }
+
+    /// The firmware's code, as a path inside the tools tree.
+    pub fn firmware_code(&self) -> PathBuf {
+        Path::new(OVMF).join("OVMF_CODE_4M.fd")
+    }
+
+    /// The firmware's variables as shipped, as a path of the host.
+    pub(crate) fn firmware_variables(&self) -> PathBuf {
+        self.tools.path(OVMF).join("OVMF_VARS_4M.fd")
+    }
+
+    /// Runs a tool of the tree, with `folder` (and nothing else of the host) writable; what it
+    /// wrote to standard output. Its network is its own, and empty.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn run_tool(&self, folder: &Path, command: &[&str]) -> Result<String> {
+        let [program, arguments @ ..] = command else {
+            return Ok(String::new());
+        };
+        let output = self
+            .tools
+            .command(program)
+            .args(arguments)
+            .bind_ro(self.images.dir())
+            .bind(folder)
+            .host_network(false)
+            .output()
+            .map_err(Error::io("run", *program))?;
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(stdout);
+        }
+        Err(Error::Tool {
+            command: command.join(" "),
+            status: output.status.to_string(),
+            stderr: format!("{stdout}{}", String::from_utf8_lossy(&output.stderr)).trim().to_owned(),
+        })
+    }
+}
