@@ -10,6 +10,7 @@ pub mod dm;
 pub mod error;
 pub mod ext4;
 mod ioctl;
+pub mod listen;
 pub mod mount;
 pub mod namespace;
 pub mod random;
