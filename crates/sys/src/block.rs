@@ -56,7 +56,7 @@ pub fn disks() -> Result<Vec<Disk>> {
         if name.starts_with("fd") || name.starts_with("sr") || hidden || !folder.join("device").exists() {
             continue;
         }
-        if let Some(disk) = disk(name, &folder).filter(|d| d.size > 0) {
+        if let Some(disk) = read_disk(name, &folder).filter(|d| d.size > 0) {
             disks.push(disk);
         }
     }
@@ -64,7 +64,12 @@ pub fn disks() -> Result<Vec<Disk>> {
     Ok(disks)
 }
 
-fn disk(name: String, folder: &Path) -> Option<Disk> {
+/// The disk of that name as the kernel sees it now. None where there is none.
+pub fn disk(name: &str) -> Option<Disk> {
+    read_disk(name.to_owned(), &Path::new(SYS_BLOCK).join(name))
+}
+
+fn read_disk(name: String, folder: &Path) -> Option<Disk> {
     let mut partitions: Vec<_> = fs::read_dir(folder)
         .ok()?
         .flatten()

@@ -1,0 +1,228 @@
+//! The kernel arguments that stage 1 obeys.
+
+use std::time::Duration;
+
+use layout::args;
+use verity::RootHash;
+
+/// How long a failed boot stays on the console where [`args::EMERGENCY_TIMEOUT`] does not say.
+pub const DEFAULT_EMERGENCY_TIMEOUT: Duration = Duration::from_secs(60);
+const LONGEST_EMERGENCY_TIMEOUT: u64 = 86_400;
+
+/// Where `/usr` comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UsrSource {
+    /// The slot of the boot disk with this root hash.
+    Slot(RootHash),
+}
+
+/// Where ROOT is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootSource {
+    /// The boot disk's partition of that label.
+    Disk,
+    /// A tmpfs: nothing outlives the next reboot.
+    Memory,
+}
+
+/// What the kernel arguments ask of stage 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    /// Where `/usr` comes from.
+    pub usr: UsrSource,
+    /// Where ROOT is.
+    pub root: RootSource,
+    /// Kernel name of the boot disk, where it is given.
+    pub disk: Option<String>,
+}
+
+/// An argument that cannot be obeyed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidArgument {
+    /// None says which `/usr` to boot.
+    #[error("the kernel argument usrhash=<root hash of /usr> is missing")]
+    NoUsrHash,
+    /// Its value cannot be right.
+    #[error("kernel argument {name}={value}: {problem}")]
+    Value {
+        /// Name of the argument.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Given twice, with different values.
+    #[error("the kernel argument {name} is given twice, as {first} and as {second}")]
+    Twice {
+        /// Name of the argument.
+        name: &'static str,
+        /// Value given first.
+        first: String,
+        /// Another one.
+        second: String,
+    },
+}
+
+impl Arguments {
+    /// Reads a kernel command line.
+    ///
+    /// # Errors
+    /// Where an argument that stage 1 must obey is missing, or is one that it cannot obey.
+    pub fn parse(command_line: &str) -> Result<Self, InvalidArgument> {
+        let usr = match value(command_line, args::USR)?.as_deref() {
+            None | Some("slot") => UsrSource::Slot(usr_hash(command_line)?),
+            Some(other) => {
+                let problem = "the only source of /usr built so far is 'slot'";
+                return Err(invalid(args::USR, other, problem));
+            }
+        };
+        let root = match value(command_line, args::ROOT)?.as_deref() {
+            None => RootSource::Disk,
+            Some("tmpfs") => RootSource::Memory,
+            Some(other) => {
+                let problem = "ROOT is the boot disk's partition of that label, or in memory with root=tmpfs; \
+                     the disk can be named by berth.disk=";
+                return Err(invalid(args::ROOT, other, problem));
+            }
+        };
+        let disk = value(command_line, args::DISK)?;
+        let disk = disk.map(|name| name.trim_start_matches("/dev/").to_owned());
+        Ok(Self { usr, root, disk })
+    }
+}
+
+/// How long a failed boot stays on the console. A value that is no number of seconds up to a day
+/// counts as none: this is asked when something has failed already.
+pub fn emergency_timeout(command_line: &str) -> Duration {
+    words(command_line)
+        .filter(|(name, _)| name == args::EMERGENCY_TIMEOUT)
+        .filter_map(|(_, value)| value?.parse::<u64>().ok())
+        .next_back()
+        .map_or(DEFAULT_EMERGENCY_TIMEOUT, |seconds| {
+            Duration::from_secs(seconds.min(LONGEST_EMERGENCY_TIMEOUT))
+        })
+}
+
+/// The arguments of our own kind that nothing in the image knows.
+pub fn unknown(command_line: &str) -> Vec<String> {
+    words(command_line)
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with(args::PREFIX) && !args::KNOWN.contains(&name.as_str()))
+        .collect()
+}
+
+fn usr_hash(command_line: &str) -> Result<RootHash, InvalidArgument> {
+    let text = value(command_line, args::USRHASH)?.ok_or(InvalidArgument::NoUsrHash)?;
+    text.parse().map_err(|_| invalid(args::USRHASH, &text, "a root hash is 64 hexadecimal digits"))
+}
+
+fn invalid(name: &'static str, value: &str, problem: &str) -> InvalidArgument {
+    InvalidArgument::Value { name, value: value.to_owned(), problem: problem.to_owned() }
+}
+
+/// The one value of an argument. That the last one should win, as with the kernel's own, would
+/// let an argument from outside replace the one that the image was built with.
+fn value(command_line: &str, name: &'static str) -> Result<Option<String>, InvalidArgument> {
+    let mut values =
+        words(command_line).filter(|(n, _)| n == name).map(|(_, value)| value.unwrap_or_default());
+    let Some(first) = values.next() else { return Ok(None) };
+    match values.find(|other| *other != first) {
+        None => Ok(Some(first)),
+        Some(second) => Err(InvalidArgument::Twice { name, first, second }),
+    }
+}
+
+/// The words up to `--`, as name and value. Blanks between double quotes do not part words; the
+/// quotes themselves are dropped (Linux, lib/cmdline.c: next_arg).
+fn words(command_line: &str) -> impl DoubleEndedIterator<Item = (String, Option<String>)> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quoted = false;
+    for c in command_line.chars().chain([' ']) {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => words.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    words.push(word);
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.truncate(end);
+    words.into_iter().filter(|word| !word.is_empty()).map(|word| match word.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (word, None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn line(rest: &str) -> String {
+        format!("usrhash={HASH} {rest}")
+    }
+
+    fn slot() -> UsrSource {
+        UsrSource::Slot(HASH.parse().unwrap())
+    }
+
+    #[test]
+    fn arguments_are_read() {
+        let plain = Arguments { usr: slot(), root: RootSource::Disk, disk: None };
+        for (rest, expected) in [
+            ("", plain.clone()),
+            ("console=ttyS0 quiet\n", plain.clone()),
+            ("berth.usr=slot", plain.clone()),
+            ("root=tmpfs", Arguments { root: RootSource::Memory, ..plain.clone() }),
+            ("berth.disk=vdb", Arguments { disk: Some("vdb".into()), ..plain.clone() }),
+            ("berth.disk=\"/dev/vdb\"", Arguments { disk: Some("vdb".into()), ..plain.clone() }),
+            ("-- root=tmpfs", plain.clone()),
+            ("x=\"a root=tmpfs b\"", plain.clone()),
+            (&format!("usrhash={HASH}"), plain.clone()),
+        ] {
+            assert_eq!(Arguments::parse(&line(rest)), Ok(expected), "{rest}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_obeyed_is_refused_by_name() {
+        for (command_line, expected) in [
+            ("quiet".to_owned(), "usrhash=<root hash of /usr> is missing"),
+            (format!("-- usrhash={HASH}"), "usrhash=<root hash of /usr> is missing"),
+            ("usrhash=12".to_owned(), "usrhash=12: a root hash is 64"),
+            ("usrhash".to_owned(), "usrhash=: a root hash is 64"),
+            (line("usrhash=00"), "usrhash is given twice"),
+            (line("root=/dev/sda1"), "root=/dev/sda1: ROOT is"),
+            (line("berth.usr=memory"), "berth.usr=memory: the only source"),
+            (line("berth.usr=medium"), "berth.usr=medium: the only source"),
+            (line("berth.disk=sda berth.disk=sdb"), "berth.disk is given twice, as sda and as sdb"),
+        ] {
+            let error = Arguments::parse(&command_line).unwrap_err().to_string();
+            assert!(error.contains(expected), "{command_line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_emergency_timeout_has_a_default_and_a_limit() {
+        for (command_line, seconds) in [
+            ("", 60),
+            ("berth.emergency_timeout=5", 5),
+            ("berth.emergency_timeout=0", 0),
+            ("berth.emergency_timeout=5 berth.emergency_timeout=7", 7),
+            ("berth.emergency_timeout=soon", 60),
+            ("berth.emergency_timeout=-1", 60),
+            ("berth.emergency_timeout=99999999999", 86_400),
+        ] {
+            assert_eq!(emergency_timeout(command_line).as_secs(), seconds, "{command_line}");
+        }
+    }
+
+    #[test]
+    fn arguments_of_ours_that_nobody_knows_are_named() {
+        let command_line = "berth.shel=ttyS0 quiet berth.shell=ttyS0 berth.x berthe=1";
+        assert_eq!(unknown(command_line), ["berth.shel", "berth.x"]);
+    }
+}

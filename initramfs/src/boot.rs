@@ -1,0 +1,166 @@
+//! The way from the kernel to PID 1.
+
+use std::convert::Infallible;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use anyhow::{Context, Result};
+use layout::args::INITRAMFS_START_ENV;
+use layout::path::{INIT, SYSROOT};
+use rustix::time::{ClockId, clock_gettime};
+use sys::mount::{Mount, MountFlags, move_mount};
+use sys::switch_root::switch_root;
+
+use crate::arguments::{self, Arguments, RootSource};
+use crate::partitions::BootDisk;
+use crate::{disks, firmware, kernel_log, root, usr};
+
+const COMMAND_LINE: &str = "/proc/cmdline";
+const PANIC: &str = "/proc/sys/kernel/panic";
+/// Seconds until a panicked kernel reboots, where the kernel arguments do not say.
+const PANIC_TIMEOUT: &str = "10";
+
+/// What stage 1 is at, for the report of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Step {
+    /// The kernel's own file systems.
+    Begin,
+    /// Reading what the kernel and the firmware say.
+    Ask,
+    /// Finding disk and slot.
+    Find,
+    /// The partition table.
+    Partition,
+    /// ROOT.
+    Root,
+    /// The verified `/usr`.
+    Usr,
+    /// The overlay of `/etc`.
+    Etc,
+    /// Becoming PID 1.
+    Leave,
+}
+
+static STEP: AtomicU8 = AtomicU8::new(Step::Begin as u8);
+
+impl Step {
+    const ALL: [Self; 8] =
+        [Self::Begin, Self::Ask, Self::Find, Self::Partition, Self::Root, Self::Usr, Self::Etc, Self::Leave];
+
+    /// The step that was begun last.
+    pub fn current() -> Self {
+        Self::ALL[usize::from(STEP.load(Ordering::Relaxed))]
+    }
+
+    fn begin(self) {
+        STEP.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// Completes "stage 1 failed while ...".
+    pub fn doing(self) -> &'static str {
+        match self {
+            Self::Begin => "mounting the kernel's file systems",
+            Self::Ask => "reading the kernel arguments and the firmware's variables",
+            Self::Find => "finding the boot disk",
+            Self::Partition => "bringing the partition table up to date",
+            Self::Root => "mounting ROOT",
+            Self::Usr => "opening the verified /usr",
+            Self::Etc => "mounting /etc",
+            Self::Leave => "starting PID 1",
+        }
+    }
+
+    /// What a person can do where the failure itself does not say.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::Begin | Self::Ask => "check the kernel arguments; those of an image come with its UKI",
+            Self::Find | Self::Partition => "check that the disk works and can be written",
+            Self::Root => "check the disk; boot with root=tmpfs to look at ROOT from memory",
+            Self::Usr | Self::Etc | Self::Leave => {
+                "choose another version in the boot menu, or write the image to the disk anew"
+            }
+        }
+    }
+}
+
+/// Boots. Returns only on failure.
+pub fn run() -> Result<Infallible> {
+    let now = clock_gettime(ClockId::Monotonic);
+    let start_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+    mount_kernel_file_systems()?;
+    Step::Ask.begin();
+    let command_line = command_line()?;
+    make_panics_reboot();
+    for name in arguments::unknown(&command_line) {
+        kernel_log::alarm(&format!("the kernel argument {name} is not known"));
+    }
+    let arguments = Arguments::parse(&command_line)?;
+    let esp = firmware::boot_esp()?;
+    Step::Find.begin();
+    let boot = disks::find(&arguments, esp)?;
+    disks::announce(&boot);
+    Step::Partition.begin();
+    let disk = match arguments.root {
+        RootSource::Disk => BootDisk::prepare(&boot.disk)?,
+        RootSource::Memory => BootDisk::untouched(&boot.disk)?,
+    };
+    Step::Root.begin();
+    fs::create_dir_all(SYSROOT).context("make the folder /sysroot")?;
+    match arguments.root {
+        RootSource::Disk => root::mount_disk(&disk)?,
+        RootSource::Memory => root::mount_memory()?,
+    }
+    root::fill()?;
+    Step::Usr.begin();
+    usr::mount(&boot, &disk, &root::mount_point("/usr")?)?;
+    Step::Etc.begin();
+    root::mount_etc()?;
+    Step::Leave.begin();
+    for path in ["/dev", "/proc", "/sys"] {
+        move_mount(Path::new(path), &root::mount_point(path)?)?;
+    }
+    switch_root(Path::new(SYSROOT))?;
+    become_init(start_us)
+}
+
+/// The kernel arguments as one line.
+pub fn command_line() -> Result<String> {
+    fs::read_to_string(COMMAND_LINE).with_context(|| format!("read {COMMAND_LINE}"))
+}
+
+fn mount_kernel_file_systems() -> Result<()> {
+    let none = MountFlags::NOSUID | MountFlags::NOEXEC;
+    for (kind, target, flags, options) in [
+        ("devtmpfs", "/dev", none, "mode=0755"),
+        ("proc", "/proc", none | MountFlags::NODEV, ""),
+        ("sysfs", "/sys", none | MountFlags::NODEV, ""),
+    ] {
+        fs::create_dir_all(target).with_context(|| format!("make the folder {target}"))?;
+        Mount { source: Path::new(kind), kind, flags, options }.on(Path::new(target))?;
+    }
+    Ok(())
+}
+
+/// A panic without a reboot would leave a machine that nobody watches hanging for ever. Faults are
+/// passed over: the kernel argument `panic=` is the usual way.
+fn make_panics_reboot() {
+    if fs::read_to_string(PANIC).is_ok_and(|timeout| timeout.trim() == "0") {
+        _ = fs::write(PANIC, PANIC_TIMEOUT);
+    }
+}
+
+fn become_init(start_us: i64) -> Result<Infallible> {
+    // The kernel makes variables of the arguments that it does not know; they are no business of
+    // PID 1, which reads the command line itself.
+    let terminal = std::env::var_os("TERM").unwrap_or_else(|| "linux".into());
+    let error = Command::new(INIT)
+        .env_clear()
+        .env("TERM", terminal)
+        .env(INITRAMFS_START_ENV, start_us.to_string())
+        .exec();
+    Err(error).with_context(|| format!("start {INIT}"))
+}

@@ -1,0 +1,148 @@
+//! Seeing the disks, and waiting for the one that is wanted.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use layout::{Guid, Slot};
+use sys::block::{self, device_path};
+use sys::uevent::{Next, Uevents};
+use verity::{BLOCK, Superblock, root_hash_of_top};
+
+use crate::arguments::Arguments;
+use crate::gpt::{self, Geometry, Table};
+use crate::kernel_log;
+use crate::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
+
+/// How long the boot disk may take to appear: slow RAID controllers and USB need many seconds.
+const LONG: Duration = Duration::from_secs(30);
+/// How long another disk may take when one is there that will not do.
+const SHORT: Duration = Duration::from_secs(10);
+/// After this long a person is told what is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Looks at the disks, and again at each new one, until there is one to boot from.
+///
+/// # Errors
+/// Where none comes in time, or none will do.
+pub fn find(arguments: &Arguments, esp: Option<Guid>) -> Result<Boot> {
+    // Opened before the first look: a disk that appears in between has an event waiting.
+    let uevents = Uevents::open()?;
+    let begin = Instant::now();
+    let mut told = false;
+    loop {
+        let (patience, failure) = match decide(arguments, esp, &survey()?) {
+            Decision::Boot(boot) => return Ok(*boot),
+            Decision::Fail(failure) => return Err(failure.into()),
+            Decision::Wait(Patience::Long, failure) => (LONG, failure),
+            Decision::Wait(Patience::Short, failure) => (SHORT, failure),
+        };
+        wait(&uevents, begin, patience, &mut told, failure)?;
+    }
+}
+
+/// Waits for a block device to appear or change.
+fn wait(
+    uevents: &Uevents,
+    begin: Instant,
+    patience: Duration,
+    told: &mut bool,
+    failure: Failure,
+) -> Result<()> {
+    loop {
+        let left = patience.saturating_sub(begin.elapsed());
+        if left.is_zero() {
+            return Err(failure.into());
+        }
+        let quiet = SILENCE.saturating_sub(begin.elapsed());
+        match uevents.next(if *told { left } else { left.min(quiet) })? {
+            Next::Event(event) if event.subsystem() == "block" => {
+                // A disk with seven partitions sends eight events, and one look is enough.
+                while let Next::Event(_) = uevents.next(Duration::ZERO)? {}
+                return Ok(());
+            }
+            Next::Lost => return Ok(()),
+            Next::Event(_) => {}
+            Next::TimedOut if !*told && quiet.is_zero() => {
+                *told = true;
+                let seconds = patience.as_secs();
+                sys::console::write_to_all(&format!(
+                    "berth: waiting for the boot disk, up to {seconds} s: {failure}\n"
+                ));
+            }
+            Next::TimedOut => {}
+        }
+    }
+}
+
+/// Every disk that can be seen now, and whether it is one of ours.
+fn survey() -> Result<Vec<Disk>> {
+    Ok(block::disks()?.into_iter().map(look).collect())
+}
+
+fn look(device: block::Disk) -> Disk {
+    match inspect(&device) {
+        Ok(candidate) => Disk::Ours(Box::new(candidate)),
+        Err(reason) => Disk::Other { name: device.name, reason },
+    }
+}
+
+fn inspect(device: &block::Disk) -> Result<Candidate, String> {
+    let file = File::open(device_path(&device.name)).map_err(|e| format!("it cannot be opened ({e})"))?;
+    let read = |offset, length| read_at(&file, offset, length);
+    let geometry = Geometry::new(device.size, device.block_size);
+    let loaded = gpt::load(geometry, read).map_err(|e| e.to_string())?;
+    let has = |slot: Slot| loaded.table.find(&slot.verity()).is_some();
+    if !Slot::ALL.into_iter().any(has) {
+        return Err("none of its partitions is one of Berth's".into());
+    }
+    let slots = Slot::ALL.map(|slot| {
+        let state = read_slot(&loaded.table, slot, geometry, read);
+        (slot, state.unwrap_or_else(SlotState::None))
+    });
+    Ok(Candidate { name: device.name.clone(), loaded, slots })
+}
+
+fn read_slot(
+    table: &Table,
+    slot: Slot,
+    geometry: Geometry,
+    read: impl Fn(u64, usize) -> io::Result<Vec<u8>>,
+) -> Result<SlotState, String> {
+    let find = |wanted: layout::Partition| {
+        table.find(&wanted).ok_or_else(|| format!("there is no partition {}", wanted.label))
+    };
+    let (data, hashes) = (find(slot.data())?, find(slot.verity())?);
+    let start = hashes.first * geometry.block_size;
+    let unreadable = |e: io::Error| format!("{} cannot be read ({e})", slot.verity().label);
+    let superblock = Superblock::parse(&read(start, BLOCK).map_err(unreadable)?)
+        .map_err(|e| format!("{}: {e}", slot.verity().label))?;
+    let room = (data.last + 1).saturating_sub(data.first) * geometry.block_size;
+    if superblock.data_size() > room {
+        return Err(format!(
+            "its hash tree is for {} bytes, and {} has {room}",
+            superblock.data_size(),
+            slot.data().label
+        ));
+    }
+    let top = read(start + superblock.top_block_offset(), BLOCK).map_err(unreadable)?;
+    let top = top.first_chunk().ok_or("its hash tree is cut short")?;
+    let root_hash = root_hash_of_top(top, &superblock);
+    Ok(SlotState::Tree { superblock, root_hash })
+}
+
+fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
+/// Tells the log what will be booted from.
+pub fn announce(boot: &Boot) {
+    kernel_log::note(&format!("booting slot {} of {}", boot.slot, boot.disk.name));
+    if let Some(remark) = &boot.remark {
+        kernel_log::alarm(remark);
+    }
+}

@@ -1,0 +1,137 @@
+//! When the boot cannot go on: say so everywhere, wait, reboot.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use event::{Event, Stage};
+use layout::port::{EVENTS, VIRTIO_PORTS};
+use rustix::fs::OFlags;
+use rustix::system::{RebootCommand, reboot};
+
+use crate::arguments::{DEFAULT_EMERGENCY_TIMEOUT, emergency_timeout};
+use crate::boot::{Step, command_line};
+use crate::kernel_log;
+use crate::plan::Failure;
+
+/// Lines of the kernel's log in a report.
+const LOG_LINES: usize = 12;
+/// How long all of stage 1 may take. Replaying a journal on a slow disk is the longest part of it.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// What the last panic said, for the report.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+/// Whether a report has begun: there is only one.
+static REPORTED: AtomicBool = AtomicBool::new(false);
+
+/// Runs `boot`, which does not return unless it fails, and makes every way of failing end in a
+/// report and a reboot: errors, panics, and a system call that never returns.
+pub fn guard(boot: impl FnOnce() -> anyhow::Error) -> ! {
+    panic::set_hook(Box::new(|fault| {
+        if let Ok(mut text) = PANIC.lock() {
+            *text = fault.to_string();
+        }
+    }));
+    // Where no thread can be made the boot goes on unwatched.
+    _ = thread::Builder::new().stack_size(128 * 1024).spawn(|| {
+        thread::sleep(DEADLINE);
+        end(&anyhow::anyhow!("it did not come to an end within {} s", DEADLINE.as_secs()));
+    });
+    let error = panic::catch_unwind(AssertUnwindSafe(boot)).unwrap_or_else(|_| {
+        let text = PANIC.lock().map(|text| text.clone()).unwrap_or_default();
+        anyhow::anyhow!("a fault in stage 1 itself: {text}")
+    });
+    end(&error)
+}
+
+/// Reports and reboots. A fault on the way reboots at once.
+fn end(error: &anyhow::Error) -> ! {
+    if REPORTED.swap(true, Ordering::SeqCst) {
+        // The other thread reports and reboots.
+        loop {
+            thread::park();
+        }
+    }
+    _ = panic::catch_unwind(AssertUnwindSafe(|| report_and_wait(error)));
+    rustix::fs::sync();
+    _ = reboot(RebootCommand::Restart);
+    // The kernel panics when its first process ends, and reboots ten seconds later.
+    std::process::exit(1)
+}
+
+fn report_and_wait(error: &anyhow::Error) {
+    let timeout = command_line().map_or(DEFAULT_EMERGENCY_TIMEOUT, |line| emergency_timeout(&line));
+    let event = describe(error, Step::current(), timeout, kernel_log::last_lines(LOG_LINES));
+    if let Some(text) = event.console_line() {
+        sys::console::write_to_all(&format!("\n{text}\n"));
+    }
+    send(&event);
+    thread::sleep(timeout);
+}
+
+fn describe(error: &anyhow::Error, step: Step, timeout: Duration, log: Vec<String>) -> Event {
+    let planned = error.downcast_ref::<Failure>().map(|failure| failure.next_step.as_str());
+    Event::Emergency {
+        stage: Stage::Initramfs,
+        cause: format!("stage 1 failed while {}: {error:#}", step.doing()),
+        next_step: planned.unwrap_or(step.next_step()).to_owned(),
+        reboot_in_s: timeout.as_secs(),
+        log,
+    }
+}
+
+/// Sends the event on the port for events, where the machine has one. Nobody may be reading at the
+/// other end, so it is not waited for.
+fn send(event: &Event) {
+    let Ok(ports) = fs::read_dir(VIRTIO_PORTS) else { return };
+    for port in ports.flatten() {
+        let name = fs::read_to_string(port.path().join("name")).unwrap_or_default();
+        if name.trim() == EVENTS {
+            let device = Path::new("/dev").join(port.file_name());
+            let flags = OFlags::NONBLOCK.bits() as i32;
+            if let Ok(mut device) = OpenOptions::new().write(true).custom_flags(flags).open(device) {
+                _ = device.write_all(event.encode_line().as_bytes());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next_step_and_cause(error: anyhow::Error) -> (String, String) {
+        match describe(&error, Step::Root, Duration::from_secs(7), vec!["line".into()]) {
+            Event::Emergency { stage: Stage::Initramfs, cause, next_step, reboot_in_s: 7, log } => {
+                assert_eq!(log, ["line"]);
+                (next_step, cause)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_report_says_step_cause_and_next_step() {
+        let io = std::io::Error::from_raw_os_error(5);
+        let (next_step, cause) = next_step_and_cause(anyhow::Error::from(io).context("read /dev/vda7"));
+        assert_eq!(
+            cause,
+            "stage 1 failed while mounting ROOT: read /dev/vda7: Input/output error (os error 5)"
+        );
+        assert_eq!(next_step, Step::Root.next_step());
+    }
+
+    #[test]
+    fn a_planned_failure_brings_its_own_next_step() {
+        let failure = Failure { cause: "no disk".into(), next_step: "plug one in".into() };
+        let (next_step, cause) = next_step_and_cause(anyhow::Error::from(failure));
+        assert_eq!(cause, "stage 1 failed while mounting ROOT: no disk");
+        assert_eq!(next_step, "plug one in");
+    }
+}

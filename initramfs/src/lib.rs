@@ -1,0 +1,19 @@
+//! Layer: program. Stage 1: from the kernel to PID 1 of the verified `/usr`.
+//!
+//! Finds the disk that the machine was booted from and the slot whose verity root hash is the
+//! kernel argument `usrhash`, mounts them, and becomes `/usr/lib/berth/init`. [`arguments`],
+//! [`plan`], [`gpt`] and [`superblock`] decide; the rest does. Whatever fails ends in
+//! [`emergency`]: a report on every console, and a reboot.
+
+pub mod arguments;
+pub mod boot;
+mod disks;
+pub mod emergency;
+mod firmware;
+pub mod gpt;
+mod kernel_log;
+mod partitions;
+pub mod plan;
+mod root;
+pub mod superblock;
+mod usr;

@@ -1,0 +1,105 @@
+//! Bringing the boot disk's partition table up to date, and the devices of its partitions.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use layout::Guid;
+use sys::block::{self, device_path, reread_partitions};
+
+use crate::gpt::{self, Amendment, Geometry, Table};
+use crate::kernel_log;
+use crate::plan::Candidate;
+
+/// The boot disk, its partitions being those that the kernel knows.
+#[derive(Debug)]
+pub struct BootDisk {
+    table: Table,
+    devices: Vec<block::DiskPartition>,
+    name: String,
+}
+
+impl BootDisk {
+    /// Makes the disk's identifiers its own on first boot, moves the backup table to its end and
+    /// grows ROOT where there is room. Nothing of the disk may be in use yet: the kernel reads the
+    /// table anew.
+    pub fn prepare(candidate: &Candidate) -> Result<Self> {
+        let (disk, geometry) = look(&candidate.name)?;
+        let fresh = gpt::is_as_shipped(&candidate.loaded.table).then(identifiers).transpose()?;
+        let Some(amendment) = gpt::amend(&candidate.loaded, geometry, fresh) else {
+            return Self::of(candidate, candidate.loaded.table.clone(), disk, geometry);
+        };
+        for change in &amendment.changes {
+            kernel_log::note(&format!("{}: {change}", candidate.name));
+        }
+        let path = device_path(&candidate.name);
+        write(&path, &amendment)
+            .with_context(|| format!("write the partition table of {}", path.display()))?;
+        reread_partitions(&path)?;
+        Self::of(candidate, amendment.table, look(&candidate.name)?.0, geometry)
+    }
+
+    /// The disk with its table as it is.
+    pub fn untouched(candidate: &Candidate) -> Result<Self> {
+        let (disk, geometry) = look(&candidate.name)?;
+        Self::of(candidate, candidate.loaded.table.clone(), disk, geometry)
+    }
+
+    fn of(candidate: &Candidate, table: Table, mut disk: block::Disk, geometry: Geometry) -> Result<Self> {
+        // A disk is seen before the kernel has read its table, and where the first copy is torn the
+        // kernel sees no table at all.
+        if !agree(&table, &disk, geometry) {
+            reread_partitions(&device_path(&candidate.name))?;
+            disk = look(&candidate.name)?.0;
+        }
+        if !agree(&table, &disk, geometry) {
+            bail!("the kernel sees other partitions on {} than its table has", candidate.name);
+        }
+        Ok(Self { table, devices: disk.partitions, name: disk.name })
+    }
+
+    /// The device of one of our partitions, and its size in bytes.
+    pub fn device(&self, wanted: &layout::Partition) -> Result<(PathBuf, u64)> {
+        let number = self.table.find(wanted).map(|p| p.number);
+        let device = self.devices.iter().find(|device| Some(device.number) == number);
+        let device = device.with_context(|| format!("{} has no partition {}", self.name, wanted.label))?;
+        Ok((device_path(&device.name), device.size))
+    }
+}
+
+fn look(name: &str) -> Result<(block::Disk, Geometry)> {
+    let disk = block::disk(name).with_context(|| format!("the disk {name} went away"))?;
+    let geometry = Geometry::new(disk.size, disk.block_size);
+    Ok((disk, geometry))
+}
+
+fn agree(table: &Table, disk: &block::Disk, geometry: Geometry) -> bool {
+    table.partitions().iter().all(|partition| {
+        let (start, size) = (partition.first, partition.last + 1 - partition.first);
+        disk.partitions.iter().any(|device| {
+            device.number == partition.number
+                && device.start == start * geometry.block_size
+                && device.size == size * geometry.block_size
+        })
+    })
+}
+
+fn identifiers() -> Result<gpt::Identifiers> {
+    let mut identifiers = [Guid::NIL; _];
+    for identifier in &mut identifiers {
+        *identifier = Guid::from_random(sys::random::bytes_16()?);
+    }
+    Ok(identifiers)
+}
+
+fn write(path: &Path, amendment: &Amendment) -> std::io::Result<()> {
+    let disk: File = OpenOptions::new().write(true).open(path)?;
+    for writes in &amendment.writes {
+        for write in writes {
+            disk.write_all_at(&write.bytes, write.offset)?;
+        }
+        disk.sync_all()?;
+    }
+    Ok(())
+}

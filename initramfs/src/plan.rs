@@ -1,0 +1,226 @@
+//! What stage 1 is to do with the disks that it sees: decided here, done elsewhere.
+
+use layout::disk::ROOT;
+use layout::{Guid, Slot};
+use verity::{RootHash, Superblock};
+
+use crate::arguments::{Arguments, RootSource, UsrSource};
+use crate::gpt;
+
+/// A disk with our labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Kernel name.
+    pub name: String,
+    /// Its partition table.
+    pub loaded: gpt::Loaded,
+    /// What the hash partition of each slot says.
+    pub slots: [(Slot, SlotState); 2],
+}
+
+/// What was found in a slot's hash partition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SlotState {
+    /// A hash tree.
+    Tree {
+        /// What its superblock says.
+        superblock: Superblock,
+        /// The digest of its top block.
+        root_hash: RootHash,
+    },
+    /// No hash tree, and why.
+    None(String),
+}
+
+/// A disk seen by the kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Disk {
+    /// One of ours.
+    Ours(Box<Candidate>),
+    /// Another, and why it is none of ours.
+    Other {
+        /// Kernel name.
+        name: String,
+        /// What it lacks.
+        reason: String,
+    },
+}
+
+/// How long it is worth waiting for another disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// The disk must come: nothing can be done without it.
+    Long,
+    /// A disk is there that will not do; another may be on its way.
+    Short,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// Boot from this.
+    Boot(Box<Boot>),
+    /// Wait for another disk; when the time is over, fail so.
+    Wait(Patience, Failure),
+    /// Nothing that may come would help.
+    Fail(Failure),
+}
+
+/// What to boot from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Boot {
+    /// The disk.
+    pub disk: Candidate,
+    /// Its slot with the wanted root hash.
+    pub slot: Slot,
+    /// The slot's superblock.
+    pub superblock: Superblock,
+    /// The slot's root hash.
+    pub root_hash: RootHash,
+    /// What a person should know of the choice.
+    pub remark: Option<String>,
+}
+
+/// Why there is nothing to boot, and what a person can do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct Failure {
+    /// What is missing, and what was found instead.
+    pub cause: String,
+    /// What to do next.
+    pub next_step: String,
+}
+
+impl Candidate {
+    fn has_esp(&self, guid: Guid) -> bool {
+        self.loaded.table.partitions().iter().any(|p| p.guid == guid)
+    }
+
+    fn slot_of(&self, wanted: &RootHash) -> Option<(Slot, &Superblock)> {
+        self.slots.iter().find_map(|(slot, state)| match state {
+            SlotState::Tree { superblock, root_hash } if root_hash == wanted => Some((*slot, superblock)),
+            _ => None,
+        })
+    }
+
+    fn describe_slots(&self) -> String {
+        let describe = |(slot, state): &(Slot, SlotState)| match state {
+            SlotState::Tree { root_hash, .. } => format!("{slot} holds {root_hash}"),
+            SlotState::None(reason) => format!("{slot} holds nothing ({reason})"),
+        };
+        format!("on {}, slot {}", self.name, self.slots.each_ref().map(describe).join(", slot "))
+    }
+}
+
+/// Decides what to boot from the disks that are there now. `esp` is the PARTUUID of the ESP that the
+/// loader was started from, where the firmware says.
+///
+/// The disk is the one that `berth.disk=` names, else the one with that ESP, else one with our
+/// labels. Of several with our labels, those with the wanted root hash come first, then the lower
+/// disk GUID: an order that does not change with that in which the kernel finds them.
+pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decision {
+    let UsrSource::Slot(wanted) = &arguments.usr;
+    let ours =
+        || disks.iter().filter_map(|disk| if let Disk::Ours(c) = disk { Some(c.as_ref()) } else { None });
+    if let Some(name) = &arguments.disk {
+        return match disks.iter().find(|disk| disk.name() == name) {
+            Some(Disk::Ours(candidate)) => Choice::certain(candidate).decide(arguments),
+            Some(Disk::Other { reason, .. }) => Decision::Fail(Failure {
+                cause: format!("berth.disk={name} is not a Berth disk: {reason}"),
+                next_step: "name a disk that Berth is installed on, or leave berth.disk= out".into(),
+            }),
+            None => wait(disks, format!("the disk {name} (named by berth.disk=)")),
+        };
+    }
+    if let Some(esp) = esp {
+        return match ours().find(|candidate| candidate.has_esp(esp)) {
+            Some(candidate) => Choice::certain(candidate).decide(arguments),
+            None => {
+                wait(disks, format!("the disk that the loader was started from (its ESP has PARTUUID {esp})"))
+            }
+        };
+    }
+    let mut candidates: Vec<_> = ours().collect();
+    candidates.sort_by_key(|c| (c.slot_of(wanted).is_none(), c.loaded.table.disk_guid, c.name.clone()));
+    match candidates.split_first() {
+        None => wait(disks, "a disk with Berth's partitions".into()),
+        Some((first, [])) => Choice { candidate: first, certain: false, remark: None }.decide(arguments),
+        Some((first, others)) => {
+            let names: Vec<_> = others.iter().map(|c| c.name.as_str()).collect();
+            let remark = format!(
+                "several disks carry Berth's labels and the firmware does not say which one was booted: \
+                 taking {}, not {}; berth.disk= names another",
+                first.name,
+                names.join(", ")
+            );
+            Choice { candidate: first, certain: false, remark: Some(remark) }.decide(arguments)
+        }
+    }
+}
+
+/// The disk to boot from, if it holds what is wanted.
+struct Choice<'a> {
+    candidate: &'a Candidate,
+    /// Whether no other disk can be the one.
+    certain: bool,
+    remark: Option<String>,
+}
+
+impl<'a> Choice<'a> {
+    fn certain(candidate: &'a Candidate) -> Self {
+        Self { candidate, certain: true, remark: None }
+    }
+
+    fn decide(self, arguments: &Arguments) -> Decision {
+        let UsrSource::Slot(wanted) = &arguments.usr;
+        let Self { candidate, certain, remark } = self;
+        let Some((slot, superblock)) = candidate.slot_of(wanted) else {
+            let slots = candidate.describe_slots();
+            let failure = Failure {
+                cause: format!(
+                    "no slot holds the /usr that this kernel was made for (usrhash={wanted}): {slots}"
+                ),
+                next_step: "choose another version in the boot menu, or write the image to the disk anew"
+                    .into(),
+            };
+            return if certain { Decision::Fail(failure) } else { Decision::Wait(Patience::Short, failure) };
+        };
+        if arguments.root == RootSource::Disk && candidate.loaded.table.find(&ROOT).is_none() {
+            return Decision::Fail(Failure {
+                cause: format!("{} has no partition {}", candidate.name, ROOT.label),
+                next_step: "write the image to the disk anew, or boot with root=tmpfs to look at it".into(),
+            });
+        }
+        let superblock = superblock.clone();
+        let boot = Boot { disk: candidate.clone(), slot, superblock, root_hash: *wanted, remark };
+        Decision::Boot(Box::new(boot))
+    }
+}
+
+fn wait(disks: &[Disk], what: String) -> Decision {
+    let describe = |disk: &Disk| match disk {
+        Disk::Ours(candidate) => format!("{} (Berth's, another one)", candidate.name),
+        Disk::Other { name, reason } => format!("{name} ({reason})"),
+    };
+    let seen: Vec<_> = disks.iter().map(describe).collect();
+    let seen = if seen.is_empty() { "no disk".to_owned() } else { seen.join(", ") };
+    Decision::Wait(
+        Patience::Long,
+        Failure {
+            cause: format!("{what} has not appeared; seen: {seen}"),
+            next_step: "check the disk and its cabling or, in a virtual machine, that its controller is \
+                        one that the kernel has a driver for"
+                .into(),
+        },
+    )
+}
+
+impl Disk {
+    /// Kernel name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Ours(candidate) => &candidate.name,
+            Self::Other { name, .. } => name,
+        }
+    }
+}

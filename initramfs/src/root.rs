@@ -1,0 +1,123 @@
+//! ROOT: mounted, grown and filled with the folders that every boot needs.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use layout::Guid;
+use layout::disk::{ROOT, ROOT_FS_UUID};
+use layout::path::{ETC_LOWER, ETC_UPPER, ETC_WORK, ROOT_DIRS, ROOT_LINKS, SYSROOT};
+use sys::mount::{Mount, MountFlags};
+
+use crate::kernel_log;
+use crate::partitions::BootDisk;
+use crate::plan::Failure;
+use crate::superblock::{self, Ext4};
+
+/// Only with these off may the lower layer change under an existing upper one (Linux,
+/// Documentation/filesystems/overlayfs.rst), as it does with every update of `/usr`.
+const ETC_OPTIONS: &str = "metacopy=off,index=off,xino=off,redirect_dir=off";
+
+/// Mounts the boot disk's ROOT at `/sysroot`. On first boot its file system gets a UUID of its own;
+/// whenever the partition has become bigger, it grows.
+pub fn mount_disk(disk: &BootDisk) -> Result<()> {
+    let (device, size) = disk.device(&ROOT)?;
+    let ext4 = read_superblock(&device)?;
+    let sysroot = Path::new(SYSROOT);
+    Mount { source: &device, kind: "ext4", flags: MountFlags::empty(), options: "" }.on(sysroot)?;
+    // A ROOT that stays small or keeps a shipped name can be used, and the next boot tries again.
+    if let Some(blocks) = ext4.growth(size) {
+        told_if_failed(sys::ext4::grow(sysroot, blocks));
+    }
+    if ext4.uuid == ROOT_FS_UUID {
+        let uuid = Guid::from_random(sys::random::bytes_16()?);
+        told_if_failed(sys::ext4::set_uuid(sysroot, uuid.to_bytes()));
+    }
+    Ok(())
+}
+
+/// Mounts a ROOT at `/sysroot` that is in memory.
+pub fn mount_memory() -> Result<()> {
+    let tmpfs = Path::new("tmpfs");
+    let mount = Mount { source: tmpfs, kind: "tmpfs", flags: MountFlags::empty(), options: "mode=0755" };
+    Ok(mount.on(Path::new(SYSROOT))?)
+}
+
+fn told_if_failed(result: sys::Result<()>) {
+    if let Err(error) = result {
+        kernel_log::alarm(&error.to_string());
+    }
+}
+
+fn read_superblock(device: &Path) -> Result<Ext4> {
+    let mut bytes = [0; superblock::SIZE];
+    File::open(device)
+        .and_then(|file| file.read_exact_at(&mut bytes, superblock::OFFSET))
+        .with_context(|| format!("read {} ({})", device.display(), ROOT.label))?;
+    let missing = || Failure {
+        cause: format!("{} ({}) holds no ext4", device.display(), ROOT.label),
+        next_step: "boot with root=tmpfs to look at it, or write the image to the disk anew".into(),
+    };
+    Ok(Ext4::parse(&bytes).ok_or_else(missing)?)
+}
+
+/// Makes the folders and links of ROOT that are missing. What is there is left as it is.
+pub fn fill() -> Result<()> {
+    for dir in ROOT_DIRS {
+        let path = in_sysroot(dir.path);
+        let made = fs::create_dir(&path).and_then(|()| {
+            // Not by mkdir's mode: that one is subject to the umask.
+            fs::set_permissions(&path, Permissions::from_mode(dir.mode))
+        });
+        unless_there(made).with_context(|| format!("make the folder {}", path.display()))?;
+    }
+    for link in ROOT_LINKS {
+        let path = in_sysroot(link.path);
+        unless_there(symlink(link.target, &path))
+            .with_context(|| format!("make the link {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The folder of ROOT that something is to be mounted on. A link in its place, which a running
+/// system could have left, would put the mount elsewhere.
+pub fn mount_point(path: &str) -> Result<PathBuf> {
+    let path = in_sysroot(path);
+    let metadata = fs::symlink_metadata(&path).with_context(|| format!("look at {}", path.display()))?;
+    if !metadata.is_dir() {
+        let name = path.strip_prefix(SYSROOT).unwrap_or(&path).display();
+        return Err(Failure {
+            cause: format!("/{name} on {} is not a folder, and must be one to mount on", ROOT.label),
+            next_step: format!("boot with root=tmpfs and remove /{name} from the file system {}", ROOT.label),
+        }
+        .into());
+    }
+    Ok(path)
+}
+
+/// Mounts `/sysroot/etc`: the machine's changes over the image's files.
+pub fn mount_etc() -> Result<()> {
+    let [lower, upper, work] = [ETC_LOWER, ETC_UPPER, ETC_WORK].map(in_sysroot);
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={},{ETC_OPTIONS}",
+        lower.display(),
+        upper.display(),
+        work.display()
+    );
+    let overlay = Path::new("overlay");
+    let mount = Mount { source: overlay, kind: "overlay", flags: MountFlags::empty(), options: &options };
+    Ok(mount.on(&mount_point("/etc")?)?)
+}
+
+fn in_sysroot(path: &str) -> PathBuf {
+    Path::new(SYSROOT).join(path.trim_start_matches('/'))
+}
+
+fn unless_there(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}

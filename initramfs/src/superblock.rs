@@ -1,0 +1,97 @@
+//! What stage 1 must know of ROOT's ext4 before it is mounted (Linux,
+//! Documentation/filesystems/ext4/super.rst).
+
+use layout::Guid;
+
+/// Where the superblock begins, in bytes.
+pub const OFFSET: u64 = 1024;
+/// How much of it is read, in bytes.
+pub const SIZE: usize = 1024;
+
+const MAGIC: u16 = 0xef53;
+/// INCOMPAT_64BIT: block counts have upper halves.
+const WIDE: u32 = 0x80;
+
+/// Facts of an ext4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ext4 {
+    /// Its UUID.
+    pub uuid: Guid,
+    /// Bytes in a block.
+    pub block_size: u64,
+    /// Number of blocks.
+    pub blocks: u64,
+}
+
+impl Ext4 {
+    /// Reads a superblock. None where it is not one of ext4.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; SIZE] = bytes.first_chunk()?;
+        let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        if u16::from_le_bytes([bytes[0x38], bytes[0x39]]) != MAGIC {
+            return None;
+        }
+        // Blocks are 1 KiB to 64 KiB.
+        let shift = u32_at(0x18);
+        if shift > 6 {
+            return None;
+        }
+        let upper = if u32_at(0x60) & WIDE != 0 { u32_at(0x150) } else { 0 };
+        Some(Self {
+            uuid: Guid::from_bytes(std::array::from_fn(|i| bytes[0x68 + i])),
+            block_size: 1024 << shift,
+            blocks: u64::from(upper) << 32 | u64::from(u32_at(4)),
+        })
+    }
+
+    /// The number of blocks for a partition of `size` bytes, where that is more than there are.
+    pub fn growth(&self, size: u64) -> Option<u64> {
+        let room = size / self.block_size;
+        (room > self.blocks).then_some(room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn superblock(edit: impl FnOnce(&mut [u8; SIZE])) -> [u8; SIZE] {
+        let mut bytes = [0; SIZE];
+        bytes[4..8].copy_from_slice(&65536u32.to_le_bytes());
+        bytes[0x18] = 2;
+        bytes[0x38..0x3a].copy_from_slice(&MAGIC.to_le_bytes());
+        bytes[0x68..0x78].fill(7);
+        edit(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_superblock_says_size_and_name() {
+        let plain = Ext4 { uuid: Guid::from_bytes([7; 16]), block_size: 4096, blocks: 65536 };
+        assert_eq!(Ext4::parse(&superblock(|_| ())), Some(plain));
+        let small = superblock(|b| b[0x18] = 0);
+        assert_eq!(Ext4::parse(&small), Some(Ext4 { block_size: 1024, ..plain }));
+        let stale_upper_half = superblock(|b| b[0x150] = 1);
+        assert_eq!(Ext4::parse(&stale_upper_half), Some(plain));
+        let huge = superblock(|b| (b[0x60], b[0x150]) = (0x80, 1));
+        assert_eq!(Ext4::parse(&huge), Some(Ext4 { blocks: (1 << 32) + 65536, ..plain }));
+    }
+
+    #[test]
+    fn what_is_not_ext4_is_none() {
+        assert_eq!(Ext4::parse(&[]), None);
+        assert_eq!(Ext4::parse(&[0; SIZE]), None);
+        assert_eq!(Ext4::parse(&superblock(|b| b[0x18] = 9)), None);
+        assert_eq!(Ext4::parse(&superblock(|_| ())[..SIZE - 1]), None);
+    }
+
+    #[test]
+    fn it_grows_into_whole_blocks_only() {
+        let ext4 = Ext4 { uuid: Guid::NIL, block_size: 4096, blocks: 10 };
+        for (size, expected) in
+            [(0, None), (40960, None), (45055, None), (45056, Some(11)), (1 << 20, Some(256))]
+        {
+            assert_eq!(ext4.growth(size), expected, "{size}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Which disk and slot are booted, and what is said where there is none.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use initramfs::arguments::Arguments;
+use initramfs::gpt::amend;
+use initramfs::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
+use layout::disk::{ESP, PARTITIONS, ROOT};
+use layout::{Guid, Slot};
+use support::identifiers;
+use verity::{RootHash, Superblock};
+
+const OLD: RootHash = RootHash([0x0d; 32]);
+const NEW: RootHash = RootHash([0x2e; 32]);
+
+fn arguments(usrhash: RootHash, more: &str) -> Arguments {
+    Arguments::parse(&format!("usrhash={usrhash} {more}")).unwrap()
+}
+
+fn slot(hash: Option<RootHash>) -> SlotState {
+    let superblock = Superblock { uuid: Guid::NIL, data_blocks: 2, salt: Vec::new() };
+    hash.map_or(SlotState::None("there is no verity superblock".into()), |root_hash| SlotState::Tree {
+        superblock,
+        root_hash,
+    })
+}
+
+/// A disk of ours that has been booted once, its identifiers made from `id`.
+fn berth(name: &str, id: u8, a: Option<RootHash>, b: Option<RootHash>) -> Disk {
+    let mut disk = support::Disk::shipped();
+    let amendment = amend(&disk.load().unwrap(), disk.geometry(), Some(identifiers(id))).unwrap();
+    for write in amendment.writes.iter().flatten() {
+        disk.write(write.offset, &write.bytes);
+    }
+    ours(name, &disk, a, b)
+}
+
+/// A disk as it is shipped.
+fn fresh(name: &str) -> Disk {
+    ours(name, &support::Disk::shipped(), Some(NEW), None)
+}
+
+fn ours(name: &str, disk: &support::Disk, a: Option<RootHash>, b: Option<RootHash>) -> Disk {
+    let loaded = disk.load().unwrap();
+    let slots = [(Slot::A, slot(a)), (Slot::B, slot(b))];
+    Disk::Ours(Box::new(Candidate { name: name.into(), loaded, slots }))
+}
+
+fn other(name: &str) -> Disk {
+    Disk::Other { name: name.into(), reason: "it has no GUID partition table".into() }
+}
+
+fn esp_of(id: u8) -> Option<Guid> {
+    Some(identifiers(id)[1])
+}
+
+fn booted(decision: Decision) -> Boot {
+    match decision {
+        Decision::Boot(boot) => *boot,
+        other => panic!("not booted: {other:?}"),
+    }
+}
+
+fn refused(decision: Decision) -> Failure {
+    match decision {
+        Decision::Fail(failure) => failure,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn the_slot_with_the_wanted_hash_is_booted() {
+    for (a, b, expected) in [
+        (Some(NEW), None, Slot::A),
+        (Some(OLD), Some(NEW), Slot::B),
+        (Some(NEW), Some(OLD), Slot::A),
+        (None, Some(NEW), Slot::B),
+        (Some(NEW), Some(NEW), Slot::A),
+    ] {
+        let boot = booted(decide(&arguments(NEW, ""), None, &[berth("vda", 1, a, b)]));
+        assert_eq!((boot.slot, boot.root_hash), (expected, NEW), "{a:?} {b:?}");
+        assert_eq!(boot.remark, None);
+    }
+}
+
+#[test]
+fn the_disk_is_the_one_that_was_booted_from() {
+    let disks =
+        [other("sda"), berth("sdb", 1, Some(NEW), None), berth("sdc", 5, Some(NEW), None), fresh("sdd")];
+    for (esp, argument, expected) in [
+        (esp_of(1), "", "sdb"),
+        (esp_of(5), "", "sdc"),
+        (Some(ESP.guid), "", "sdd"),
+        (esp_of(1), "berth.disk=sdc", "sdc"),
+        (None, "berth.disk=sdd", "sdd"),
+    ] {
+        let boot = booted(decide(&arguments(NEW, argument), esp, &disks));
+        assert_eq!(boot.disk.name, expected, "{esp:?} {argument}");
+        assert_eq!(boot.remark, None);
+    }
+}
+
+#[test]
+fn of_several_disks_the_same_one_is_taken_in_whatever_order_they_are_found() {
+    let mut disks = vec![
+        berth("sda", 9, Some(NEW), None),
+        berth("sdb", 1, Some(NEW), None),
+        berth("sdc", 5, Some(OLD), None),
+    ];
+    for _ in 0..3 {
+        disks.rotate_left(1);
+        let boot = booted(decide(&arguments(NEW, ""), None, &disks));
+        assert_eq!(boot.disk.name, "sdb");
+        let remark = boot.remark.expect("the choice is explained");
+        assert!(remark.contains("taking sdb, not sda, sdc"), "{remark}");
+        let boot = booted(decide(&arguments(OLD, ""), None, &disks));
+        assert_eq!(boot.disk.name, "sdc", "the disk that holds the hash");
+    }
+}
+
+#[test]
+fn a_disk_that_is_not_there_yet_is_waited_for() {
+    let (new, named) = (arguments(NEW, ""), arguments(NEW, "berth.disk=vdz"));
+    let strangers = [other("sda"), berth("sdb", 1, Some(NEW), None)];
+    for (arguments, esp, disks, expected) in [
+        (&new, None, &[][..], "a disk with Berth's partitions has not appeared; seen: no disk"),
+        (&new, None, &strangers[..1], "seen: sda (it has no GUID partition table)"),
+        (&new, esp_of(5), &strangers[..], "sdb (Berth's, another one)"),
+        (&named, esp_of(1), &strangers[..], "the disk vdz (named by berth.disk=) has not appeared"),
+    ] {
+        match decide(arguments, esp, disks) {
+            Decision::Wait(Patience::Long, failure) => {
+                assert!(failure.cause.contains(expected), "{expected}: {}", failure.cause);
+                assert!(!failure.next_step.is_empty());
+            }
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_hash_that_neither_slot_has_is_a_failed_boot_that_names_both() {
+    let wanted = RootHash([0x33; 32]);
+    let disks = [berth("vda", 1, Some(OLD), Some(NEW))];
+    let failures = [
+        refused(decide(&arguments(wanted, ""), esp_of(1), &disks)),
+        refused(decide(&arguments(wanted, "berth.disk=vda"), None, &disks)),
+        match decide(&arguments(wanted, ""), None, &disks) {
+            // Without a word from the firmware another disk may be the one.
+            Decision::Wait(Patience::Short, failure) => failure,
+            other => panic!("{other:?}"),
+        },
+    ];
+    for failure in failures {
+        let cause = failure.cause;
+        for expected in
+            [format!("usrhash={wanted}"), format!("slot A holds {OLD}"), format!("slot B holds {NEW}")]
+        {
+            assert!(cause.contains(&expected), "{cause}");
+        }
+    }
+    let empty = refused(decide(&arguments(wanted, ""), esp_of(1), &[berth("vda", 1, Some(OLD), None)]));
+    assert!(empty.cause.contains("slot B holds nothing (there is no verity superblock)"), "{}", empty.cause);
+}
+
+#[test]
+fn a_disk_without_root_is_booted_in_memory_only() {
+    let partitions: Vec<_> = PARTITIONS.into_iter().filter(|p| *p != ROOT).collect();
+    let disk = ours("vda", &support::Disk::with(&partitions, Guid::NIL), Some(NEW), None);
+    let failure = refused(decide(&arguments(NEW, ""), None, std::slice::from_ref(&disk)));
+    assert_eq!(failure.cause, "vda has no partition ROOT");
+    booted(decide(&arguments(NEW, "root=tmpfs"), None, &[disk]));
+}
+
+#[test]
+fn a_disk_that_is_not_ours_is_refused_by_name() {
+    let failure = refused(decide(&arguments(NEW, "berth.disk=sda"), None, &[other("sda")]));
+    assert_eq!(failure.cause, "berth.disk=sda is not a Berth disk: it has no GUID partition table");
+}
