@@ -21,6 +21,28 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Annotation with the whole name of an image, which containerd's importer reads.
 const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
+/// Name of the image that [`test_container`] makes.
+pub const TEST_CONTAINER: &str = "localhost/berth-test:1";
+
+/// The image that tests run as a container: busybox, given as a static program, under the names
+/// of its programs that the tests use.
+pub fn test_container(busybox: Vec<u8>) -> OciImage {
+    let programs = ["cat", "dd", "echo", "httpd", "id", "ip", "nproc", "ping", "sh", "sleep", "wget"];
+    let mut entries: BTreeMap<String, OciEntry> = programs
+        .iter()
+        .map(|name| (format!("/bin/{name}"), OciEntry::Link { target: "busybox".to_owned() }))
+        .collect();
+    entries.insert("/bin/busybox".to_owned(), OciEntry::File { mode: 0o755, content: busybox });
+    entries.insert("/etc".to_owned(), OciEntry::Folder { mode: 0o755 });
+    entries.insert("/tmp".to_owned(), OciEntry::Folder { mode: 0o1777 });
+    OciImage {
+        name: TEST_CONTAINER.to_owned(),
+        entries,
+        entrypoint: vec!["/bin/sh".to_owned()],
+        environment: vec!["PATH=/bin".to_owned()],
+    }
+}
+
 /// An image of one layer, for linux/amd64.
 #[derive(Clone, Debug, Default)]
 pub struct OciImage {

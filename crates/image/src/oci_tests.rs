@@ -111,3 +111,11 @@ fn what_no_importer_takes_is_refused_and_nothing_is_left() {
     assert!(write(&folder.path().join("no/such/folder/a.tar"), &image()).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn the_test_container_runs_the_shell_of_the_busybox_it_is_given() {
+    let image = test_container(b"busybox".to_vec());
+    assert_eq!(image.entrypoint, ["/bin/sh"]);
+    assert!(matches!(&image.entries["/bin/sh"], OciEntry::Link { target } if target == "busybox"));
+    assert!(archive(&image).len() > 512);
+}

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,14 +62,22 @@ impl Disk {
         Ok(Self { file, format: Format::Qcow2, folder: Some(Arc::new(folder)) })
     }
 
-    /// A sparse copy of the built raw image, for a command line that takes a raw disk only.
+    /// A sparse copy of the built raw image, for a command line that takes a raw disk only, or to
+    /// be looked at. `size_mib` makes the disk bigger than the image.
     ///
     /// # Errors
     /// The copy cannot be made.
-    pub fn copy(bed: &Testbed) -> Result<Self> {
+    pub fn copy(bed: &Testbed, size_mib: Option<u32>) -> Result<Self> {
         let folder = folder()?;
         let file = folder.path().join("disk.img");
-        copy_sparse(bed.images().disk(), &file).map_err(Error::io("copy the disk to", &file))?;
+        let copy = || -> io::Result<()> {
+            copy_range(bed.images().disk(), 0..u64::MAX, &file)?;
+            match size_mib {
+                Some(mib) => OpenOptions::new().write(true).open(&file)?.set_len(u64::from(mib) << 20),
+                None => Ok(()),
+            }
+        };
+        copy().map_err(Error::io("copy the disk to", &file))?;
         Ok(Self { file, format: Format::Raw, folder: Some(Arc::new(folder)) })
     }
 
@@ -122,25 +131,28 @@ pub(crate) fn folder() -> Result<TempDir> {
         .map_err(Error::io("make a folder in", std::env::temp_dir()))
 }
 
-/// Copies `from` to `to`, holes as holes.
-fn copy_sparse(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies the bytes `range` of `from` (as far as it goes) into the new file `to`, holes as holes.
+///
+/// # Errors
+/// `from` cannot be read, `to` is there already, or cannot be written.
+pub fn copy_range(from: &Path, range: Range<u64>, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = File::create_new(to)?;
-    let length = source.metadata()?.len();
-    target.set_len(length)?;
-    let mut at = 0;
-    while at < length {
+    let end = range.end.min(source.metadata()?.len());
+    let base = range.start.min(end);
+    target.set_len(end - base)?;
+    let mut at = base;
+    while at < end {
         let start = match rustix::fs::seek(&source, Find::Data(at)) {
-            Ok(start) => start,
+            Ok(start) if start < end => start,
             // Nothing but a hole up to the end.
-            Err(rustix::io::Errno::NXIO) => break,
+            Ok(_) | Err(rustix::io::Errno::NXIO) => break,
             Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(&source, Find::Hole(start))?;
+        at = rustix::fs::seek(&source, Find::Hole(start))?.min(end);
         source.seek(SeekFrom::Start(start))?;
-        target.seek(SeekFrom::Start(start))?;
-        io::copy(&mut (&mut source).take(end - start), &mut target)?;
-        at = end;
+        target.seek(SeekFrom::Start(start - base))?;
+        io::copy(&mut (&mut source).take(at - start), &mut target)?;
     }
     Ok(())
 }
@@ -159,9 +171,12 @@ mod tests {
         file.seek(SeekFrom::Start(9 << 20)).unwrap();
         file.write_all(b"an island").unwrap();
         file.sync_all().unwrap();
-        copy_sparse(&from, &to).unwrap();
+        copy_range(&from, 0..u64::MAX, &to).unwrap();
         assert!(std::fs::read(&from).unwrap() == std::fs::read(&to).unwrap());
         assert!(to.metadata().unwrap().blocks() * 512 < 1 << 20);
+        let part = folder.path().join("part");
+        copy_range(&from, (9 << 20) + 3..(9 << 20) + 6, &part).unwrap();
+        assert_eq!(std::fs::read(&part).unwrap(), b"isl");
     }
 
     #[test]

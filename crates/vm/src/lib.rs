@@ -36,7 +36,7 @@ mod switch;
 mod testbed;
 
 pub use accel::Accel;
-pub use disk::{Disk, Format};
+pub use disk::{Disk, Format, copy_range};
 pub use error::Error;
 pub use images::Images;
 pub use machine::{BOOT_LIMIT, Vm};

@@ -1,0 +1,87 @@
+//! It boots, everywhere and every way, and is ready when it says so.
+
+use event::Event;
+use tests::bed;
+use vm::{Bus, Vm};
+
+#[test]
+fn by_uefi_it_is_ready_and_says_when_and_what_took_how_long() -> vm::Result<()> {
+    let vm = Vm::uefi(bed()).boot()?;
+    let ready = vm.wait_until_ready()?;
+    let Event::ReachedTarget { total_us, kernel_us, initramfs_us, userspace_us, .. } = ready.what else {
+        panic!("{ready:?}");
+    };
+    assert_eq!(total_us, kernel_us + initramfs_us + userspace_us);
+    assert!(kernel_us > 0 && initramfs_us > 0 && userspace_us > 0, "{ready:?}");
+    assert!(total_us < ready.at.as_micros() as u64, "the machine's clock ran ahead: {ready:?}");
+
+    let version = bed().images().manifest().version.to_string();
+    let started = vm.events().into_iter().find_map(|event| match event.what {
+        Event::InitStarted { version, .. } => Some(version),
+        _ => None,
+    });
+    assert_eq!(started, Some(version), "the first event names the image's version");
+    assert_eq!(vm.not_events(), [""; 0], "the event port carries events only");
+
+    // The console tells the same story in words.
+    let words = vm.console();
+    assert!(words.contains("berth: reached multi-user.target in "), "{words}");
+
+    // Ready means that both answer, at once.
+    vm.shell().run("etcdctl endpoint health")?;
+    vm.shell().run("ctr version")?;
+
+    let memory = vm.memory()?;
+    println!(
+        "by UEFI ready after {:?} from power-on ({:.2} s by the machine's own clock), {:.1} MB used, \
+         PID 1 has {} KiB",
+        ready.at,
+        total_us as f64 / 1e6,
+        memory.used_mb(),
+        vm.pid1_rss_kib()?
+    );
+    assert!(memory.used_mb() <= 75.0, "{:.1} MB used by an idle machine", memory.used_mb());
+    Ok(())
+}
+
+#[test]
+fn with_its_kernel_from_the_host_it_is_ready() -> vm::Result<()> {
+    let vm = Vm::direct(bed()).boot()?;
+    let ready = vm.wait_until_ready()?;
+    vm.shell().run("etcdctl endpoint health && ctr version")?;
+    println!("by a direct boot ready after {:?} from power-on", ready.at);
+    Ok(())
+}
+
+#[test]
+fn as_a_microvm_it_is_ready_and_goes_off() -> vm::Result<()> {
+    let mut vm = Vm::microvm(bed()).boot()?;
+    let ready = vm.wait_until_ready()?;
+    vm.shell().run("etcdctl endpoint health && ctr version")?;
+    println!("as a microvm ready after {:?} from power-on", ready.at);
+    vm.shell().run("poweroff")?;
+    vm.wait_for_end(vm::BOOT_LIMIT)?;
+    Ok(())
+}
+
+#[test]
+fn in_512_mib_on_an_nvme_disk_it_works() -> vm::Result<()> {
+    let vm = Vm::uefi(bed()).memory_mib(512).disk_bus(Bus::Nvme).boot()?;
+    vm.wait_until_ready()?;
+    vm.shell().run("etcdctl put small machine")?;
+    let container = crate::containers::Host::of(&vm)?;
+    assert_eq!(container.run("small", "", "/bin/echo works")?, "works");
+    let memory = vm.memory()?;
+    println!("in 512 MiB {:.1} MB are used", memory.used_mb());
+    assert!(vm.shell().attempt("dmesg | grep -i 'out of memory'")?.text.is_empty());
+    Ok(())
+}
+
+#[test]
+fn without_a_uart_it_is_ready() -> vm::Result<()> {
+    let vm = Vm::uefi(bed()).no_uart().boot()?;
+    vm.wait_until_ready()?;
+    assert_eq!(vm.console(), "", "there is nothing to write to");
+    vm.shell().run("etcdctl endpoint health")?;
+    Ok(())
+}

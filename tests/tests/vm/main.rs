@@ -1,0 +1,13 @@
+//! Tier vm: the built image, booted and driven as an operator would. One binary, since linking
+//! costs more than running.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test that cannot go on ends there.
+
+mod boot;
+mod containers;
+mod etcd;
+mod firmware;
+mod first_boot;
+mod init;
+mod networks;
+mod power;
+mod verity;
