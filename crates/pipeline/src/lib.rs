@@ -7,13 +7,25 @@
 //! of builds may run at once.
 
 mod cache;
+pub mod component;
+pub mod elf;
+pub mod inputs;
+pub mod kconfig;
 mod key;
+mod lock_file;
+pub mod multicall;
+mod plan;
 mod progress;
+pub mod publish;
 mod run;
 mod step;
+pub mod steps;
+pub mod userland;
 
 pub use cache::{CACHE_VARIABLE, Cache};
 pub use key::{Key, hash_bytes, hash_file, hash_tree};
+pub use lock_file::{GoToolchain, Lock};
+pub use plan::Plan;
 pub use progress::{Outcome, Progress};
 pub use run::run;
 pub use step::{Context, Recipe, Step};

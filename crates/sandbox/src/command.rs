@@ -11,7 +11,7 @@ use sys::namespace::Root;
 /// Device nodes that programs expect; `kvm` only where the host has it.
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty", "kvm"];
 /// Directories of the tree that a program sees.
-const TREE_DIRECTORIES: &[&str] = &["/usr", "/etc", "/var"];
+const TREE_DIRECTORIES: &[&str] = &["/usr", "/var"];
 
 struct Bind {
     source: PathBuf,
@@ -168,6 +168,7 @@ fn build_root(tree: &Tree, binds: &[Bind], directory: &Path, host_network: bool)
             root.bind(&source, Path::new(name), true)?;
         }
     }
+    bind_etc(&mut root, &tree.path("/etc"))?;
     for (link, target) in
         [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")]
     {
@@ -200,4 +201,22 @@ fn build_root(tree: &Tree, binds: &[Bind], directory: &Path, host_network: bool)
     }
     root.directory(directory)?.working_directory(directory)?.host_network(host_network);
     Ok(root)
+}
+
+/// Shows the entries of the tree's /etc one by one, so that a bind may add one (`resolv.conf`).
+fn bind_etc(root: &mut Root, etc: &Path) -> io::Result<()> {
+    root.directory(Path::new("/etc"))?;
+    if !etc.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(etc)? {
+        let entry = entry?;
+        let inside = Path::new("/etc").join(entry.file_name());
+        if entry.file_type()?.is_symlink() {
+            root.symlink(&std::fs::read_link(entry.path())?, &inside)?;
+        } else {
+            root.bind(&entry.path(), &inside, true)?;
+        }
+    }
+    Ok(())
 }

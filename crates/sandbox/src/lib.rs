@@ -18,4 +18,4 @@ pub use command::Command;
 pub use error::{Error, Result};
 pub use mirror::{KEYRING_VARIABLE, MIRROR_VARIABLE, Mirror};
 pub use package::{Package, parse_index, parse_simulation};
-pub use tree::{Tree, check_user_namespaces, unpack};
+pub use tree::{FILE_LISTS, Tree, check_user_namespaces, unpack};

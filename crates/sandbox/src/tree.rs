@@ -24,6 +24,9 @@ const ALTERNATIVES: &[(&str, &str)] = &[
 /// An empty directory in the tree, over which each program mounts its own root.
 pub(crate) const MOUNT_POINT: &str = ".root";
 
+/// Lists of files, one a package, in the tree: lines like `./usr/bin/gcc`.
+pub const FILE_LISTS: &str = ".packages";
+
 /// Unpacks `packages`, kept in `store`, into the directory `root`; `progress` is called with the
 /// number done so far.
 ///
@@ -35,7 +38,9 @@ pub fn unpack(
     root: &Path,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<()> {
-    fs::create_dir_all(root.join(MOUNT_POINT)).map_err(Error::io("making", root))?;
+    for directory in [MOUNT_POINT, FILE_LISTS] {
+        fs::create_dir_all(root.join(directory)).map_err(Error::io("making", root))?;
+    }
     // base-files brings the links /bin, /sbin and /lib, through which some packages still put
     // their files; it goes first.
     let (first, rest): (Vec<&Package>, Vec<&Package>) = packages.iter().partition(|p| p.name == "base-files");
@@ -80,12 +85,13 @@ fn unpack_one(package: &Package, store: &Path, root: &Path) -> Result<()> {
     let file = stored(store, package);
     verify(&file, package)?;
     let output = process::Command::new("dpkg-deb")
-        .arg("--extract")
+        .arg("--vextract")
         .args([&file, root])
         .output()
         .map_err(|_| Error::NoApt("dpkg-deb"))?;
     if output.status.success() {
-        return Ok(());
+        let list = root.join(FILE_LISTS).join(&package.name);
+        return fs::write(&list, &output.stdout).map_err(Error::io("writing", &list));
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     if stderr.contains("No space left") {

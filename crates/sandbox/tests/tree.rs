@@ -1,5 +1,7 @@
 //! Programs run in a tools tree as its users rely on it. Needs a tree: BERTH_TEST_TOOLS.
 
+#![allow(clippy::unwrap_used)]
+
 use sandbox::Tree;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -91,9 +91,10 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
     }
     for (package, paths) in &raw.userland {
         for (index, path) in paths.iter().enumerate() {
-            if !path.starts_with("/usr/") || path.split('/').any(|part| part == ".." || part == ".") {
+            let below = path.starts_with("/usr/") || path.starts_with("/etc/");
+            if !below || path.split('/').any(|part| part == ".." || part == ".") {
                 let index = index.to_string();
-                let message = format!("`{path}` is not an absolute path below /usr/");
+                let message = format!("`{path}` is not an absolute path below /usr/ or /etc/");
                 return Err(problem(["userland", package, &index], message));
             }
         }

@@ -59,7 +59,7 @@ fn each_complaint_has_its_place_and_the_nearest_valid_name() {
         ("name: berth", "name: Berth OS", &["x.yaml:1:7", "not a name"]),
         ("panic=10", "\"panic=10 ro\"", &["x.yaml:5:22", "not one kernel argument"]),
         ("panic=10", "usrhash=00", &["x.yaml:5:22", "put in by the build"]),
-        ("[/usr/bin/busybox]", "[/etc/../x]", &["x.yaml:8:20", "below /usr/"]),
+        ("[/usr/bin/busybox]", "[/etc/../x]", &["x.yaml:8:20", "below /usr/ or /etc/"]),
         ("version: 1.2.3\n", "", &["x.yaml", "missing field `version`"]),
         ("[quiet, panic=10]", "[quiet", &["x.yaml:", "did not find expected"]),
     ];

@@ -1,0 +1,102 @@
+//! From a checked spec to the steps that make its image.
+
+use crate::inputs::{Resolved, USERLAND};
+use crate::steps::programs::Toolchain;
+use crate::steps::{boot, component, disk, go, kernel, programs, test_container, tools, usr};
+use crate::{Cache, Lock, Step};
+use anyhow::{Context as _, Result};
+use image::erofs::Compression;
+use spec::ImageSpec;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Package sets of images/packages.yaml that steps name.
+const BUILD: &str = "build";
+const KERNEL_SOURCE: &str = "kernel-source";
+const TEST: &str = "test";
+
+/// Crates whose code makes the bytes of an image.
+const CODE: [&str; 4] = ["crates/image/src", "crates/image/guard", "crates/layout/src", "crates/verity/src"];
+
+/// The steps of an image.
+pub struct Plan {
+    /// The tree with QEMU and the tools that check images.
+    pub test_tools: Arc<Step>,
+    /// The userland's tree: the manifest reads licences there.
+    pub userland: Arc<Step>,
+    /// The kernel.
+    pub kernel: Arc<Step>,
+    /// Each component, by name.
+    pub components: BTreeMap<String, Arc<Step>>,
+    /// /usr.
+    pub usr: Arc<Step>,
+    /// What firmware starts.
+    pub boot: Arc<Step>,
+    /// The raw disk.
+    pub disk: Arc<Step>,
+    /// The disk as qcow2.
+    pub qcow2: Arc<Step>,
+    /// The container that tests run.
+    pub test_container: Arc<Step>,
+}
+
+impl Plan {
+    /// Plans the image of `spec` in the checkout `root`.
+    ///
+    /// # Errors
+    /// A file of the checkout cannot be read, or the lock is not complete.
+    pub fn new(
+        root: &Path,
+        spec: &ImageSpec,
+        resolved: &Resolved,
+        lock: &Lock,
+        toolchain: &Toolchain,
+        cache: &Cache,
+        compression: Compression,
+    ) -> Result<Self> {
+        let set = |name: &str| -> Result<Arc<Step>> {
+            let packages = resolved
+                .sets
+                .get(name)
+                .with_context(|| format!("images/packages.yaml has no set `{name}`"))?;
+            tools::step(name, packages, cache)
+        };
+        let (build, test_tools, userland) = (set(BUILD)?, set(TEST)?, set(USERLAND)?);
+        let epoch = spec.source_date_epoch;
+        let kernel = kernel::step(&root.join("kernel-config"), epoch, &build, &set(KERNEL_SOURCE)?)?;
+        let go =
+            lock.go.as_ref().context("images/inputs.lock names no Go toolchain: run `cargo xtask lock`")?;
+        let go = go::toolchain(go, &build, cache);
+        let mut components = BTreeMap::new();
+        for name in &spec.components {
+            let directory = root.join("images/components").join(name);
+            components.insert(name.clone(), component::step(&directory, &go, &build, cache)?);
+        }
+        let mut names: Vec<&str> = usr::PROGRAMS.iter().map(|(package, _)| *package).collect();
+        names.push(boot::STAGE_1);
+        let programs = programs::step(root, &names, epoch, toolchain, &build, cache)?;
+
+        let code = CODE.map(|path| root.join(path));
+        let code: Vec<&Path> = code.iter().map(|path| path.as_path()).collect();
+        let parts = usr::Parts {
+            build: Arc::clone(&build),
+            kernel: Arc::clone(&kernel),
+            programs: Arc::clone(&programs),
+            userland: Arc::clone(&userland),
+            components: components.clone(),
+        };
+        let usr = usr::step(spec, compression, &root.join("images/rootfs"), &code, &parts)?;
+        let parts = boot::Parts {
+            build: Arc::clone(&build),
+            kernel: Arc::clone(&kernel),
+            programs,
+            usr: Arc::clone(&usr),
+        };
+        let boot = boot::step(spec, &root.join("initramfs/cpio.list"), &code, &parts)?;
+        let disk = disk::raw(spec, &code, &build, &usr, &boot)?;
+        let qcow2 = disk::qcow2(&disk, &test_tools);
+        let test_container = test_container::step(&userland, &root.join("crates/image/src"))?;
+        Ok(Self { test_tools, userland, kernel, components, usr, boot, disk, qcow2, test_container })
+    }
+}

@@ -1,0 +1,267 @@
+//! From the outputs of steps to the files that people take away: copied under their names, with
+//! a manifest and a bill of materials beside them.
+
+use crate::inputs::Resolved;
+use crate::steps::component;
+use crate::{Cache, Plan, hash_file};
+use anyhow::{Context as _, Result};
+use manifest::{Artifact, Component, Input, Manifest, SCHEMA, Sha256, Usr};
+use sandbox::Package;
+use serde::{Deserialize, Serialize};
+use spec::ImageSpec;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What a build was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// A sparse raw disk.
+    Disk,
+    /// The disk as qcow2.
+    Qcow2,
+}
+
+/// Notes what was copied from where, so that a build with nothing to do copies nothing.
+const RECORD: &str = ".published.json";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Published {
+    /// The output that the file was copied from.
+    from: PathBuf,
+    size: u64,
+    /// The time of the copy in nanoseconds: a file changed since is copied again.
+    time: i128,
+    sha256: String,
+}
+
+/// Copies the artifacts into `out` and writes `manifest.json` and `sbom.spdx.json`; the manifest.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn publish(
+    plan: &Plan,
+    spec: &ImageSpec,
+    resolved: &Resolved,
+    formats: &[Format],
+    root: &Path,
+    cache: &Cache,
+    out: &Path,
+) -> Result<Manifest> {
+    fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    let record_path = out.join(RECORD);
+    let before: BTreeMap<String, Published> =
+        fs::read(&record_path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    // While files change the record does not speak for them.
+    let mut now = BTreeMap::new();
+    let mut artifacts = Vec::new();
+    for (kind, name, from) in sources(plan, spec, formats, cache) {
+        let to = out.join(&name);
+        let published = match before.get(&name).filter(|p| p.from == from && is_unchanged(&to, p)) {
+            Some(published) => published.clone(),
+            None => {
+                let _ = fs::remove_file(&record_path);
+                copy(&from, &to)?
+            }
+        };
+        let sha256 = published.sha256.parse().with_context(|| format!("the hash of {name}"))?;
+        artifacts.push(Artifact { name: name.clone(), kind: kind.to_owned(), size: published.size, sha256 });
+        now.insert(name, published);
+    }
+    // What an earlier build left, of another version or format, is not of this release.
+    for name in before.keys().filter(|name| !now.contains_key(*name)) {
+        let _ = fs::remove_file(out.join(name));
+    }
+    let manifest = describe(plan, spec, resolved, artifacts, root, cache)?;
+    write(&out.join("manifest.json"), manifest.to_json().as_bytes())?;
+    write(&out.join("sbom.spdx.json"), manifest::spdx::document(&manifest).as_bytes())?;
+    write(&record_path, &serde_json::to_vec_pretty(&now).context("noting what was copied")?)?;
+    Ok(manifest)
+}
+
+/// Each artifact's kind, file name, and the output that it is.
+fn sources(
+    plan: &Plan,
+    spec: &ImageSpec,
+    formats: &[Format],
+    cache: &Cache,
+) -> Vec<(&'static str, String, PathBuf)> {
+    let stem = format!("{}-{}", spec.name, spec.version);
+    let (usr, boot) = (cache.output(&plan.usr), cache.output(&plan.boot));
+    let mut all = vec![
+        ("kernel", format!("{stem}.vmlinuz"), cache.output(&plan.kernel).join("vmlinuz")),
+        ("initramfs", format!("{stem}.initramfs"), boot.join("initramfs")),
+        ("cmdline", format!("{stem}.cmdline"), boot.join("cmdline")),
+        ("uki", format!("{stem}.efi"), boot.join("uki.efi")),
+        ("usr", format!("{stem}.usr.erofs"), usr.join("usr.erofs")),
+        ("verity", format!("{stem}.usr.verity"), usr.join("usr.verity")),
+        ("files", format!("{stem}.files.json"), usr.join("files.json")),
+    ];
+    for format in formats {
+        all.push(match format {
+            Format::Disk => ("disk", format!("{stem}.img"), cache.output(&plan.disk).join("disk.img")),
+            Format::Qcow2 => ("qcow2", format!("{stem}.qcow2"), cache.output(&plan.qcow2).join("disk.qcow2")),
+        });
+    }
+    all
+}
+
+fn is_unchanged(path: &Path, published: &Published) -> bool {
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.len() == published.size && time(&metadata) == published.time)
+}
+
+fn time(metadata: &fs::Metadata) -> i128 {
+    i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
+}
+
+/// Copies an artifact, sparse, under a temporary name first.
+fn copy(from: &Path, to: &Path) -> Result<Published> {
+    let copying = || format!("copying {} to {}", from.display(), to.display());
+    let partial = partial_path(to);
+    let mut source = File::open(from).with_context(copying)?;
+    let target = File::options()
+        .create(true)
+        .truncate(true)
+        .read(true)
+        .write(true)
+        .open(&partial)
+        .with_context(copying)?;
+    image::sparse::copy(&mut source, &target, 0).with_context(copying)?;
+    target.set_len(source.metadata().with_context(copying)?.len()).with_context(copying)?;
+    drop(target);
+    fs::rename(&partial, to).with_context(copying)?;
+    let metadata = fs::metadata(to).with_context(copying)?;
+    Ok(Published {
+        from: from.to_owned(),
+        size: metadata.len(),
+        time: time(&metadata),
+        sha256: hash_file(to)?,
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = partial_path(path);
+    fs::write(&partial, bytes)
+        .and_then(|()| fs::rename(&partial, path))
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    PathBuf::from(name)
+}
+
+fn describe(
+    plan: &Plan,
+    spec: &ImageSpec,
+    resolved: &Resolved,
+    artifacts: Vec<Artifact>,
+    root: &Path,
+    cache: &Cache,
+) -> Result<Manifest> {
+    let find = |kind: &str| {
+        artifacts
+            .iter()
+            .find(|artifact| artifact.kind == kind)
+            .with_context(|| format!("no artifact is a {kind}"))
+    };
+    let root_hash_path = cache.output(&plan.usr).join("roothash");
+    let root_hash = fs::read_to_string(&root_hash_path)
+        .with_context(|| format!("reading {}", root_hash_path.display()))?
+        .parse::<Sha256>()
+        .context("the root hash of /usr")?;
+    let usr = Usr {
+        size: find("usr")?.size,
+        verity_size: find("verity")?.size,
+        slot_size: spec.disk.usr,
+        root_hash,
+    };
+    let uki_sha256 = find("uki")?.sha256;
+    Ok(Manifest {
+        schema: SCHEMA,
+        product: spec.name.clone(),
+        architecture: "x86_64".to_owned(),
+        channel: spec.channel.clone(),
+        version: spec.version.clone(),
+        security_epoch: 0,
+        minimum_version: spec.version.clone(),
+        source_date_epoch: spec.source_date_epoch,
+        usr,
+        uki_sha256,
+        components: components(plan, spec, resolved, root, cache)?,
+        artifacts,
+        inputs_not_as_locked: resolved
+            .departures
+            .iter()
+            .map(|departure| Input {
+                name: departure.name.clone(),
+                locked: departure.locked.clone().unwrap_or_default(),
+                used: departure.used.clone(),
+            })
+            .collect(),
+    })
+}
+
+/// Everything that is in the image: Debian packages that files were taken from, components with
+/// the Go modules linked into them, the kernel, and Berth itself.
+fn components(
+    plan: &Plan,
+    spec: &ImageSpec,
+    resolved: &Resolved,
+    root: &Path,
+    cache: &Cache,
+) -> Result<Vec<Component>> {
+    let mut all = vec![Component {
+        name: "berth".to_owned(),
+        version: spec.version.to_string(),
+        licence: "Apache-2.0".to_owned(),
+        source: "this repository".to_owned(),
+    }];
+    for (name, step) in &plan.components {
+        let description = component::describe(&root.join("images/components").join(name))?;
+        all.push(Component {
+            name: name.clone(),
+            version: description.version.clone(),
+            licence: description.licence,
+            source: format!("pkg:golang/{}@v{}", description.source, description.version),
+        });
+        let path = cache.output(step).join("modules.txt");
+        let modules = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        for (module, version) in modules.lines().filter_map(|line| line.split_once(' ')) {
+            all.push(Component {
+                name: module.to_owned(),
+                version: version.trim_start_matches('v').to_owned(),
+                licence: String::new(),
+                source: format!("pkg:golang/{module}@{version}"),
+            });
+        }
+    }
+    let path = cache.output(&plan.usr).join("files.json");
+    let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let files: Vec<crate::steps::usr::FileRecord> =
+        serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?;
+    let userland = crate::userland::Userland::open(&cache.output(&plan.userland))?;
+    let packages: BTreeMap<&str, &Package> =
+        resolved.sets.values().flatten().map(|package| (package.name.as_str(), package)).collect();
+    let mut used: Vec<&str> = files.iter().filter_map(|file| file.origin.strip_prefix("debian ")).collect();
+    used.push("linux-source-6.12");
+    used.sort_unstable();
+    used.dedup();
+    for name in used {
+        let Some(package) = packages.get(name) else { continue };
+        let licence =
+            if name.starts_with("linux-source") { "GPL-2.0-only".to_owned() } else { userland.licence(name) };
+        all.push(Component {
+            name: name.to_owned(),
+            version: package.version.clone(),
+            licence,
+            source: format!("pkg:deb/debian/{name}@{}", package.version),
+        });
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}

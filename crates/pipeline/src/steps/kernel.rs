@@ -1,0 +1,138 @@
+//! The kernel, from Debian's source package and the fragments in kernel-config/.
+//!
+//! Output: `vmlinuz`, `config`, `release` (the text of `uname -r`) and `modules/RELEASE/`.
+
+use crate::{Context, Recipe, Step, kconfig};
+use anyhow::{Context as _, Result, bail};
+use sandbox::{Command, Tree};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The steps' names that this one reads.
+const BUILD: &str = "tools-build";
+const SOURCE: &str = "tools-kernel-source";
+
+/// Where the build stands inside the tools tree: fixed, so that no path of the host gets in.
+const INSIDE: &str = "/build";
+
+/// The step that builds the kernel from the fragments in `config`.
+///
+/// # Errors
+/// A fragment cannot be read.
+pub fn step(config: &Path, epoch: u64, build: &Arc<Step>, source: &Arc<Step>) -> Result<Arc<Step>> {
+    let fragments = read_fragments(config)?;
+    let mut recipe = Recipe::new("kernel", include_str!("kernel.rs")).needs(build).needs(source);
+    for (name, text) in &fragments {
+        recipe = recipe.parameter(name, text);
+    }
+    recipe = recipe.parameter("epoch", epoch.to_string());
+    Ok(recipe.action(move |context| make(context, &fragments, epoch)))
+}
+
+/// The fragments, in the order of their names: name and text.
+fn read_fragments(directory: &Path) -> Result<Vec<(String, String)>> {
+    let reading = || format!("reading the kernel's configuration in {}", directory.display());
+    let mut fragments = Vec::new();
+    for entry in fs::read_dir(directory).with_context(reading)? {
+        let path = entry.with_context(reading)?.path();
+        if path.extension().is_some_and(|extension| extension == "config") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            fragments.push((name, fs::read_to_string(&path).with_context(reading)?));
+        }
+    }
+    fragments.sort();
+    Ok(fragments)
+}
+
+fn make(context: &Context, fragments: &[(String, String)], epoch: u64) -> Result<()> {
+    let work = context.output().join("work");
+    let installed = context.output().join("installed");
+    for directory in [&work, &installed] {
+        fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    }
+    let tree = Tree::at(context.input(BUILD)?.to_owned());
+    let run = |doing: &str, program: &str, arguments: &[&str]| -> Result<()> {
+        context.say(doing);
+        let command = environment(tree.command(program), epoch)
+            .args(arguments)
+            .bind_at(&work, INSIDE)
+            .bind_at(&installed, "/installed")
+            .bind_ro_at(context.input(SOURCE)?.join("usr/src"), "/source")
+            .current_dir(INSIDE);
+        context.run(doing, command)
+    };
+    let archive = archive(&context.input(SOURCE)?.join("usr/src"))?;
+    run("unpacking the kernel's source", "tar", &["--extract", "--strip-components=1", "--file", &archive])?;
+
+    let mut requests = Vec::new();
+    for (name, text) in fragments {
+        requests.extend(kconfig::parse_fragment(name, text).map_err(anyhow::Error::msg)?);
+    }
+    let all: String = fragments.iter().map(|(_, text)| format!("{text}\n")).collect();
+    let path = work.join("berth.config");
+    fs::write(&path, all).with_context(|| format!("writing {}", path.display()))?;
+    run("configuring the kernel", "make", &["KCONFIG_ALLCONFIG=berth.config", "allnoconfig"])?;
+    let config = read(&work.join(".config"))?;
+    let dropped = kconfig::dropped(&requests, &config);
+    if !dropped.is_empty() {
+        bail!(
+            "{} options do not survive the kernel's own dependencies:\n  {}\n  add what they depend on, or take them out",
+            dropped.len(),
+            dropped.join("\n  ")
+        );
+    }
+
+    let jobs = format!("-j{}", context.jobs());
+    run("compiling the kernel", "make", &[&jobs, "bzImage", "modules"])?;
+    run(
+        "installing the kernel's modules",
+        "make",
+        &["INSTALL_MOD_PATH=/installed", "INSTALL_MOD_STRIP=1", "modules_install"],
+    )?;
+
+    let release = read(&work.join("include/config/kernel.release"))?.trim().to_owned();
+    let modules = installed.join("lib/modules");
+    for link in ["build", "source"] {
+        let _ = fs::remove_file(modules.join(&release).join(link));
+    }
+    keep(&modules, &context.output().join("modules"))?;
+    keep(&work.join("arch/x86/boot/bzImage"), &context.output().join("vmlinuz"))?;
+    keep(&work.join(".config"), &context.output().join("config"))?;
+    fs::write(context.output().join("release"), release).context("writing the kernel's release")?;
+    for directory in [&work, &installed] {
+        fs::remove_dir_all(directory).with_context(|| format!("removing {}", directory.display()))?;
+    }
+    Ok(())
+}
+
+/// What makes two builds of the same source the same bytes (Documentation/kbuild/
+/// reproducible-builds.rst).
+fn environment(command: Command, epoch: u64) -> Command {
+    command
+        .env("KBUILD_BUILD_TIMESTAMP", format!("@{epoch}"))
+        .env("KBUILD_BUILD_USER", "berth")
+        .env("KBUILD_BUILD_HOST", "berth")
+        .env("KBUILD_BUILD_VERSION", "1")
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+}
+
+/// The source archive, as seen inside.
+fn archive(directory: &Path) -> Result<String> {
+    let reading = || format!("looking for the kernel's source in {}", directory.display());
+    for entry in fs::read_dir(directory).with_context(reading)? {
+        let name = entry.with_context(reading)?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("linux-source-") && name.contains(".tar") {
+            return Ok(format!("/source/{name}"));
+        }
+    }
+    bail!("no linux-source archive in {}", directory.display())
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn keep(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| format!("keeping {} as {}", from.display(), to.display()))
+}

@@ -1,0 +1,267 @@
+//! Our own programs for the image: compiled inside the tools tree by the host's Rust toolchain,
+//! linked statically with the tree's C library, without network.
+//!
+//! The compiler's own state is reused between builds (`work/programs` in the cache), so that a
+//! changed line compiles one crate. Cargo takes a source for changed by its time, so the sources
+//! are mirrored by content: a file that is the same keeps its time, whichever checkout it is from.
+
+use crate::{Cache, Context, Recipe, Step};
+use anyhow::{Context as _, Result, bail};
+use sandbox::Tree;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as HostCommand;
+use std::sync::Arc;
+
+const BUILD: &str = "tools-build";
+/// The only target that a Rust toolchain is sure to have.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// What the workspace's `Cargo.toml` calls the profile of these programs.
+const PROFILE: &str = "image";
+/// Files of the workspace's root that a compilation reads.
+const ROOT_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
+
+/// The host's Rust: where it is, and what it says of itself.
+#[derive(Debug, Clone)]
+pub struct Toolchain {
+    sysroot: PathBuf,
+    /// `rustc --version` without the first word.
+    pub version: String,
+}
+
+impl Toolchain {
+    /// Asks the host's compiler, from the workspace, whose rust-toolchain.toml decides.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn of_host(workspace: &Path) -> Result<Self> {
+        let ask = |arguments: &[&str]| -> Result<String> {
+            let output = HostCommand::new("rustc")
+                .args(arguments)
+                .current_dir(workspace)
+                .output()
+                .context("running rustc: install Rust with rustup")?;
+            if !output.status.success() {
+                bail!("rustc: {}", String::from_utf8_lossy(&output.stderr).trim());
+            }
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let version = ask(&["--version"])?;
+        Ok(Self {
+            sysroot: PathBuf::from(ask(&["--print", "sysroot"])?),
+            version: version.strip_prefix("rustc ").unwrap_or(&version).to_owned(),
+        })
+    }
+}
+
+/// The step that compiles the workspace's packages of those names; its output has a program each.
+///
+/// # Errors
+/// The workspace cannot be read.
+pub fn step(
+    workspace: &Path,
+    programs: &[&str],
+    epoch: u64,
+    toolchain: &Toolchain,
+    build: &Arc<Step>,
+    cache: &Cache,
+) -> Result<Arc<Step>> {
+    let members = members(workspace)?;
+    let mut recipe = Recipe::new("programs", include_str!("programs.rs"))
+        .parameter("rustc", &toolchain.version)
+        .parameter("epoch", epoch.to_string())
+        .needs(build);
+    for file in ROOT_FILES {
+        recipe = recipe.files(&workspace.join(file))?;
+    }
+    for package in closure(&members, programs)? {
+        let directory = members.get(&package).context("a package that was just found")?.directory.clone();
+        recipe = recipe.files(&directory.join("Cargo.toml"))?.files(&directory.join("src"))?;
+    }
+    let programs: Vec<String> = programs.iter().map(|name| (*name).to_owned()).collect();
+    let (workspace, toolchain, cache) = (workspace.to_owned(), toolchain.clone(), cache.clone());
+    Ok(recipe.action(move |context| make(context, &workspace, &programs, epoch, &toolchain, &cache)))
+}
+
+struct Member {
+    directory: PathBuf,
+    /// Names of workspace packages in its `[dependencies]`.
+    needs: Vec<String>,
+}
+
+/// The workspace's packages, by name.
+fn members(workspace: &Path) -> Result<BTreeMap<String, Member>> {
+    let output = HostCommand::new("cargo")
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(workspace)
+        .output()
+        .context("running cargo metadata")?;
+    if !output.status.success() {
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
+    let mut members = BTreeMap::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let (Some(name), Some(manifest)) = (package["name"].as_str(), package["manifest_path"].as_str())
+        else {
+            continue;
+        };
+        let directory = Path::new(manifest).parent().unwrap_or(Path::new("/")).to_owned();
+        let needs = package["dependencies"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|dependency| dependency["path"].is_string() && dependency["kind"] != "dev")
+            .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned))
+            .collect();
+        members.insert(name.to_owned(), Member { directory, needs });
+    }
+    Ok(members)
+}
+
+/// `programs` and all workspace packages that they are built from.
+fn closure(members: &BTreeMap<String, Member>, programs: &[&str]) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    let mut queue: Vec<String> = programs.iter().map(|name| (*name).to_owned()).collect();
+    while let Some(name) = queue.pop() {
+        let member = members.get(&name).with_context(|| format!("the workspace has no package `{name}`"))?;
+        if found.insert(name) {
+            queue.extend(member.needs.iter().cloned());
+        }
+    }
+    Ok(found)
+}
+
+fn make(
+    context: &Context,
+    workspace: &Path,
+    programs: &[String],
+    epoch: u64,
+    toolchain: &Toolchain,
+    cache: &Cache,
+) -> Result<()> {
+    let _lock = cache.lock("programs", &|holder| context.say(&format!("waiting for {holder}")))?;
+    let sources = cache.directory("work/programs/sources")?;
+    let target = cache.directory("work/programs/target")?;
+    for name in ["crates", "initramfs", "xtask", "tests"] {
+        mirror(&workspace.join(name), &sources.join(name))?;
+    }
+    for name in ROOT_FILES {
+        mirror(&workspace.join(name), &sources.join(name))?;
+    }
+    context.say("fetching crates");
+    let registry = fetch_crates(workspace)?;
+
+    context.say("compiling");
+    let tree = Tree::at(context.input(BUILD)?.to_owned());
+    let mut command = tree
+        .command("/toolchain/bin/cargo")
+        .args(["build", "--locked", "--offline", "--target", TARGET, "--profile", PROFILE])
+        .args(["--jobs", &context.jobs().to_string()])
+        .bind_ro_at(&toolchain.sysroot, "/toolchain")
+        .bind_at(&sources, "/sources")
+        .bind_at(&target, "/target")
+        .bind_at(registry, "/cargo/registry")
+        .current_dir("/sources")
+        .env("PATH", "/toolchain/bin:/usr/sbin:/usr/bin")
+        .env("CARGO_HOME", "/cargo")
+        .env("CARGO_TARGET_DIR", "/target")
+        .env("CARGO_INCREMENTAL", "0")
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .env("RUSTFLAGS", rust_flags());
+    for program in programs {
+        command = command.args(["--package", program]);
+    }
+    context.run("compiling our programs", command)?;
+    for program in programs {
+        let from = target.join(TARGET).join(PROFILE).join(program);
+        let to = context.output().join(program);
+        fs::copy(&from, &to).with_context(|| format!("keeping {}", from.display()))?;
+    }
+    Ok(())
+}
+
+/// Static, and with no path of a crate registry in the bytes: the directory's name in it depends
+/// on how the host reaches the registry.
+fn rust_flags() -> String {
+    format!(
+        "-C target-feature=+crt-static -C linker=gcc -C link-arg=-Wl,--build-id=none \
+         --remap-path-prefix=/cargo/registry/src={CRATES} --remap-path-prefix=/sources=."
+    )
+}
+
+/// What `/cargo/registry/src` is called in the programs.
+const CRATES: &str = "crates";
+
+/// Has the host's cargo, which knows its user's registry, fetch what Cargo.lock names; the
+/// directory that holds it.
+fn fetch_crates(workspace: &Path) -> Result<PathBuf> {
+    let output = HostCommand::new("cargo")
+        .args(["fetch", "--locked", "--target", TARGET])
+        .current_dir(workspace)
+        .output()
+        .context("running cargo fetch")?;
+    if !output.status.success() {
+        bail!("fetching crates: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
+        .context("cargo's home is not known: set CARGO_HOME")?;
+    Ok(home.join("registry"))
+}
+
+/// Makes `to` hold what `from` holds, touching only what differs.
+fn mirror(from: &Path, to: &Path) -> Result<()> {
+    let mirroring = || format!("mirroring {} to {}", from.display(), to.display());
+    if !from.is_dir() {
+        let content = fs::read(from).with_context(mirroring)?;
+        if fs::read(to).ok().as_deref() != Some(&content) {
+            fs::write(to, content).with_context(mirroring)?;
+        }
+        return Ok(());
+    }
+    fs::create_dir_all(to).with_context(mirroring)?;
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(from).with_context(mirroring)? {
+        let name = entry.with_context(mirroring)?.file_name();
+        mirror(&from.join(&name), &to.join(&name))?;
+        names.insert(name);
+    }
+    for entry in fs::read_dir(to).with_context(mirroring)? {
+        let entry = entry.with_context(mirroring)?;
+        if !names.contains(&entry.file_name()) {
+            let path = entry.path();
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.with_context(mirroring)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirror_has_the_content_and_keeps_the_times_of_what_is_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::create_dir_all(from.join("a")).unwrap();
+        fs::write(from.join("a/same"), "1").unwrap();
+        fs::write(from.join("changed"), "1").unwrap();
+        fs::write(from.join("gone"), "1").unwrap();
+        mirror(&from, &to).unwrap();
+        let time = |name: &str| fs::metadata(to.join(name)).unwrap().modified().unwrap();
+        let before = time("a/same");
+        fs::write(from.join("a/same"), "1").unwrap();
+        fs::write(from.join("changed"), "2").unwrap();
+        fs::remove_file(from.join("gone")).unwrap();
+        mirror(&from, &to).unwrap();
+        assert_eq!(time("a/same"), before);
+        assert_eq!(fs::read_to_string(to.join("changed")).unwrap(), "2");
+        assert!(!to.join("gone").exists());
+    }
+}

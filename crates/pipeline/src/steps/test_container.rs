@@ -1,0 +1,28 @@
+//! The OCI image archive that the tests give to containerd.
+//!
+//! Output: `container.oci.tar`.
+
+use crate::{Recipe, Step};
+use anyhow::{Context as _, Result};
+use image::oci;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The program that the container is made of, in the userland's tree.
+const BUSYBOX: &str = "usr/bin/busybox";
+
+/// The step; `code` is crate `image`.
+///
+/// # Errors
+/// An input cannot be read.
+pub fn step(userland: &Arc<Step>, code: &Path) -> Result<Arc<Step>> {
+    let recipe =
+        Recipe::new("test-container", include_str!("test_container.rs")).files(code)?.needs(userland);
+    let userland = userland.name().to_owned();
+    Ok(recipe.action(move |context| {
+        let path = context.input(&userland)?.join(BUSYBOX);
+        let busybox = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(oci::write(&context.output().join("container.oci.tar"), &oci::test_container(busybox))?)
+    }))
+}

@@ -1,0 +1,269 @@
+//! `/usr`: everything put together, as an erofs with its hash tree.
+//!
+//! Output: `usr.erofs`, `usr.verity`, `roothash`, `os-release`, and `files.json` ([`FileRecord`]s).
+
+use crate::userland::{CERTIFICATES, Userland};
+use crate::{Context, Recipe, Step};
+use anyhow::{Context as _, Result};
+use image::erofs::{self, Compression};
+use image::files::{Content, FileTree, Kind};
+use image::size;
+use layout::{disk, path};
+use sandbox::Tree;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use spec::ImageSpec;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What the manifest says of a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its path in the running system.
+    pub path: String,
+    /// Its size in bytes (of a link, the length of its target).
+    pub size: u64,
+    /// Where it came from: `component NAME`, `debian PACKAGE`, `berth`, `kernel`, `rootfs`.
+    pub origin: String,
+}
+
+/// The steps whose outputs go in.
+pub struct Parts {
+    /// The tools.
+    pub build: Arc<Step>,
+    /// The kernel, for its modules.
+    pub kernel: Arc<Step>,
+    /// Our programs.
+    pub programs: Arc<Step>,
+    /// The userland's tree.
+    pub userland: Arc<Step>,
+    /// Each component, by name.
+    pub components: BTreeMap<String, Arc<Step>>,
+}
+
+/// Programs of ours, by package, and where they go.
+pub const PROGRAMS: [(&str, &str); 4] =
+    [("init", path::INIT), ("logd", path::LOGD), ("netd", path::NETD), ("berthctl", path::BERTHCTL)];
+
+/// The step; `rootfs` is images/rootfs, `code` are the directories of our crates that make files.
+///
+/// # Errors
+/// An input cannot be read.
+pub fn step(
+    spec: &ImageSpec,
+    compression: Compression,
+    rootfs: &Path,
+    code: &[&Path],
+    parts: &Parts,
+) -> Result<Arc<Step>> {
+    let mut recipe = Recipe::new("usr", include_str!("usr.rs"))
+        .parameter("userland.rs", include_str!("../userland.rs"))
+        .parameter("elf.rs", include_str!("../elf.rs"))
+        .parameter("spec", format!("{:?} {:?} {:?}", spec.version, spec.userland, spec.applets))
+        .parameter("epoch", spec.source_date_epoch.to_string())
+        .parameter("compression", format!("{compression:?}"))
+        .parameter("slot", format!("{:?}", spec.disk))
+        .files(rootfs)?
+        .needs(&parts.build)
+        .needs(&parts.kernel)
+        .needs(&parts.programs)
+        .needs(&parts.userland);
+    for directory in code {
+        recipe = recipe.files(directory)?;
+    }
+    for component in parts.components.values() {
+        recipe = recipe.needs(component);
+    }
+    let (spec, rootfs) = (spec.clone(), rootfs.to_owned());
+    let [build, kernel, programs, userland] =
+        [&parts.build, &parts.kernel, &parts.programs, &parts.userland].map(|step| step.name().to_owned());
+    let components: BTreeMap<String, String> =
+        parts.components.iter().map(|(name, step)| (name.clone(), step.name().to_owned())).collect();
+    Ok(recipe.action(move |context| {
+        let mut assembly = Assembly::default();
+        assembly.lay_rootfs(&rootfs, &spec.version.to_string())?;
+        assembly.lay(&context.input(&kernel)?.join("modules"), "lib/modules", "kernel")?;
+        for (name, step) in &components {
+            let files = context.input(step)?.join("files/usr");
+            assembly.lay(&files, "", &format!("component {name}"))?;
+        }
+        assembly.lay_programs(context.input(&programs)?)?;
+        assembly.lay_userland(&Userland::open(context.input(&userland)?)?, &spec)?;
+        write(context, &Tree::at(context.input(&build)?.to_owned()), &spec, compression, assembly)
+    }))
+}
+
+#[derive(Default)]
+struct Assembly {
+    tree: FileTree,
+    origins: BTreeMap<String, String>,
+}
+
+impl Assembly {
+    /// Adds `part`, all of the same origin.
+    fn add(&mut self, part: FileTree, origin: &str) -> Result<()> {
+        for (path, node) in part.iter() {
+            if node.kind != Kind::Directory {
+                self.origins.insert(path.to_owned(), origin.to_owned());
+            }
+        }
+        self.tree.merge(part).with_context(|| format!("laying the files of {origin} into /usr"))?;
+        Ok(())
+    }
+
+    fn lay(&mut self, directory: &Path, prefix: &str, origin: &str) -> Result<()> {
+        let mut part = FileTree::new();
+        part.host_dir(directory, prefix)?;
+        self.add(part, origin)
+    }
+
+    /// images/rootfs: `usr` as it is, `etc` as the lower layer of /etc. In a file `X.in`,
+    /// `@VERSION@` becomes the version, and the file is called `X`.
+    fn lay_rootfs(&mut self, rootfs: &Path, version: &str) -> Result<()> {
+        let mut laid = FileTree::new();
+        laid.host_dir(&rootfs.join("usr"), "")?;
+        laid.host_dir(&rootfs.join("etc"), in_usr(path::ETC_LOWER))?;
+        let mut part = FileTree::new();
+        for (path, node) in laid.iter() {
+            match (path.strip_suffix(".in"), &node.kind) {
+                (Some(path), Kind::File(content)) => {
+                    let text =
+                        String::from_utf8(content.read()?).with_context(|| format!("reading {path}.in"))?;
+                    let text = text.replace("@VERSION@", version);
+                    part.file(path, node.mode, Content::Bytes(text.into_bytes()))?;
+                }
+                _ => drop(part.put(path, node.clone())?),
+            }
+        }
+        for secret in ["shadow", "gshadow"] {
+            let path = format!("{}/{secret}", in_usr(path::ETC_LOWER));
+            if let Some(mut node) = part.remove(&path) {
+                node.mode = 0o600;
+                part.put(&path, node)?;
+            }
+        }
+        self.add(part, "rootfs")
+    }
+
+    fn lay_programs(&mut self, programs: &Path) -> Result<()> {
+        let mut part = FileTree::new();
+        for (package, path) in PROGRAMS {
+            part.file(in_usr(path), 0o755, Content::Host(programs.join(package)))?;
+        }
+        let target = path::BERTHCTL.rsplit('/').next().unwrap_or_default();
+        for name in path::BERTHCTL_LINKS {
+            part.link(&format!("bin/{name}"), target)?;
+        }
+        for link in path::USR_LINKS {
+            part.link(in_usr(link.path), link.target)?;
+        }
+        self.add(part, "berth")
+    }
+
+    fn lay_userland(&mut self, userland: &Userland, spec: &ImageSpec) -> Result<()> {
+        for path in userland.select(&spec.userland)? {
+            let host = userland.path(&path);
+            let inside = place(&path);
+            let mut part = FileTree::new();
+            if host.is_symlink() {
+                let target = fs::read_link(&host).with_context(|| format!("reading {}", host.display()))?;
+                let target = target.to_string_lossy();
+                // A link to its own name, once /usr/sbin is /usr/bin, says nothing.
+                if place(&format!("/usr/bin/{target}")) == inside {
+                    continue;
+                }
+                part.link(&inside, &target)?;
+            } else {
+                use std::os::unix::fs::PermissionsExt;
+                let metadata = fs::metadata(&host).with_context(|| format!("reading {}", host.display()))?;
+                let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
+                part.file(&inside, mode, Content::Host(host))?;
+            }
+            self.add(part, &format!("debian {}", userland.owner(&path)))?;
+        }
+        if spec.userland.contains_key(CERTIFICATES) {
+            let mut part = FileTree::new();
+            let bundle = userland.certificate_bundle()?;
+            let path = format!("{}/ssl/certs/ca-certificates.crt", in_usr(path::ETC_LOWER));
+            part.file(&path, 0o644, Content::Bytes(bundle.into_bytes()))?;
+            self.add(part, &format!("debian {CERTIFICATES}"))?;
+        }
+        let mut part = FileTree::new();
+        for applet in &spec.applets {
+            let path = format!("bin/{applet}");
+            // A program of its own is better than busybox's.
+            if self.tree.get(&path).is_none() {
+                part.link(&path, "busybox")?;
+            }
+        }
+        self.add(part, "debian busybox-static")
+    }
+}
+
+/// A path of the running system, relative to /usr.
+fn in_usr(path: &str) -> &str {
+    path.strip_prefix("/usr/").unwrap_or(path)
+}
+
+/// Where a Debian file goes, relative to /usr: /etc is the lower layer, /usr/sbin is /usr/bin.
+fn place(path: &str) -> String {
+    if let Some(rest) = path.strip_prefix("/etc/") {
+        return format!("{}/{rest}", in_usr(path::ETC_LOWER));
+    }
+    match path.strip_prefix("/usr/sbin/") {
+        Some(name) => format!("bin/{name}"),
+        None => in_usr(path).to_owned(),
+    }
+}
+
+fn write(
+    context: &Context,
+    tools: &Tree,
+    spec: &ImageSpec,
+    compression: Compression,
+    assembly: Assembly,
+) -> Result<()> {
+    let Assembly { tree, origins } = assembly;
+    let out = |name: &str| context.output().join(name);
+    context.say("packing /usr");
+    let erofs = out("usr.erofs");
+    erofs::build(tools, &tree, &erofs, compression, spec.source_date_epoch)?;
+    let length = |path: &Path| -> Result<u64> {
+        Ok(fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len())
+    };
+    size::check("/usr", length(&erofs)?, "a slot (disk.usr)", spec.disk.usr, &tree)?;
+
+    context.say("hashing /usr");
+    let verity = out("usr.verity");
+    let salt = Sha256::digest(format!("{} {}", spec.name, spec.version));
+    let root_hash = image::verity::format(&erofs, &verity, &salt, disk::USR_FS_UUID)?;
+    size::check(
+        "the hash tree",
+        length(&verity)?,
+        "its slot (disk.usr-verity)",
+        spec.disk.usr_verity,
+        &tree,
+    )?;
+
+    let mut records = Vec::new();
+    for (path, node) in tree.iter() {
+        let size = match &node.kind {
+            Kind::File(content) => content.size()?,
+            Kind::Link(target) => target.len() as u64,
+            _ => continue,
+        };
+        let origin = origins.get(path).cloned().unwrap_or_default();
+        records.push(FileRecord { path: format!("/usr/{path}"), size, origin });
+    }
+    let os_release = tree.get(in_usr(path::OS_RELEASE)).map(|node| node.kind.clone());
+    let Some(Kind::File(os_release)) = os_release else {
+        anyhow::bail!("images/rootfs has no {}", path::OS_RELEASE);
+    };
+    let keep =
+        |name: &str, bytes: &[u8]| fs::write(out(name), bytes).with_context(|| format!("writing {name}"));
+    keep("os-release", &os_release.read()?)?;
+    keep("roothash", root_hash.to_string().as_bytes())?;
+    keep("files.json", &serde_json::to_vec_pretty(&records).context("listing the files")?)
+}

@@ -1,0 +1,205 @@
+//! The files that a spec takes from Debian packages, with the libraries that they need.
+
+use crate::elf;
+use anyhow::{Context as _, Result, bail};
+use sandbox::FILE_LISTS;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The package whose certificates are joined into one bundle.
+pub const CERTIFICATES: &str = "ca-certificates";
+
+/// An unpacked set of packages.
+pub struct Userland {
+    tree: PathBuf,
+    /// The package that each file is of, by path.
+    owners: BTreeMap<String, String>,
+}
+
+impl Userland {
+    /// Reads which file is of which package.
+    ///
+    /// # Errors
+    /// The tree's lists cannot be read.
+    pub fn open(tree: &Path) -> Result<Self> {
+        let lists = tree.join(FILE_LISTS);
+        let reading = || format!("reading {}", lists.display());
+        let mut owners = BTreeMap::new();
+        for entry in fs::read_dir(&lists).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let package = entry.file_name().to_string_lossy().into_owned();
+            for line in fs::read_to_string(entry.path()).with_context(reading)?.lines() {
+                // "./lib/x" of a package that predates the merge of /usr is "/usr/lib/x".
+                let path = line.trim_start_matches('.').trim_end_matches('/');
+                let merged = if path.starts_with("/usr/") || path.starts_with("/etc/") {
+                    path.to_owned()
+                } else {
+                    format!("/usr{path}")
+                };
+                owners.insert(merged, package.clone());
+            }
+        }
+        Ok(Self { tree: tree.to_owned(), owners })
+    }
+
+    /// The host's path of a file.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.tree.join(path.trim_start_matches('/'))
+    }
+
+    /// The package that a file is of.
+    pub fn owner(&self, path: &str) -> &str {
+        self.owners.get(path).map_or("unknown", String::as_str)
+    }
+
+    /// All files and links (directories opened up) that `wanted` names, the targets of links, and
+    /// the libraries that they need: absolute paths.
+    ///
+    /// # Errors
+    /// A named file does not exist, or is of another package.
+    pub fn select(&self, wanted: &BTreeMap<String, Vec<String>>) -> Result<BTreeSet<String>> {
+        let mut selected = BTreeSet::new();
+        for (package, paths) in wanted {
+            for path in paths {
+                if self.path(path).symlink_metadata().is_err() {
+                    bail!("userland: package {package} has no file {path}{}", self.hint(package, path));
+                }
+                let owner = self.owner(path);
+                if owner != package {
+                    bail!("userland: {path} is of package {owner}, not of {package}");
+                }
+                self.open_up(path, &mut selected)?;
+            }
+        }
+        let libraries = elf::closure(&self.tree, &selected)?;
+        for path in &libraries {
+            self.open_up(path, &mut selected)?;
+        }
+        Ok(selected)
+    }
+
+    /// Adds `path`; if it is a directory, all below it; if a link, its target too.
+    fn open_up(&self, path: &str, selected: &mut BTreeSet<String>) -> Result<()> {
+        let host = self.path(path);
+        let reading = || format!("reading {}", host.display());
+        let kind = fs::symlink_metadata(&host).with_context(reading)?.file_type();
+        if kind.is_dir() {
+            for entry in fs::read_dir(&host).with_context(reading)? {
+                let name = entry.with_context(reading)?.file_name();
+                self.open_up(&format!("{path}/{}", name.to_string_lossy()), selected)?;
+            }
+        } else if selected.insert(path.to_owned()) && kind.is_symlink() {
+            let target = fs::read_link(&host).with_context(reading)?;
+            let target = resolve(path, &target.to_string_lossy());
+            if self.path(&target).symlink_metadata().is_ok() {
+                self.open_up(&target, selected)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the package has a file of that name.
+    fn hint(&self, package: &str, path: &str) -> String {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let found = self
+            .owners
+            .iter()
+            .find(|(path, owner)| *owner == package && path.rsplit('/').next() == Some(name));
+        found.map(|(path, _)| format!("; it has {path}")).unwrap_or_default()
+    }
+
+    /// Every certificate that Debian trusts by default, as one PEM text.
+    ///
+    /// # Errors
+    /// A certificate cannot be read.
+    pub fn certificate_bundle(&self) -> Result<String> {
+        let mut paths = BTreeSet::new();
+        self.open_up("/usr/share/ca-certificates", &mut paths)?;
+        let mut bundle = String::new();
+        for path in paths.iter().filter(|path| path.ends_with(".crt")) {
+            let host = self.path(path);
+            let text = fs::read_to_string(&host).with_context(|| format!("reading {}", host.display()))?;
+            bundle.push_str(text.trim_end());
+            bundle.push('\n');
+        }
+        if bundle.is_empty() {
+            bail!("package {CERTIFICATES} holds no certificate");
+        }
+        Ok(bundle)
+    }
+
+    /// The licences that a package's copyright file names, as SPDX would have them where the file
+    /// is machine-readable (DEP 5); empty where it is not.
+    pub fn licence(&self, package: &str) -> String {
+        let path = self.path(&format!("/usr/share/doc/{package}/copyright"));
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("License:") {
+                names.insert(name.trim());
+            }
+        }
+        names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+/// The absolute path that a link at `link` with content `target` leads to.
+fn resolve(link: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = if target.starts_with('/') {
+        Vec::new()
+    } else {
+        let mut parts: Vec<&str> = link.split('/').filter(|part| !part.is_empty()).collect();
+        parts.pop();
+        parts
+    };
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
+    let path = format!("/{}", parts.join("/"));
+    // /lib, /bin and /sbin are links to their namesakes in /usr.
+    if path.starts_with("/usr/") || path.starts_with("/etc/") { path } else { format!("/usr{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_where_the_kernel_would_go() {
+        for (link, target, expected) in [
+            ("/usr/lib/x/libz.so.1", "libz.so.1.3", "/usr/lib/x/libz.so.1.3"),
+            ("/usr/lib64/ld.so", "../lib/x/ld.so", "/usr/lib/x/ld.so"),
+            ("/usr/lib64/ld.so", "/lib/x/ld.so", "/usr/lib/x/ld.so"),
+            ("/usr/bin/vi", "/etc/alternatives/vi", "/etc/alternatives/vi"),
+        ] {
+            assert_eq!(resolve(link, target), expected);
+        }
+    }
+
+    #[test]
+    fn files_come_with_their_links_targets_and_mistakes_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = directory.path();
+        for path in ["usr/bin", "usr/share/d", FILE_LISTS] {
+            fs::create_dir_all(tree.join(path)).unwrap();
+        }
+        fs::write(tree.join("usr/bin/real"), "x").unwrap();
+        fs::write(tree.join("usr/share/d/one"), "x").unwrap();
+        std::os::unix::fs::symlink("real", tree.join("usr/bin/alias")).unwrap();
+        fs::write(tree.join(FILE_LISTS).join("p"), "./usr/bin/real\n./bin/alias\n./usr/share/d/\n").unwrap();
+        let userland = Userland::open(tree).unwrap();
+        let select = |paths: &[&str]| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            userland.select(&BTreeMap::from([("p".to_owned(), paths)]))
+        };
+        let found: Vec<String> = select(&["/usr/bin/alias", "/usr/share/d"]).unwrap().into_iter().collect();
+        assert_eq!(found, ["/usr/bin/alias", "/usr/bin/real", "/usr/share/d/one"]);
+        let error = select(&["/usr/sbin/real"]).unwrap_err().to_string();
+        assert!(error.contains("package p has no file /usr/sbin/real; it has /usr/bin/real"), "{error}");
+    }
+}

@@ -1,0 +1,243 @@
+//! `cargo xtask build`: makes an image from its spec.
+
+use crate::checkout::Checkout;
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use image::erofs::Compression;
+use manifest::Manifest;
+use pipeline::publish::{self, Format};
+use pipeline::steps::programs::Toolchain;
+use pipeline::{Cache, Plan, Progress, inputs};
+use spec::{ImageSpec, Override};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Build an image from its spec
+#[derive(Args, Clone)]
+#[command(after_help = "Examples:\n  cargo xtask build\n  \
+    cargo xtask build images/default.yaml --format disk --set version=1.2.3 --out /tmp/images\n\n\
+    The cache is $BERTH_CACHE, else $XDG_CACHE_HOME/berth, else ~/.cache/berth.")]
+pub struct Build {
+    #[command(flatten)]
+    pub options: Options,
+
+    /// Formats to make, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "disk,qcow2", value_name = "FMT")]
+    format: Vec<FormatName>,
+
+    /// Where the artifacts go [default: target/images in the checkout]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print one JSON object on standard output: every artifact's path, size and SHA-256
+    #[arg(long)]
+    json: bool,
+}
+
+/// What every command that builds takes.
+#[derive(Args, Clone, Default)]
+pub struct Options {
+    /// The image's spec [default: images/default.yaml]
+    #[arg(value_name = "SPEC")]
+    pub spec: Option<PathBuf>,
+
+    /// Change one value of the spec, such as version=1.2.3 or disk.root=2GiB
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<Override>,
+
+    /// The best compression: smaller, slower to build
+    #[arg(long)]
+    pub release: bool,
+
+    /// Fail where an input is not the one in images/inputs.lock
+    #[arg(long)]
+    pub locked: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// A sparse raw disk
+    Disk,
+    /// The disk as qcow2
+    Qcow2,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Disk => Self::Disk,
+            FormatName::Qcow2 => Self::Qcow2,
+        }
+    }
+}
+
+/// A finished build.
+pub struct Built {
+    /// Where the artifacts are.
+    pub directory: PathBuf,
+    /// What they are.
+    pub manifest: Manifest,
+    /// The root of the tree with QEMU and the checking tools.
+    pub test_tools: PathBuf,
+}
+
+impl Build {
+    pub fn run(self) -> Result<ExitCode> {
+        let checkout = Checkout::find()?;
+        let start = Instant::now();
+        let formats: Vec<Format> = self.format.iter().map(|name| (*name).into()).collect();
+        let directory = self.out.unwrap_or_else(|| checkout.path("target/images"));
+        let work = Work::new(checkout, &self.options)?;
+        let built = work.build(&formats, &directory, false)?;
+        if self.json {
+            println!("{}", json(&built)?);
+        } else {
+            summarize(&built, start);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A build about to be made.
+pub struct Work {
+    pub checkout: Checkout,
+    pub spec: ImageSpec,
+    pub cache: Cache,
+    pub jobs: usize,
+    pub progress: Arc<Progress>,
+    options: Options,
+}
+
+impl Work {
+    /// Reads the spec and finds the cache.
+    pub fn new(checkout: Checkout, options: &Options) -> Result<Self> {
+        let path = options.spec.clone().unwrap_or_else(|| checkout.default_spec());
+        let spec = checkout.spec(&path, &options.set)?;
+        let cache = checkout.cache()?;
+        let jobs = std::thread::available_parallelism().map_or(2, usize::from);
+        Ok(Self {
+            checkout,
+            spec,
+            cache,
+            jobs,
+            progress: Arc::new(Progress::new()),
+            options: options.clone(),
+        })
+    }
+
+    /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests
+    /// need too.
+    pub fn build(&self, formats: &[Format], directory: &Path, for_tests: bool) -> Result<Built> {
+        sandbox::check_user_namespaces()?;
+        let lock = self.checkout.lock()?;
+        let toolchain = Toolchain::of_host(&self.checkout.root)?;
+        self.compare_compilers(&lock.rustc, &toolchain.version)?;
+        let wanted = self.checkout.wanted(&[&self.spec])?;
+        let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.locked)?;
+        for departure in &resolved.departures {
+            self.progress.line(&format!("warning: not as locked: {departure}"));
+        }
+        let compression = if self.options.release { Compression::Zstd } else { Compression::Lz4 };
+        let plan = Plan::new(
+            &self.checkout.root,
+            &self.spec,
+            &resolved,
+            &lock,
+            &toolchain,
+            &self.cache,
+            compression,
+        )?;
+        // The tree that licences are read in may be missing though all that was made of it is there.
+        let mut targets =
+            vec![plan.usr.clone(), plan.boot.clone(), plan.kernel.clone(), plan.userland.clone()];
+        targets.extend(plan.components.values().cloned());
+        targets.extend(formats.iter().map(|format| match format {
+            Format::Disk => plan.disk.clone(),
+            Format::Qcow2 => plan.qcow2.clone(),
+        }));
+        if for_tests {
+            targets.extend([plan.test_tools.clone(), plan.test_container.clone()]);
+        }
+        pipeline::run(&targets, &self.cache, &self.progress, self.jobs)?;
+        let _lock = self.cache.lock(&out_lock_name(directory), &|holder| {
+            self.progress.line(&format!("  {} is being written by {holder}: waiting", directory.display()));
+        })?;
+        let manifest = publish::publish(
+            &plan,
+            &self.spec,
+            &resolved,
+            formats,
+            &self.checkout.root,
+            &self.cache,
+            directory,
+        )?;
+        if for_tests {
+            let from = self.cache.output(&plan.test_container).join("container.oci.tar");
+            let to = directory.join(TEST_CONTAINER);
+            std::fs::copy(&from, &to)
+                .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+        }
+        let test_tools = self.cache.output(&plan.test_tools);
+        Ok(Built { directory: directory.to_owned(), manifest, test_tools })
+    }
+
+    fn compare_compilers(&self, locked: &str, host: &str) -> Result<()> {
+        if locked == host {
+            return Ok(());
+        }
+        let message = format!("rustc is {host}, images/inputs.lock names {locked}: the bytes may differ");
+        if self.options.locked {
+            anyhow::bail!("{message}; install the locked one with rustup, or build without --locked");
+        }
+        self.progress.line(&format!("warning: {message}"));
+        Ok(())
+    }
+}
+
+/// The archive that tests import into containerd.
+const TEST_CONTAINER: &str = "berth-test-container.oci.tar";
+
+fn out_lock_name(directory: &Path) -> String {
+    format!("out-{}", &pipeline::hash_bytes(directory.as_os_str().as_encoded_bytes())[..16])
+}
+
+fn summarize(built: &Built, start: Instant) {
+    let manifest = &built.manifest;
+    eprintln!(
+        "{} {} in {:.1} s: {}",
+        manifest.product,
+        manifest.version,
+        start.elapsed().as_secs_f64(),
+        built.directory.display()
+    );
+    for artifact in &manifest.artifacts {
+        println!("{:>8.1} MiB  {}", artifact.size as f64 / f64::from(1 << 20), artifact.name);
+    }
+    println!("usr root hash {}", manifest.usr.root_hash);
+}
+
+fn json(built: &Built) -> Result<String> {
+    let artifacts: Vec<_> = built
+        .manifest
+        .artifacts
+        .iter()
+        .map(|artifact| {
+            serde_json::json!({
+                "path": built.directory.join(&artifact.name),
+                "kind": artifact.kind,
+                "size": artifact.size,
+                "sha256": artifact.sha256,
+            })
+        })
+        .collect();
+    let object = serde_json::json!({
+        "product": built.manifest.product,
+        "version": built.manifest.version,
+        "usr_root_hash": built.manifest.usr.root_hash,
+        "manifest": built.directory.join("manifest.json"),
+        "artifacts": artifacts,
+    });
+    serde_json::to_string_pretty(&object).context("writing the result as JSON")
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask lock`: moves images/inputs.lock to the newest inputs.
+
+use crate::checkout::Checkout;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use pipeline::steps::{go, programs, tools};
+use pipeline::{Cache, GoToolchain, Lock as Inputs, Progress, hash_file};
+use sandbox::{Archive, Tree};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Move images/inputs.lock to the newest inputs, and print what changed
+#[derive(Args)]
+#[command(after_help = "Example:\n  cargo xtask lock && git diff images/inputs.lock")]
+pub struct Lock {
+    /// The Go toolchain to take, such as go1.27.3 [default: the locked one]
+    #[arg(long, value_name = "VERSION")]
+    go: Option<String>,
+}
+
+/// The Go toolchain of a lock made from nothing.
+const FIRST_GO: &str = "go1.27.3";
+
+impl Lock {
+    pub fn run(self) -> Result<ExitCode> {
+        let checkout = Checkout::find()?;
+        sandbox::check_user_namespaces()?;
+        let cache = checkout.cache()?;
+        let old = checkout.lock()?;
+        let mut specs = Vec::new();
+        for path in yaml_files(&checkout)? {
+            specs.push(checkout.spec(&path, &[])?);
+        }
+        let wanted = checkout.wanted(&specs.iter().collect::<Vec<_>>())?;
+
+        let mut new =
+            Inputs { rustc: programs::Toolchain::of_host(&checkout.root)?.version, ..Inputs::default() };
+        eprintln!("  reading the Debian archive");
+        let archive = Archive::open(&cache.directory("apt")?)?;
+        for (set, names) in &wanted {
+            new.sets.insert(set.clone(), archive.resolve(names)?);
+        }
+        let version = self.go.or_else(|| old.go.as_ref().map(|go| go.version.clone()));
+        new.go = Some(go_toolchain(&new, &version.unwrap_or_else(|| FIRST_GO.to_owned()), &cache)?);
+
+        let differences = old.differences(&new);
+        let path = checkout.lock_path();
+        let partial = path.with_extension("lock.partial");
+        fs::write(&partial, new.render())
+            .and_then(|()| fs::rename(&partial, &path))
+            .with_context(|| format!("writing {}", path.display()))?;
+        match differences.as_slice() {
+            [] => println!("nothing newer"),
+            lines => lines.iter().for_each(|line| println!("{line}")),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The toolchain as the proxy gives it, fetched with the new build tools.
+fn go_toolchain(lock: &Inputs, version: &str, cache: &Cache) -> Result<GoToolchain> {
+    let packages = lock.sets.get("build").context("images/packages.yaml has no set `build`")?;
+    let tree = tools::step("build", packages, cache)?;
+    pipeline::run(&[Arc::clone(&tree)], cache, &Arc::new(Progress::new()), 1)?;
+    let zip = go::fetch_toolchain(&Tree::at(cache.output(&tree)), version, cache)?;
+    let size = fs::metadata(&zip).with_context(|| format!("reading {}", zip.display()))?.len();
+    Ok(GoToolchain { version: version.to_owned(), size, sha256: hash_file(&zip)? })
+}
+
+/// Every spec of the checkout.
+fn yaml_files(checkout: &Checkout) -> Result<Vec<PathBuf>> {
+    let directory = checkout.path("images");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))? {
+        let path = entry?.path();
+        let is_spec = path.extension().is_some_and(|e| e == "yaml") && !path.ends_with("packages.yaml");
+        if is_spec {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,154 @@
+//! `cargo xtask test`: every test of every tier that this machine can run.
+
+use crate::build::{Options, Work};
+use crate::checkout::Checkout;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use pipeline::publish::Format;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+/// Run every test of every tier that this machine can run
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test etcd\n  cargo xtask test --tier unit\n\n\
+    Tiers: unit (pure code and tools, no image), image (the artifacts, read by tools that are not\n\
+    ours), vm (boots in QEMU)."
+)]
+pub struct Test {
+    /// Only tests whose name contains this
+    filter: Option<String>,
+
+    /// Only this tier
+    #[arg(long, value_name = "TIER", value_parser = ["unit", "image", "vm"])]
+    tier: Option<String>,
+}
+
+/// A tier: its name, and what `cargo test` is given for it.
+struct Tier {
+    name: &'static str,
+    cargo: &'static [&'static str],
+    /// Given to the test program itself. Two machines at once fill two processors.
+    harness: &'static [&'static str],
+    needs_image: bool,
+}
+
+const TIERS: [Tier; 3] = [
+    Tier { name: "unit", cargo: &["--workspace", "--exclude", "tests"], harness: &[], needs_image: false },
+    Tier {
+        name: "image",
+        cargo: &["--package", "tests", "--lib", "--test", "image"],
+        harness: &[],
+        needs_image: true,
+    },
+    Tier {
+        name: "vm",
+        cargo: &["--package", "tests", "--test", "vm"],
+        harness: &["--test-threads=2"],
+        needs_image: true,
+    },
+];
+
+#[derive(Default, Clone, Copy)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+impl Test {
+    pub fn run(self) -> Result<ExitCode> {
+        let checkout = Checkout::find()?;
+        let chosen: Vec<&Tier> =
+            TIERS.iter().filter(|tier| self.tier.as_deref().is_none_or(|name| name == tier.name)).collect();
+        let mut environment = Vec::new();
+        let directory = checkout.path("target/images");
+        let work = Work::new(checkout, &Options::default())?;
+        // The unit tier's tests of the sandbox need a tools tree as well.
+        let built = work.build(&[Format::Disk, Format::Qcow2], &directory, true)?;
+        environment.push(("BERTH_TEST_IMAGES", built.directory.clone()));
+        environment.push(("BERTH_TEST_TOOLS", built.test_tools.clone()));
+
+        let mut lines = Vec::new();
+        let mut total = Count::default();
+        for tier in chosen {
+            eprintln!(
+                "tier {}{}",
+                tier.name,
+                if tier.needs_image { " (on the image just built)" } else { "" }
+            );
+            let start = Instant::now();
+            let count = run_tier(&work.checkout, tier, self.filter.as_deref(), &environment)?;
+            total.passed += count.passed;
+            total.failed += count.failed;
+            lines.push(format!(
+                "  {:<6} {:>4} passed {:>4} failed {:>7.1} s",
+                tier.name,
+                count.passed,
+                count.failed,
+                start.elapsed().as_secs_f64()
+            ));
+        }
+        println!("tiers that ran:\n{}", lines.join("\n"));
+        println!("{} passed, {} failed", total.passed, total.failed);
+        if total.passed + total.failed == 0 {
+            eprintln!("error: no test's name contains {:?}", self.filter.unwrap_or_default());
+            return Ok(ExitCode::FAILURE);
+        }
+        Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn run_tier(
+    checkout: &Checkout,
+    tier: &Tier,
+    filter: Option<&str>,
+    environment: &[(&str, std::path::PathBuf)],
+) -> Result<Count> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["test", "--locked", "--no-fail-fast"])
+        .args(tier.cargo)
+        .args(filter)
+        .arg("--")
+        .args(tier.harness);
+    command.current_dir(&checkout.root).envs(environment.iter().map(|(name, path)| (name, path)));
+    let mut child = command.stdout(Stdio::piped()).spawn().context("running cargo test")?;
+    let mut count = Count::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context("reading what cargo test prints")?;
+            println!("{line}");
+            let (passed, failed) = parse_result(&line).unwrap_or_default();
+            count.passed += passed;
+            count.failed += failed;
+        }
+    }
+    let status = child.wait().context("waiting for cargo test")?;
+    // A program that does not compile, or ends before its summary, is a failure too.
+    if !status.success() && count.failed == 0 {
+        count.failed = 1;
+    }
+    Ok(count)
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; ...`.
+fn parse_result(line: &str) -> Option<(u64, u64)> {
+    let counts = line.strip_prefix("test result: ")?.split_once(". ")?.1;
+    let number = |word: &str| {
+        counts.split("; ").find_map(|part| part.trim().strip_suffix(word)?.trim().parse::<u64>().ok())
+    };
+    Some((number("passed")?, number("failed")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_line_gives_its_counts() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(parse_result(line), Some((12, 3)));
+        assert_eq!(parse_result("test a ... ok"), None);
+    }
+}
