@@ -1,6 +1,7 @@
 //! The bill of materials, as SPDX 2.3 JSON (specification chapters 6, 7 and 11).
 
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::model::{Component, Manifest, to_json};
 
@@ -151,36 +152,15 @@ fn id_part(name: &str) -> String {
         .collect()
 }
 
-/// Seconds since 1970 as `2026-11-24T18:00:00Z`.
+/// Seconds since 1970 as `2026-11-24T18:00:00Z`. A time past the year 9999 is written as 1970.
 fn utc(epoch: u64) -> String {
-    let (days, second) = (epoch / 86_400, epoch % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let time = i64::try_from(epoch)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The Gregorian date, `days` after 1970-01-01.
-fn date(days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let (mut year, mut left) = (1970, days);
-    loop {
-        let length = 365 + u64::from(leap(year));
-        if left < length {
-            break;
-        }
-        left -= length;
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    (year, month, left + 1)
 }
 
 #[cfg(test)]
@@ -195,8 +175,8 @@ mod tests {
             (1_709_251_199, "2024-02-29T23:59:59Z"),
             (1_709_251_200, "2024-03-01T00:00:00Z"),
             (1_795_543_445, "2026-11-24T18:04:05Z"),
-            (4_107_542_399, "2100-02-28T23:59:59Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (u64::MAX, "1970-01-01T00:00:00Z"),
         ] {
             assert_eq!(utc(epoch), text);
         }

@@ -1,0 +1,51 @@
+//! The file system of `/usr`, by mkfs.erofs(1).
+
+use std::path::Path;
+
+use layout::disk::USR_FS_UUID;
+use sandbox::Tree;
+
+use crate::files::{self, FileTree};
+use crate::{Error, Result, tool};
+
+/// How files are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Quick to build and to read.
+    Lz4,
+    /// Small; for releases.
+    Zstd,
+}
+
+impl Compression {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Lz4 => &["-zlz4hc,level=9", "-C65536", "-Efragments,dedupe"],
+            Self::Zstd => &["-zzstd,level=19", "-C262144", "-Efragments,dedupe"],
+        }
+    }
+}
+
+/// Makes the file system of `tree` (whose paths are relative to `/usr`) in the file `out`. Every
+/// time in it is `epoch` (seconds).
+///
+/// The files go in as a tar stream, so that owners and modes are those of the tree whoever builds.
+///
+/// # Errors
+/// A failing mkfs.erofs, or files that cannot be read or written.
+pub fn build(tools: &Tree, tree: &FileTree, out: &Path, compression: Compression, epoch: u64) -> Result<()> {
+    std::fs::File::create(out).map_err(Error::io("writing", out))?;
+    let command = tools
+        .command("mkfs.erofs")
+        .args(["--quiet", "--tar=f"])
+        .args(compression.flags())
+        .arg(format!("-T{epoch}"))
+        .arg(format!("-U{USR_FS_UUID}"))
+        .arg(out)
+        .arg("/dev/stdin")
+        .bind(out);
+    let doing = format!("making {}", out.display());
+    tool::run_with_input("mkfs.erofs", command, &doing, |input| {
+        files::write_tar(tree, input, "the tar stream for mkfs.erofs".as_ref(), epoch)
+    })
+}
