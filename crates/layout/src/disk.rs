@@ -188,11 +188,7 @@ mod tests {
             assert!(p.label.encode_utf16().count() <= 36, "{}", p.label);
             assert_eq!(p.default_size % ALIGNMENT, 0, "{}", p.label);
         }
-        let guids: BTreeSet<_> = PARTITIONS
-            .iter()
-            .map(|p| p.guid)
-            .chain([DISK_GUID])
-            .collect();
+        let guids: BTreeSet<_> = PARTITIONS.iter().map(|p| p.guid).chain([DISK_GUID]).collect();
         let labels: BTreeSet<_> = PARTITIONS.iter().map(|p| p.label).collect();
         assert_eq!(guids.len(), PARTITIONS.len() + 1);
         assert_eq!(labels.len(), PARTITIONS.len());

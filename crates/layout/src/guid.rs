@@ -87,10 +87,7 @@ const fn nibble(c: u8) -> Option<u8> {
 }
 
 const fn swap_fields(b: [u8; 16]) -> [u8; 16] {
-    [
-        b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13],
-        b[14], b[15],
-    ]
+    [b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]]
 }
 
 impl fmt::Display for Guid {
@@ -142,10 +139,8 @@ mod tests {
     #[test]
     fn a_gpt_holds_the_first_three_fields_little_endian() {
         let guid: Guid = ESP.parse().unwrap();
-        let on_disk = [
-            0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e,
-            0xc9, 0x3b,
-        ];
+        let on_disk =
+            [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
         assert_eq!(guid.to_gpt_bytes(), on_disk);
         assert_eq!(Guid::from_gpt_bytes(on_disk), guid);
     }

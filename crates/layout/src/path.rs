@@ -26,6 +26,9 @@ pub const RUN_UNITS: &str = "/run/berth/units";
 pub const MODULES: &str = "/usr/lib/modules";
 /// CNI plugins.
 pub const CNI: &str = "/usr/lib/cni";
+/// CNI plugins that network add-ons install. Programs that look nowhere else (`ctr run --cni`)
+/// find links to those of [`CNI`] here.
+pub const OPT_CNI: &str = "/opt/cni/bin";
 /// What the release is (os-release(5)).
 pub const OS_RELEASE: &str = "/usr/lib/os-release";
 
@@ -74,13 +77,15 @@ pub struct Link {
 }
 
 /// Folders of ROOT, each after its parent. All belong to root.
-pub const ROOT_DIRS: [Dir; 23] = [
+pub const ROOT_DIRS: [Dir; 25] = [
     dir("/boot", 0o700),
     dir("/dev", 0o755),
     dir("/etc", 0o755),
     dir("/home", 0o755),
     dir("/mnt", 0o755),
     dir("/opt", 0o755),
+    dir("/opt/cni", 0o755),
+    dir(OPT_CNI, 0o755),
     dir("/proc", 0o555),
     dir("/root", 0o700),
     dir("/run", 0o755),
@@ -101,10 +106,17 @@ pub const ROOT_DIRS: [Dir; 23] = [
 ];
 
 /// Links of ROOT.
-pub const ROOT_LINKS: [Link; 6] = [
+pub const ROOT_LINKS: [Link; 13] = [
     link("/bin", "usr/bin"),
     link("/lib", "usr/lib"),
     link("/lib64", "usr/lib64"),
+    link("/opt/cni/bin/bandwidth", "/usr/lib/cni/bandwidth"),
+    link("/opt/cni/bin/bridge", "/usr/lib/cni/bridge"),
+    link("/opt/cni/bin/firewall", "/usr/lib/cni/firewall"),
+    link("/opt/cni/bin/host-local", "/usr/lib/cni/host-local"),
+    link("/opt/cni/bin/loopback", "/usr/lib/cni/loopback"),
+    link("/opt/cni/bin/portmap", "/usr/lib/cni/portmap"),
+    link("/opt/cni/bin/ptp", "/usr/lib/cni/ptp"),
     link("/sbin", "usr/sbin"),
     link("/var/lock", "../run/lock"),
     link("/var/run", "../run"),
@@ -130,11 +142,7 @@ mod tests {
         for (i, d) in ROOT_DIRS.iter().enumerate() {
             let parent = d.path.rsplit_once('/').unwrap().0;
             let before = &ROOT_DIRS[..i];
-            assert!(
-                parent.is_empty() || before.iter().any(|b| b.path == parent),
-                "{}",
-                d.path
-            );
+            assert!(parent.is_empty() || before.iter().any(|b| b.path == parent), "{}", d.path);
         }
     }
 

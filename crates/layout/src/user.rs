@@ -34,14 +34,7 @@ pub const FIRST_PERSON: u32 = 1000;
 /// The users, by uid.
 pub const USERS: [User; 4] = [
     user("root", 0, 0, "root", "/root", crate::path::SHELL),
-    user(
-        "sshd",
-        74,
-        74,
-        "sshd privilege separation",
-        "/run/sshd",
-        NOLOGIN,
-    ),
+    user("sshd", 74, 74, "sshd privilege separation", "/run/sshd", NOLOGIN),
     user("etcd", 232, 232, "etcd", "/var/lib/etcd", NOLOGIN),
     user("nobody", 65534, 65534, "nobody", "/", NOLOGIN),
 ];
@@ -78,14 +71,7 @@ const fn user(
     home: &'static str,
     shell: &'static str,
 ) -> User {
-    User {
-        name,
-        uid,
-        gid,
-        comment,
-        home,
-        shell,
-    }
+    User { name, uid, gid, comment, home, shell }
 }
 
 const fn group(name: &'static str, gid: u32) -> Group {

@@ -21,10 +21,7 @@ fn passwd_is_the_table() {
 
 #[test]
 fn group_is_the_table() {
-    let table: String = GROUPS
-        .iter()
-        .map(|g| format!("{}:x:{}:\n", g.name, g.gid))
-        .collect();
+    let table: String = GROUPS.iter().map(|g| format!("{}:x:{}:\n", g.name, g.gid)).collect();
     assert_eq!(GROUP, table);
 }
 
