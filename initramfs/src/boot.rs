@@ -6,11 +6,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use layout::args::INITRAMFS_START_ENV;
 use layout::path::{INIT, SYSROOT};
-use rustix::time::{ClockId, clock_gettime};
+use sys::machine::monotonic;
 use sys::mount::{Mount, MountFlags, move_mount};
 use sys::switch_root::switch_root;
 
@@ -65,7 +66,7 @@ impl Step {
         match self {
             Self::Begin => "mounting the kernel's file systems",
             Self::Ask => "reading the kernel arguments and the firmware's variables",
-            Self::Find => "finding the boot disk",
+            Self::Find => "finding the boot disk and its slot",
             Self::Partition => "bringing the partition table up to date",
             Self::Root => "mounting ROOT",
             Self::Usr => "opening the verified /usr",
@@ -89,8 +90,7 @@ impl Step {
 
 /// Boots. Returns only on failure.
 pub fn run() -> Result<Infallible> {
-    let now = clock_gettime(ClockId::Monotonic);
-    let start_us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+    let start = monotonic();
     mount_kernel_file_systems()?;
     Step::Ask.begin();
     let command_line = command_line()?;
@@ -124,7 +124,7 @@ pub fn run() -> Result<Infallible> {
         move_mount(Path::new(path), &root::mount_point(path)?)?;
     }
     switch_root(Path::new(SYSROOT))?;
-    become_init(start_us)
+    become_init(start)
 }
 
 /// The kernel arguments as one line.
@@ -153,14 +153,14 @@ fn make_panics_reboot() {
     }
 }
 
-fn become_init(start_us: i64) -> Result<Infallible> {
+fn become_init(start: Duration) -> Result<Infallible> {
     // The kernel makes variables of the arguments that it does not know; they are no business of
     // PID 1, which reads the command line itself.
     let terminal = std::env::var_os("TERM").unwrap_or_else(|| "linux".into());
     let error = Command::new(INIT)
         .env_clear()
         .env("TERM", terminal)
-        .env(INITRAMFS_START_ENV, start_us.to_string())
+        .env(INITRAMFS_START_ENV, start.as_micros().to_string())
         .exec();
     Err(error).with_context(|| format!("start {INIT}"))
 }

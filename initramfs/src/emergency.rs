@@ -13,7 +13,7 @@ use std::time::Duration;
 use event::{Event, Stage};
 use layout::port::{EVENTS, VIRTIO_PORTS};
 use rustix::fs::OFlags;
-use rustix::system::{RebootCommand, reboot};
+use sys::machine::{End, end as end_machine};
 
 use crate::arguments::{DEFAULT_EMERGENCY_TIMEOUT, emergency_timeout};
 use crate::boot::{Step, command_line};
@@ -60,7 +60,7 @@ fn end(error: &anyhow::Error) -> ! {
     }
     _ = panic::catch_unwind(AssertUnwindSafe(|| report_and_wait(error)));
     rustix::fs::sync();
-    _ = reboot(RebootCommand::Restart);
+    _ = end_machine(End::Restart);
     // The kernel panics when its first process ends, and reboots ten seconds later.
     std::process::exit(1)
 }

@@ -9,6 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use rustix::fs::OFlags;
 
 const KMSG: &str = "/dev/kmsg";
+/// The least of the levels, which are a priority's lower three bits.
+const DEBUG: u32 = 7;
 /// Longest record that the kernel gives (CONSOLE_EXT_LOG_MAX).
 const LONGEST: usize = 8192;
 
@@ -58,10 +60,16 @@ fn next_record(log: &mut File) -> Option<String> {
     }
 }
 
-/// A record is `level,number,microseconds,flags[,...];text`, further lines being its properties.
+/// A record is `priority,number,microseconds,flags[,...];text`, further lines being its properties.
+/// None for one that is for debugging only.
 fn line(record: &str) -> Option<String> {
     let (prefix, rest) = record.split_once(';')?;
-    let microseconds: u64 = prefix.split(',').nth(2)?.parse().ok()?;
+    let mut fields = prefix.split(',');
+    let priority: u32 = fields.next()?.parse().ok()?;
+    if priority % 8 == DEBUG {
+        return None;
+    }
+    let microseconds: u64 = fields.nth(1)?.parse().ok()?;
     let text = rest.lines().next()?;
     Some(format!("[{:5}.{:06}] {text}", microseconds / 1_000_000, microseconds % 1_000_000))
 }
@@ -75,6 +83,9 @@ mod tests {
         for (record, expected) in [
             ("6,339,5140900,-;NET: Registered\n SUBSYSTEM=x\n", Some("[    5.140900] NET: Registered")),
             ("4,1,0,-,caller=T1;a;b\n", Some("[    0.000000] a;b")),
+            ("14,2,1000001,-;berth: stage 1: x", Some("[    1.000001] berth: stage 1: x")),
+            ("7,1,0,-;debug", None),
+            ("15,1,0,-;debug", None),
             ("", None),
             ("6,339;x", None),
             ("6,339,x,-;x", None),

@@ -88,7 +88,7 @@ fn agree(table: &Table, disk: &block::Disk, geometry: Geometry) -> bool {
 fn identifiers() -> Result<gpt::Identifiers> {
     let mut identifiers = [Guid::NIL; _];
     for identifier in &mut identifiers {
-        *identifier = Guid::from_random(sys::random::bytes_16()?);
+        *identifier = Guid::from_random(sys::random::name_16()?);
     }
     Ok(identifiers)
 }

@@ -20,6 +20,9 @@ use crate::superblock::{self, Ext4};
 /// Documentation/filesystems/overlayfs.rst), as it does with every update of `/usr`.
 const ETC_OPTIONS: &str = "metacopy=off,index=off,xino=off,redirect_dir=off";
 
+/// The size, in bytes, up to which the boot waits until ROOT has grown. A terabyte takes seconds.
+const AT_ONCE: u64 = 32 << 30;
+
 /// Mounts the boot disk's ROOT at `/sysroot`. On first boot its file system gets a UUID of its own;
 /// whenever the partition has become bigger, it grows.
 pub fn mount_disk(disk: &BootDisk) -> Result<()> {
@@ -28,12 +31,16 @@ pub fn mount_disk(disk: &BootDisk) -> Result<()> {
     let sysroot = Path::new(SYSROOT);
     Mount { source: &device, kind: "ext4", flags: MountFlags::empty(), options: "" }.on(sysroot)?;
     // A ROOT that stays small or keeps a shipped name can be used, and the next boot tries again.
-    if let Some(blocks) = ext4.growth(size) {
+    if ext4.uuid == ROOT_FS_UUID {
+        let uuid = Guid::from_random(sys::random::name_16()?);
+        told_if_failed(sys::ext4::set_uuid(sysroot, uuid.to_bytes()));
+    }
+    let growth = ext4.growth(size, AT_ONCE);
+    if let Some(blocks) = growth.now {
         told_if_failed(sys::ext4::grow(sysroot, blocks));
     }
-    if ext4.uuid == ROOT_FS_UUID {
-        let uuid = Guid::from_random(sys::random::bytes_16()?);
-        told_if_failed(sys::ext4::set_uuid(sysroot, uuid.to_bytes()));
+    if let Some(blocks) = growth.later {
+        told_if_failed(sys::ext4::grow_in_background(sysroot, blocks));
     }
     Ok(())
 }

@@ -44,11 +44,22 @@ impl Ext4 {
         })
     }
 
-    /// The number of blocks for a partition of `size` bytes, where that is more than there are.
-    pub fn growth(&self, size: u64) -> Option<u64> {
-        let room = size / self.block_size;
-        (room > self.blocks).then_some(room)
+    /// How it grows into a partition of `size` bytes: `at_once` bytes of it while the boot waits,
+    /// beyond that while it goes on.
+    pub fn growth(&self, size: u64, at_once: u64) -> Growth {
+        let more_than = |blocks: u64, than: u64| (blocks > than).then_some(blocks);
+        let (room, first) = (size / self.block_size, size.min(at_once) / self.block_size);
+        Growth { now: more_than(first, self.blocks), later: more_than(room, self.blocks.max(first)) }
     }
+}
+
+/// To how many blocks a file system grows, in two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// What the boot waits for.
+    pub now: Option<u64>,
+    /// What it does not.
+    pub later: Option<u64>,
 }
 
 #[cfg(test)]
@@ -86,12 +97,21 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_into_whole_blocks_only() {
+    fn it_grows_into_whole_blocks_in_two_steps() {
         let ext4 = Ext4 { uuid: Guid::NIL, block_size: 4096, blocks: 10 };
-        for (size, expected) in
-            [(0, None), (40960, None), (45055, None), (45056, Some(11)), (1 << 20, Some(256))]
-        {
-            assert_eq!(ext4.growth(size), expected, "{size}");
+        for (size, now, later) in [
+            (0, None, None),
+            (40_960, None, None),
+            (45_055, None, None),
+            (45_056, Some(11), None),
+            (81_920, Some(20), None),
+            (86_016, Some(20), Some(21)),
+            (1 << 40, Some(20), Some(1 << 28)),
+        ] {
+            assert_eq!(ext4.growth(size, 81_920), Growth { now, later }, "{size}");
         }
+        let big = Ext4 { blocks: 30, ..ext4 };
+        assert_eq!(big.growth(1 << 20, 81_920), Growth { now: None, later: Some(256) });
+        assert_eq!(big.growth(122_880, 81_920), Growth { now: None, later: None });
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use crate::child::fork;
 use crate::error::{Doing, Result};
 use crate::ioctl;
 
@@ -16,6 +17,17 @@ pub fn grow(mount_point: &Path, blocks: u64) -> Result<()> {
     let doing = || format!("grow the ext4 on {} to {blocks} blocks", mount_point.display());
     let folder = File::open(mount_point).doing(doing)?;
     rustix::fs::ext4_ioc_resize_fs(&folder, blocks).doing(doing)
+}
+
+/// Like [`grow`], in a process of its own that lives on when this one becomes another program. What
+/// comes of it the kernel's log says; cut off, it goes on with the next call.
+pub fn grow_in_background(mount_point: &Path, blocks: u64) -> Result<()> {
+    let doing = || format!("grow the ext4 on {} to {blocks} blocks", mount_point.display());
+    let folder = File::open(mount_point).doing(doing)?;
+    // One system call on what was opened before: nothing that another thread's lock could stop.
+    let grow = || rustix::fs::ext4_ioc_resize_fs(&folder, blocks).is_err().into();
+    fork(grow).doing(doing)?;
+    Ok(())
 }
 
 /// Gives the ext4 mounted at `mount_point` another UUID, in all its superblocks. A file system
