@@ -25,10 +25,8 @@ impl Event {
     /// # Errors
     /// The line is not JSON, or not an event of this table.
     pub fn decode_line(line: &str) -> Result<Event, DecodeError> {
-        serde_json::from_str(line.trim_end()).map_err(|source| DecodeError {
-            line: line.trim_end().to_owned(),
-            source,
-        })
+        serde_json::from_str(line.trim_end())
+            .map_err(|source| DecodeError { line: line.trim_end().to_owned(), source })
     }
 }
 

@@ -118,27 +118,17 @@ impl Event {
     pub fn console_line(&self) -> Option<String> {
         match self {
             Event::InitStarted { .. } => None,
-            Event::ReachedTarget {
-                target,
-                total_us,
-                kernel_us,
-                initramfs_us,
-                userspace_us,
-            } => Some(format!(
-                "berth: reached {target} in {} (kernel {}, initramfs {}, userspace {})",
-                Seconds(*total_us),
-                Seconds(*kernel_us),
-                Seconds(*initramfs_us),
-                Seconds(*userspace_us)
-            )),
+            Event::ReachedTarget { target, total_us, kernel_us, initramfs_us, userspace_us } => {
+                Some(format!(
+                    "berth: reached {target} in {} (kernel {}, initramfs {}, userspace {})",
+                    Seconds(*total_us),
+                    Seconds(*kernel_us),
+                    Seconds(*initramfs_us),
+                    Seconds(*userspace_us)
+                ))
+            }
             Event::UnitFailed { unit, reason } => Some(format!("berth: {unit} failed: {reason}")),
-            Event::Emergency {
-                stage,
-                cause,
-                next_step,
-                reboot_in_s,
-                log,
-            } => {
+            Event::Emergency { stage, cause, next_step, reboot_in_s, log } => {
                 let mut text = format!(
                     "berth: EMERGENCY: this boot failed\n  stage: {stage}\n  cause: {cause}\n  \
                      next:  {next_step}\n"
@@ -152,11 +142,7 @@ impl Event {
                 Some(text)
             }
             Event::Shutdown { kind } => Some(format!("berth: {kind}: stopping services")),
-            Event::ShutdownComplete {
-                kind,
-                clean,
-                elapsed_us,
-            } => Some(format!(
+            Event::ShutdownComplete { kind, clean, elapsed_us } => Some(format!(
                 "berth: {kind} after {}{}",
                 Seconds(*elapsed_us),
                 if *clean { "" } else { ", ROOT not clean" }

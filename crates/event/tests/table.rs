@@ -17,10 +17,7 @@ fn reached() -> Event {
 fn the_wire_form_is_fixed() {
     let cases = [
         (
-            Event::InitStarted {
-                boot_id: "b".into(),
-                version: "0.1.0".into(),
-            },
+            Event::InitStarted { boot_id: "b".into(), version: "0.1.0".into() },
             r#"{"event":"init-started","boot_id":"b","version":"0.1.0"}"#,
         ),
         (
@@ -28,10 +25,7 @@ fn the_wire_form_is_fixed() {
             r#"{"event":"reached-target","target":"multi-user.target","total_us":3210000,"kernel_us":1020000,"initramfs_us":400000,"userspace_us":1790000}"#,
         ),
         (
-            Event::UnitFailed {
-                unit: "a.service".into(),
-                reason: "exit-code 1".into(),
-            },
+            Event::UnitFailed { unit: "a.service".into(), reason: "exit-code 1".into() },
             r#"{"event":"unit-failed","unit":"a.service","reason":"exit-code 1"}"#,
         ),
         (
@@ -44,18 +38,9 @@ fn the_wire_form_is_fixed() {
             },
             r#"{"event":"emergency","stage":"userspace","cause":"c","next_step":"n","reboot_in_s":60,"log":["l"]}"#,
         ),
+        (Event::Shutdown { kind: ShutdownKind::Poweroff }, r#"{"event":"shutdown","kind":"poweroff"}"#),
         (
-            Event::Shutdown {
-                kind: ShutdownKind::Poweroff,
-            },
-            r#"{"event":"shutdown","kind":"poweroff"}"#,
-        ),
-        (
-            Event::ShutdownComplete {
-                kind: ShutdownKind::Reboot,
-                clean: true,
-                elapsed_us: 7,
-            },
+            Event::ShutdownComplete { kind: ShutdownKind::Reboot, clean: true, elapsed_us: 7 },
             r#"{"event":"shutdown-complete","kind":"reboot","clean":true,"elapsed_us":7}"#,
         ),
     ];

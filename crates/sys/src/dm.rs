@@ -106,6 +106,14 @@ impl ReadOnlyDevice<'_> {
     }
 }
 
+/// Removes the device of that name, if nobody uses it.
+pub fn remove(name: &str) -> Result<()> {
+    let path = Path::new(CONTROL);
+    let control = OpenOptions::new().read(true).write(true).open(path).doing_to("open", path)?;
+    let device = ReadOnlyDevice { name, uuid: "", sectors: 0, target: "", parameters: "" };
+    device.call(&control, Command::Remove, NO_FLAGS, &[]).map(|_| ())
+}
+
 fn field(buffer: &[u8], at: usize) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&buffer[at..at + 8]);

@@ -5,15 +5,22 @@
 #![allow(unsafe_code)]
 
 pub mod block;
+pub mod block_stack;
+pub mod child;
 pub mod console;
+pub mod credentials;
 pub mod dm;
 pub mod error;
 pub mod ext4;
 mod ioctl;
 pub mod listen;
+pub mod machine;
 pub mod mount;
 pub mod namespace;
+pub mod packet;
 pub mod random;
+pub mod signal;
+pub mod swap;
 pub mod switch_root;
 pub mod uevent;
 

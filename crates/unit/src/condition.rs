@@ -97,10 +97,7 @@ fn strip(value: &str, mark: char) -> (bool, &str) {
 /// Judges a list of conditions: every plain one must hold, and one of the triggering ones, if
 /// there are any. `holds` answers for a test without its negation. Returns the first condition
 /// that stood in the way.
-pub fn unmet<'a>(
-    conditions: &'a [Condition],
-    mut holds: impl FnMut(&Condition) -> bool,
-) -> Option<&'a Condition> {
+pub fn unmet(conditions: &[Condition], mut holds: impl FnMut(&Condition) -> bool) -> Option<&Condition> {
     let mut failed_trigger = None;
     let mut triggered = false;
     for condition in conditions {

@@ -41,6 +41,11 @@ impl Graph {
         self.failed.insert(name, error);
     }
 
+    /// Forgets what could not be loaded, so that it is looked for again.
+    pub fn forget_failures(&mut self) {
+        self.failed.clear();
+    }
+
     /// Makes `alias` another name of `name`.
     pub fn insert_alias(&mut self, alias: UnitName, name: UnitName) {
         self.aliases.insert(alias, name);

@@ -174,18 +174,19 @@ impl Manager {
         self.entries.values().filter_map(Entry::deadline).min()
     }
 
-    /// Brings everything down, in reverse order. Services that set no stop timeout of their own
-    /// have until `by`. No job is taken afterwards.
-    pub fn shut_down(&mut self, by: Duration, now: Duration) -> Vec<Action> {
+    /// Brings everything down but `last`, in reverse order. Services that set no stop timeout of
+    /// their own have until `by`. No other job is taken from now on. Call it again for what was
+    /// to be last.
+    pub fn shut_down(&mut self, by: Duration, last: &[UnitName], now: Duration) -> Vec<Action> {
         self.now = now;
         self.shutdown = Some(by);
         let canceled: Vec<UnitName> = self.jobs.keys().cloned().collect();
         for unit in canceled {
             self.finish(&unit, JobResult::Canceled);
         }
-        let up: Vec<UnitName> = self.entries.keys().cloned().collect();
-        for unit in up {
-            if !self.active(&unit).is_down() {
+        let known: Vec<UnitName> = self.entries.keys().cloned().collect();
+        for unit in known {
+            if !self.active(&unit).is_down() && !last.contains(&unit) {
                 self.add_job(&unit, JobKind::Stop);
             }
         }
@@ -247,11 +248,12 @@ impl Manager {
         if phase_before != self.service_state(unit).map(|state| state.phase) {
             self.settle(unit, before);
         }
-        if restart && self.shutdown.is_none() {
-            if let Err(error) = self.enqueue(unit, JobKind::Start) {
-                let text = format!("cannot restart: {error}");
-                self.actions.push(Action::Log(unit.clone(), text));
-            }
+        if restart
+            && self.shutdown.is_none()
+            && let Err(error) = self.enqueue(unit, JobKind::Start)
+        {
+            let text = format!("cannot restart: {error}");
+            self.actions.push(Action::Log(unit.clone(), text));
         }
     }
 

@@ -58,6 +58,7 @@ pub fn builtin_target(name: &UnitName) -> Result<Unit, LoadError> {
     }
     // The shutdown targets must not conflict with themselves.
     unit.default_dependencies = name.as_str() != SHUTDOWN;
+    add(&mut unit);
     Ok(unit)
 }
 

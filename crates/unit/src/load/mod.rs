@@ -87,7 +87,20 @@ pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, Loa
             return Err(LoadError::Type { name: name.clone(), kind: other.suffix() });
         }
     };
-    let mut unit = Unit::empty(name.clone(), kind);
+    fill(Unit::empty(name.clone(), kind), files, host)
+}
+
+/// Makes a unit of a built-in target and the drop-ins and links that add to it.
+///
+/// # Errors
+/// There is no built-in target of that name.
+pub fn extend_builtin(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, LoadError> {
+    fill(builtin_target(name)?, files, host)
+}
+
+/// Applies files and links to a unit.
+fn fill(mut unit: Unit, files: &UnitFiles, host: &Host) -> Result<Unit, LoadError> {
+    let name = unit.name.clone();
     let mut seen = service::Seen::default();
     for source in &files.sources {
         unit.sources.push(Arc::clone(&source.path));

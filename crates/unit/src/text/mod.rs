@@ -1,8 +1,11 @@
 //! The text of unit files: lines, words, escapes, specifiers, variables, values.
 
+pub mod capability;
+pub mod environment;
 pub mod escape;
 pub mod expand;
 pub mod file;
+pub mod glob;
 pub mod signal;
 pub mod specifier;
 pub mod value;

@@ -1,0 +1,168 @@
+//! Command-line arguments, by tables of the options that are built and those that are known.
+
+use anyhow::{Result, bail};
+
+/// The command line makes no sense.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Whether an option has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// It has none.
+    Nothing,
+    /// It has one, joined or in the next argument.
+    Value,
+    /// It may have one, in the same argument; for a short option also in the next one.
+    Maybe,
+}
+
+/// An option.
+#[derive(Debug, Clone, Copy)]
+pub struct Opt {
+    /// Its long name, without dashes.
+    pub long: &'static str,
+    /// Its letter.
+    pub short: Option<char>,
+    /// Whether it has a value.
+    pub takes: Takes,
+}
+
+/// An option without a letter.
+pub const fn long(long: &'static str, takes: Takes) -> Opt {
+    Opt { long, short: None, takes }
+}
+
+/// An option with a letter.
+pub const fn both(long: &'static str, short: char, takes: Takes) -> Opt {
+    Opt { long, short: Some(short), takes }
+}
+
+/// What a command line says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// Options, by long name, in order.
+    pub options: Vec<(&'static str, Option<String>)>,
+    /// The other arguments.
+    pub words: Vec<String>,
+}
+
+impl Parsed {
+    /// Whether an option was given.
+    pub fn has(&self, long: &str) -> bool {
+        self.options.iter().any(|(name, _)| *name == long)
+    }
+
+    /// The value of an option, the last where it was given more than once.
+    pub fn value<'a>(&'a self, long: &'a str) -> Option<&'a str> {
+        self.values(long).last()
+    }
+
+    /// Every value of an option.
+    pub fn values<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a str> {
+        let given = self.options.iter().filter(move |(name, _)| *name == long);
+        given.filter_map(|(_, value)| value.as_deref())
+    }
+}
+
+/// Reads a command line.
+///
+/// # Errors
+/// An option is unknown, lacks its value, or has one that it does not take. Nothing is ignored.
+pub fn parse(arguments: Vec<String>, known: &[Opt]) -> Result<Parsed> {
+    let mut parsed = Parsed::default();
+    let mut rest = arguments.into_iter().peekable();
+    while let Some(argument) = rest.next() {
+        if argument == "--" {
+            parsed.words.extend(rest);
+            break;
+        }
+        if let Some(body) = argument.strip_prefix("--") {
+            let (name, inline) = match body.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (body, None),
+            };
+            let Some(option) = known.iter().find(|option| option.long == name) else {
+                bail!(Usage(format!("option --{name} is unknown or not supported yet")));
+            };
+            let value = match (option.takes, inline) {
+                (Takes::Nothing, Some(_)) => bail!(Usage(format!("option --{name} takes no value"))),
+                (Takes::Value, None) => match rest.next() {
+                    Some(value) => Some(value),
+                    None => bail!(Usage(format!("option --{name} needs a value"))),
+                },
+                (_, inline) => inline,
+            };
+            parsed.options.push((option.long, value));
+        } else if argument.len() > 1 && argument.starts_with('-') {
+            let mut letters = argument[1..].chars();
+            while let Some(letter) = letters.next() {
+                let Some(option) = known.iter().find(|option| option.short == Some(letter)) else {
+                    bail!(Usage(format!("option -{letter} is unknown or not supported yet")));
+                };
+                if option.takes == Takes::Nothing {
+                    parsed.options.push((option.long, None));
+                    continue;
+                }
+                let joined = letters.as_str().to_owned();
+                let is_value = |next: &String| !next.starts_with('-') || next[1..].parse::<u32>().is_ok();
+                let value = match (joined.is_empty(), option.takes) {
+                    (false, _) => Some(joined),
+                    (true, Takes::Maybe) => rest.next_if(is_value),
+                    (true, _) => match rest.next() {
+                        Some(value) => Some(value),
+                        None => bail!(Usage(format!("option -{letter} needs a value"))),
+                    },
+                };
+                parsed.options.push((option.long, value));
+                break;
+            }
+        } else {
+            parsed.words.push(argument);
+        }
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [Opt; 4] = [
+        both("unit", 'u', Takes::Value),
+        both("boot", 'b', Takes::Maybe),
+        both("quiet", 'q', Takes::Nothing),
+        long("no-block", Takes::Nothing),
+    ];
+
+    fn read(arguments: &[&str]) -> Result<Parsed> {
+        parse(arguments.iter().map(|argument| (*argument).to_owned()).collect(), &KNOWN)
+    }
+
+    #[test]
+    fn options_in_every_form() {
+        for arguments in [&["-u", "x", "-q"][..], &["-qux"], &["--unit=x", "-q"], &["-q", "--unit", "x"]] {
+            let parsed = read(arguments).unwrap();
+            assert_eq!((parsed.value("unit"), parsed.has("quiet")), (Some("x"), true), "{arguments:?}");
+        }
+        assert_eq!(read(&["-b", "-1"]).unwrap().value("boot"), Some("-1"));
+        assert_eq!(read(&["-b", "-q"]).unwrap().options, [("boot", None), ("quiet", None)]);
+        assert_eq!(read(&["a", "--", "-q"]).unwrap().words, ["a", "-q"]);
+    }
+
+    #[test]
+    fn nothing_is_ignored() {
+        for arguments in [&["-x"][..], &["--nope"], &["-u"], &["--unit"], &["--quiet=1"]] {
+            let text = read(arguments).unwrap_err().to_string();
+            assert!(text.starts_with("option "), "{text}");
+        }
+    }
+}

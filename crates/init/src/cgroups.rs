@@ -1,0 +1,354 @@
+//! Control groups (the kernel's cgroup-v2.rst): one a service, and the processes in it.
+//!
+//! Where there is no hierarchy to write to (a container without one), a service's processes are
+//! those of the sessions that PID 1 began for it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::fs::inotify;
+use unit::service::config::Service;
+use unit::{UnitName, cgroup};
+
+/// Where the hierarchy is in a machine.
+pub const MOUNT_POINT: &str = "/sys/fs/cgroup";
+/// PID 1's own group.
+const OWN: &str = "init";
+
+/// The hierarchy.
+pub struct Cgroups {
+    /// Below which groups are made; none where that cannot be done.
+    root: Option<PathBuf>,
+    /// Tells of groups that became empty.
+    watcher: OwnedFd,
+    watched: BTreeMap<i32, UnitName>,
+    groups: BTreeMap<UnitName, Group>,
+    memory: u64,
+}
+
+#[derive(Default)]
+struct Group {
+    path: PathBuf,
+    folder: Option<OwnedFd>,
+    watch: Option<i32>,
+    /// Leaders of the sessions begun for it: its processes, where there is no hierarchy.
+    sessions: Vec<i32>,
+}
+
+impl Cgroups {
+    /// Takes over the hierarchy at `root`, moving this process into a group of its own.
+    pub fn take_over(root: &Path) -> Result<Cgroups> {
+        let own = root.join(OWN);
+        make_folder(&own)?;
+        write(&own.join("cgroup.procs"), "1")?;
+        let groups = Cgroups::new(Some(root.to_owned()))?;
+        groups.enable_controllers(root);
+        Ok(groups)
+    }
+
+    /// Uses a group of this process's own, if it can make one; else sessions.
+    pub fn in_container() -> Result<Cgroups> {
+        Cgroups::new(delegated_group())
+    }
+
+    fn new(root: Option<PathBuf>) -> Result<Cgroups> {
+        let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+        Ok(Cgroups {
+            root,
+            watcher: inotify::init(flags).context("cannot watch control groups")?,
+            watched: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            memory: total_memory(),
+        })
+    }
+
+    /// What to wait for to hear of groups that became empty.
+    pub fn watcher(&self) -> BorrowedFd<'_> {
+        self.watcher.as_fd()
+    }
+
+    /// Makes a service's group, or finds it again, and sets its limits. Returns what did not
+    /// work, which is no reason not to start the service: a limit on something that this machine
+    /// does not have.
+    pub fn make(&mut self, unit: &UnitName, service: &Service) -> Result<Vec<String>> {
+        let Some(root) = self.root.clone() else {
+            self.groups.entry(unit.clone()).or_default();
+            return Ok(Vec::new());
+        };
+        let mut path = root;
+        let relative = cgroup::unit_path(&service.slice, unit);
+        let mut parts = relative.split('/').peekable();
+        while let Some(part) = parts.next() {
+            path.push(part);
+            let is_new = !path.is_dir();
+            make_folder(&path)?;
+            if is_new && parts.peek().is_some() {
+                self.enable_controllers(&path);
+            }
+        }
+        let mut complaints = Vec::new();
+        for (file, value) in cgroup::settings(&service.cgroup, self.memory, max_tasks()) {
+            if let Err(error) = write(&path.join(file), &value) {
+                complaints.push(format!("{error:#}"));
+            }
+        }
+        let folder = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let events = path.join("cgroup.events");
+        let watch = inotify::add_watch(&self.watcher, &events, inotify::WatchFlags::MODIFY);
+        let watch = watch.with_context(|| format!("cannot watch {}", events.display()))?;
+        self.watched.insert(watch, unit.clone());
+        let group = Group { path, folder: Some(folder.into()), watch: Some(watch), sessions: Vec::new() };
+        self.groups.insert(unit.clone(), group);
+        Ok(complaints)
+    }
+
+    /// Whether the unit has a group.
+    pub fn has(&self, unit: &UnitName) -> bool {
+        self.groups.contains_key(unit)
+    }
+
+    /// Whether groups are sessions, of whose end nobody tells.
+    pub fn has_sessions(&self) -> bool {
+        self.root.is_none()
+    }
+
+    /// The group's folder, for a process to begin in.
+    pub fn folder(&self, unit: &UnitName) -> Option<BorrowedFd<'_>> {
+        self.groups.get(unit)?.folder.as_ref().map(OwnedFd::as_fd)
+    }
+
+    /// Notes a process that was begun in the group.
+    pub fn began(&mut self, unit: &UnitName, pid: i32) {
+        if self.root.is_none()
+            && let Some(group) = self.groups.get_mut(unit)
+        {
+            group.sessions.push(pid);
+        }
+    }
+
+    /// The units whose groups may have become empty.
+    pub fn changed(&self) -> Vec<UnitName> {
+        if self.has_sessions() {
+            return self.groups.keys().cloned().collect();
+        }
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&self.watcher, &mut buffer);
+        let mut units = Vec::new();
+        while let Ok(event) = reader.next() {
+            units.extend(self.watched.get(&event.wd()).cloned());
+        }
+        units.sort();
+        units.dedup();
+        units
+    }
+
+    /// Whether any process is in the group.
+    pub fn is_populated(&self, unit: &UnitName) -> bool {
+        let Some(group) = self.groups.get(unit) else {
+            return false;
+        };
+        match self.root {
+            None => !session_members(&group.sessions).is_empty(),
+            Some(_) => is_populated(&group.path),
+        }
+    }
+
+    /// Sends a signal to every process in the group.
+    pub fn signal(&self, unit: &UnitName, signal: i32) {
+        let Some(group) = self.groups.get(unit) else {
+            return;
+        };
+        if self.root.is_none() {
+            for pid in session_members(&group.sessions) {
+                _ = sys::signal::send(pid, signal);
+            }
+        } else if signal != unit::text::signal::Signal::KILL.0
+            || write(&group.path.join("cgroup.kill"), "1").is_err()
+        {
+            for pid in members(&group.path) {
+                _ = sys::signal::send(pid, signal);
+            }
+        }
+    }
+
+    /// Removes the group, if it is empty.
+    pub fn release(&mut self, unit: &UnitName) {
+        let Some(group) = self.groups.get_mut(unit) else {
+            return;
+        };
+        if self.root.is_none() {
+            let sessions = std::mem::take(&mut group.sessions);
+            group.sessions =
+                sessions.into_iter().filter(|pid| !session_members(&[*pid]).is_empty()).collect();
+            return;
+        }
+        // What still runs in it (KillMode=process) keeps it: the next start finds it again.
+        if !is_populated(&group.path) {
+            remove_tree(&group.path);
+            if let Some(watch) = group.watch.take() {
+                self.watched.remove(&watch);
+            }
+            self.groups.remove(unit);
+        }
+    }
+
+    /// The group's folder below the root of the hierarchy, and what the kernel counts there.
+    pub fn usage(&self, unit: &UnitName) -> Option<Usage> {
+        let group = self.groups.get(unit)?;
+        let root = self.root.as_ref()?;
+        let number = |file: &str| fs::read_to_string(group.path.join(file)).ok()?.trim().parse().ok();
+        let cpu = fs::read_to_string(group.path.join("cpu.stat")).unwrap_or_default();
+        let cpu = cpu.lines().find_map(|line| line.strip_prefix("usage_usec "));
+        Some(Usage {
+            path: group.path.strip_prefix(root).ok()?.display().to_string(),
+            memory_bytes: number("memory.current"),
+            tasks: number("pids.current"),
+            cpu_us: cpu.and_then(|value| value.parse().ok()),
+        })
+    }
+
+    /// The unit whose group a process is in.
+    pub fn unit_of(&self, pid: i32) -> Option<UnitName> {
+        if self.root.is_none() {
+            let of = |group: &Group| session_members(&group.sessions).contains(&pid);
+            return self.groups.iter().find(|(_, group)| of(group)).map(|(unit, _)| unit.clone());
+        }
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+        path.split('/')
+            .rev()
+            .filter_map(|part| UnitName::parse(part).ok())
+            .find(|unit| self.groups.contains_key(unit))
+    }
+
+    /// Kills what is left in every group, and removes the groups of a container.
+    pub fn clean_up(&mut self) {
+        let Some(root) = &self.root else {
+            return;
+        };
+        if root != Path::new(MOUNT_POINT) {
+            _ = write(&root.join("cgroup.kill"), "1");
+            remove_tree(root);
+        }
+    }
+
+    /// Hands every controller that a group has on to the groups below it.
+    fn enable_controllers(&self, path: &Path) {
+        let available = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
+        let all: String = available.split_whitespace().map(|name| format!("+{name} ")).collect();
+        let file = path.join("cgroup.subtree_control");
+        if write(&file, all.trim_end()).is_err() {
+            // All or none: one that cannot be handed on must not keep the others back.
+            for name in available.split_whitespace() {
+                _ = write(&file, &format!("+{name}"));
+            }
+        }
+    }
+}
+
+/// What a service uses.
+pub struct Usage {
+    /// Its group, below the root.
+    pub path: String,
+    /// Memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processes.
+    pub tasks: Option<u64>,
+    /// Processor time, in microseconds.
+    pub cpu_us: Option<u64>,
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("cannot make the control group {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, value: &str) -> Result<()> {
+    fs::write(path, value).with_context(|| format!("cannot write {value:?} to {}", path.display()))
+}
+
+fn is_populated(path: &Path) -> bool {
+    let events = fs::read_to_string(path.join("cgroup.events")).unwrap_or_default();
+    events.lines().any(|line| line == "populated 1")
+}
+
+/// The processes in a group and those below it.
+fn members(path: &Path) -> Vec<i32> {
+    let own = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+    let mut pids: Vec<i32> =
+        own.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 1).collect();
+    for folder in folders(path) {
+        pids.extend(members(&folder));
+    }
+    pids
+}
+
+fn folders(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path())
+}
+
+/// Removes a group and those below it, as far as they are empty.
+fn remove_tree(path: &Path) {
+    for folder in folders(path) {
+        remove_tree(&folder);
+    }
+    _ = fs::remove_dir(path);
+}
+
+/// The processes of some sessions.
+fn session_members(sessions: &[i32]) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| session_of(*pid).is_some_and(|session| sessions.contains(&session))).collect()
+}
+
+/// The session of a living process: the sixth field of its stat (proc(5)), counted from behind
+/// the program's name, which may hold anything.
+fn session_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    let session = fields.nth(2)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(session)
+}
+
+/// Makes a group below this process's own, where the machine lets it.
+fn delegated_group() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts.lines().find_map(|line| {
+        let (front, back) = line.split_once(" - ")?;
+        let mut fields = front.split(' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        back.starts_with("cgroup2 ").then(|| (root.to_owned(), PathBuf::from(point)))
+    });
+    let (mount_root, mount_point) = mount?;
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let below = own.strip_prefix(mount_root.trim_end_matches('/')).unwrap_or(own);
+    let random = sys::random::name_16().ok()?;
+    let name = format!("berth-{:016x}", u64::from_ne_bytes(random[..8].try_into().ok()?));
+    let path = mount_point.join(below.trim_start_matches('/')).join(name);
+    fs::create_dir(&path).ok()?;
+    Some(path)
+}
+
+fn total_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+fn max_tasks() -> u64 {
+    let text = fs::read_to_string("/proc/sys/kernel/pid_max").unwrap_or_default();
+    text.trim().parse().unwrap_or(32_768)
+}

@@ -1,0 +1,177 @@
+//! Finding and reading unit files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use unit::graph::Graph;
+use unit::load::{self, LoadError, UnitFiles};
+use unit::text::file::Source;
+use unit::text::specifier::Host;
+use unit::{Unit, UnitName};
+
+/// A file that switches off what it stands for.
+const MASK: &str = "/dev/null";
+
+/// The folders of unit files, listed once: most names looked for are not there.
+pub struct Catalog {
+    folders: Vec<PathBuf>,
+    /// Entry name to the folders that have it, the first winning.
+    entries: BTreeMap<String, Vec<usize>>,
+}
+
+/// What a name turned out to be.
+enum Found {
+    Unit(Box<Unit>),
+    Alias(UnitName),
+}
+
+impl Catalog {
+    /// Lists the folders. One that is missing is empty.
+    pub fn list(folders: &[PathBuf]) -> Catalog {
+        let mut entries: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, folder) in folders.iter().enumerate() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                entries.entry(name).or_default().push(index);
+            }
+        }
+        Catalog { folders: folders.to_vec(), entries }
+    }
+
+    /// The paths of an entry, the winning one first.
+    fn paths(&self, entry: &str) -> Vec<PathBuf> {
+        let folders = self.entries.get(entry).into_iter().flatten();
+        folders.map(|index| self.folders[*index].join(entry)).collect()
+    }
+
+    /// Loads a unit and all that it, directly or not, names.
+    pub fn load_with_related(&self, graph: &mut Graph, anchor: &UnitName, host: &Host) {
+        let mut unknown = BTreeSet::from([anchor.clone()]);
+        while !unknown.is_empty() {
+            for name in unknown {
+                if !graph.is_known(&name) {
+                    self.load_one(graph, &name, host);
+                }
+            }
+            unknown = graph.unknown();
+        }
+        graph.link();
+    }
+
+    fn load_one(&self, graph: &mut Graph, name: &UnitName, host: &Host) {
+        match self.read(name, host) {
+            Ok(Found::Unit(unit)) => graph.insert(*unit),
+            Ok(Found::Alias(other)) => {
+                graph.insert_alias(name.clone(), other.clone());
+                if !graph.is_known(&other) {
+                    self.load_one(graph, &other, host);
+                }
+            }
+            Err(error) => graph.insert_failed(name.clone(), error),
+        }
+    }
+
+    fn read(&self, name: &UnitName, host: &Host) -> Result<Found, LoadError> {
+        let template = name.template();
+        let first = |name: &UnitName| self.paths(name.as_str()).into_iter().next();
+        let path = first(name).or_else(|| first(template.as_ref()?));
+        let mut files = UnitFiles::default();
+        match path {
+            Some(path) => {
+                if let Some(other) = alias(&path, name)? {
+                    return Ok(Found::Alias(other));
+                }
+                let source = read_source(name, &path)?;
+                if source.text.is_empty() {
+                    return Err(LoadError::Masked(name.clone()));
+                }
+                files.sources.push(source);
+            }
+            None => {
+                let builtin = load::builtin_target(name);
+                let links = self.links(name, "wants").len() + self.links(name, "requires").len();
+                let drop_ins = self.drop_ins(name);
+                if links == 0 && drop_ins.is_empty() {
+                    return builtin.map(|unit| Found::Unit(Box::new(unit)));
+                }
+                // A built-in target to which folders of links add; a target that only they make.
+                builtin?;
+            }
+        }
+        let is_builtin = files.sources.is_empty();
+        for path in self.drop_ins(name) {
+            files.sources.push(read_source(name, &path)?);
+        }
+        files.wants = self.links(name, "wants");
+        files.requires = self.links(name, "requires");
+        let unit = match is_builtin {
+            true => load::extend_builtin(name, &files, host)?,
+            false => load::load(name, &files, host)?,
+        };
+        Ok(Found::Unit(Box::new(unit)))
+    }
+
+    /// The names that the links in `NAME.wants` folders give.
+    fn links(&self, name: &UnitName, kind: &str) -> Vec<UnitName> {
+        let names = [Some(name.clone()), name.template()];
+        let mut links = BTreeSet::new();
+        for folder in names.into_iter().flatten().flat_map(|name| self.paths(&format!("{name}.{kind}"))) {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                links.extend(UnitName::parse(&entry.file_name().to_string_lossy()));
+            }
+        }
+        links.into_iter().collect()
+    }
+
+    /// The drop-ins of a unit, in the order they apply: by file name, over all folders; of two
+    /// with one name the more specific folder's wins, then the earlier in the unit path.
+    fn drop_ins(&self, name: &UnitName) -> Vec<PathBuf> {
+        let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
+        for folder in drop_in_folders(name).iter().flat_map(|folder| self.paths(folder)) {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let file = entry.file_name().to_string_lossy().into_owned();
+                if file.ends_with(".conf") {
+                    winners.entry(file).or_insert(entry.path());
+                }
+            }
+        }
+        let is_mask = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(MASK));
+        winners.into_values().filter(|path| !is_mask(path)).collect()
+    }
+}
+
+/// The folders whose drop-ins apply to a unit, the most specific first.
+fn drop_in_folders(name: &UnitName) -> Vec<String> {
+    let suffix = name.kind().suffix();
+    let mut folders = vec![format!("{name}.d")];
+    folders.extend(name.template().map(|template| format!("{template}.d")));
+    let mut prefix = name.prefix();
+    while let Some((head, _)) = prefix.trim_end_matches('-').rsplit_once('-') {
+        folders.push(format!("{head}-.{suffix}.d"));
+        prefix = head;
+    }
+    folders.push(format!("{suffix}.d"));
+    folders
+}
+
+/// The unit that a link makes another name of.
+fn alias(path: &Path, name: &UnitName) -> Result<Option<UnitName>, LoadError> {
+    let Ok(target) = fs::read_link(path) else {
+        return Ok(None);
+    };
+    if target == Path::new(MASK) {
+        return Err(LoadError::Masked(name.clone()));
+    }
+    let other = target.file_name().and_then(|file| UnitName::parse(&file.to_string_lossy()).ok());
+    Ok(other.filter(|other| other != name && Some(other) != name.template().as_ref() && !other.is_template()))
+}
+
+fn read_source(name: &UnitName, path: &Path) -> Result<Source, LoadError> {
+    let error =
+        |reason: String| LoadError::Read { name: name.clone(), path: path.display().to_string(), reason };
+    let bytes = fs::read(path).map_err(|e| error(e.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| error("it is not UTF-8 text".to_owned()))?;
+    Ok(Source { path: Arc::from(path.display().to_string()), text })
+}

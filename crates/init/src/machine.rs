@@ -1,0 +1,83 @@
+//! What a machine, as opposed to a container, needs before its services: file systems, names,
+//! settings, time, randomness. Nothing here keeps the machine from booting: what does not work
+//! is told, and the rest goes on.
+
+mod identity;
+mod mounts;
+mod seed;
+mod settings;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::report::Reporter;
+
+pub use identity::boot_id;
+pub use seed::save as save_seed;
+
+/// Readies the machine. Says whether this is its first boot.
+pub fn ready(reporter: &mut Reporter) -> bool {
+    let mut note = |result: anyhow::Result<()>| {
+        if let Err(error) = result {
+            reporter.warn(&format!("{error:#}"));
+        }
+    };
+    note(sys::machine::catch_ctrl_alt_del().map_err(Into::into));
+    for result in mounts::mount_all() {
+        note(result);
+    }
+    note(not_before_build());
+    note(seed::load());
+    let first_boot = match identity::machine_id() {
+        Ok(is_new) => is_new,
+        Err(error) => {
+            note(Err(error));
+            false
+        }
+    };
+    note(identity::host_name());
+    for result in settings::apply() {
+        note(result);
+    }
+    first_boot
+}
+
+/// The image's version, by os-release.
+pub fn version() -> String {
+    let text = fs::read_to_string(layout::path::OS_RELEASE).unwrap_or_default();
+    unit::text::environment::parse(&text)
+        .into_iter()
+        .find(|(name, _)| name == "VERSION_ID")
+        .map_or_else(String::new, |(_, value)| value)
+}
+
+/// A clock that stands before the image was built, or before the machine last ran, is wrong:
+/// certificates would not be valid yet.
+fn not_before_build() -> anyhow::Result<()> {
+    let modified = |path: &str| {
+        let time = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+        time.duration_since(UNIX_EPOCH).ok()
+    };
+    let floor = [layout::path::OS_RELEASE, seed::PATH].into_iter().filter_map(modified).max();
+    let floor = floor.unwrap_or(Duration::ZERO);
+    if sys::machine::wall_clock() < floor {
+        sys::machine::set_wall_clock(floor)?;
+    }
+    Ok(())
+}
+
+/// The names of files in some folders that end in `.conf`, each with its path: of two with one
+/// name the earlier folder's wins.
+fn configuration(folders: &[&str]) -> std::collections::BTreeMap<String, std::path::PathBuf> {
+    let mut found = std::collections::BTreeMap::new();
+    for folder in folders {
+        for entry in fs::read_dir(Path::new(folder)).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".conf") {
+                found.entry(name).or_insert(entry.path());
+            }
+        }
+    }
+    found
+}

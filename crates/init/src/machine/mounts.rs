@@ -1,0 +1,110 @@
+//! The file systems that the kernel offers (the kernel's filesystems documentation).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::mount::{MountPropagationFlags, mount_change};
+use sys::mount::{Mount, MountFlags};
+
+/// One file system, where it belongs, and whether a kernel may lack it.
+struct Api {
+    kind: &'static str,
+    target: &'static str,
+    flags: MountFlags,
+    options: &'static str,
+    optional: bool,
+}
+
+const fn api(kind: &'static str, target: &'static str, flags: MountFlags, options: &'static str) -> Api {
+    Api { kind, target, flags, options, optional: false }
+}
+
+const fn optional(kind: &'static str, target: &'static str, options: &'static str) -> Api {
+    Api { kind, target, flags: KERNEL, options, optional: true }
+}
+
+const KERNEL: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
+const SHARED: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+
+/// In the order they can be mounted in.
+const APIS: [Api; 16] = [
+    api("proc", "/proc", KERNEL, ""),
+    api("sysfs", "/sys", KERNEL, ""),
+    api("devtmpfs", "/dev", MountFlags::NOSUID, "mode=0755"),
+    api("devpts", "/dev/pts", MountFlags::NOSUID.union(MountFlags::NOEXEC), "gid=5,mode=0620,ptmxmode=0666"),
+    api("tmpfs", "/dev/shm", SHARED, "mode=1777"),
+    api("tmpfs", "/run", SHARED, "mode=0755,size=20%"),
+    api("tmpfs", "/tmp", SHARED, "mode=1777,size=50%"),
+    api("cgroup2", crate::cgroups::MOUNT_POINT, KERNEL, "nsdelegate,memory_recursiveprot"),
+    optional("mqueue", "/dev/mqueue", ""),
+    optional("hugetlbfs", "/dev/hugepages", "mode=1770"),
+    optional("securityfs", "/sys/kernel/security", ""),
+    optional("bpf", "/sys/fs/bpf", "mode=0700"),
+    optional("tracefs", "/sys/kernel/tracing", "mode=0700"),
+    optional("configfs", "/sys/kernel/config", ""),
+    optional("pstore", "/sys/fs/pstore", ""),
+    optional("efivarfs", "/sys/firmware/efi/efivars", ""),
+];
+
+/// Links that programs expect in /dev.
+const LINKS: [(&str, &str); 4] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+];
+
+/// Mounts what is not mounted yet.
+pub fn mount_all() -> Vec<Result<()>> {
+    let mut results = Vec::new();
+    let mut mounted = mount_points();
+    for api in &APIS {
+        // Before /proc is there, nothing tells what is mounted.
+        if mounted.is_empty() {
+            mounted = mount_points();
+        }
+        if !mounted.contains(Path::new(api.target)) {
+            results.push(mount(api));
+        }
+    }
+    for (link, target) in LINKS {
+        // It is there where the kernel, or stage 1, made it.
+        _ = symlink(target, link);
+    }
+    let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
+    // Containers are to see mounts made after they started.
+    results.push(mount_change("/", flags).context("cannot share the mounts below /"));
+    results
+}
+
+fn mount(api: &Api) -> Result<()> {
+    let target = Path::new(api.target);
+    if !target.is_dir() {
+        // Those below /sys are made by the kernel, if it has them.
+        let made = fs::create_dir(target);
+        if api.optional && made.is_err() {
+            return Ok(());
+        }
+        made.with_context(|| format!("cannot make {}", target.display()))?;
+    }
+    let mount = Mount { source: Path::new(api.kind), kind: api.kind, flags: api.flags, options: api.options };
+    match mount.on(target) {
+        Err(error) if api.optional && is_missing(error.io()) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// The kernel has no such file system, or the machine nothing to show in it.
+fn is_missing(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    matches!(errno, Some(rustix::io::Errno::NODEV | rustix::io::Errno::NOENT | rustix::io::Errno::OPNOTSUPP))
+}
+
+/// Where something is mounted (proc(5), mountinfo).
+fn mount_points() -> BTreeSet<PathBuf> {
+    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    text.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect()
+}

@@ -1,0 +1,130 @@
+//! Waiting for many descriptors at once (epoll(7)).
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+
+/// How many events are taken at once.
+const BATCH: usize = 32;
+
+/// Whose descriptor became ready. A number tells which, where there are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A signal came.
+    Signals,
+    /// A service notifies.
+    Notify,
+    /// A client connects.
+    Control,
+    /// A client sends.
+    Client(u32),
+    /// A control group changed.
+    Groups,
+    /// logd takes more.
+    Logd,
+    /// A console or the event port takes more.
+    Writer(u32),
+    /// A child tells of its program.
+    Report(u32),
+    /// An input device has something.
+    Power(u32),
+}
+
+impl Source {
+    fn encode(self) -> u64 {
+        let (tag, number) = match self {
+            Source::Signals => (0, 0),
+            Source::Notify => (1, 0),
+            Source::Control => (2, 0),
+            Source::Client(number) => (3, number),
+            Source::Groups => (4, 0),
+            Source::Logd => (5, 0),
+            Source::Writer(number) => (6, number),
+            Source::Report(number) => (7, number),
+            Source::Power(number) => (8, number),
+        };
+        tag << 32 | u64::from(number)
+    }
+
+    fn decode(data: u64) -> Option<Source> {
+        let number = data as u32;
+        Some(match data >> 32 {
+            0 => Source::Signals,
+            1 => Source::Notify,
+            2 => Source::Control,
+            3 => Source::Client(number),
+            4 => Source::Groups,
+            5 => Source::Logd,
+            6 => Source::Writer(number),
+            7 => Source::Report(number),
+            8 => Source::Power(number),
+            _ => return None,
+        })
+    }
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Something to read.
+    Read,
+    /// Room to write has come: told once each time.
+    WriteEdge,
+}
+
+impl Readiness {
+    fn flags(self) -> epoll::EventFlags {
+        match self {
+            Readiness::Read => epoll::EventFlags::IN,
+            Readiness::WriteEdge => epoll::EventFlags::OUT | epoll::EventFlags::ET,
+        }
+    }
+}
+
+/// The set of descriptors.
+pub struct Poller(OwnedFd);
+
+impl Poller {
+    /// An empty set.
+    pub fn new() -> Result<Poller> {
+        let fd = epoll::create(epoll::CreateFlags::CLOEXEC).context("cannot make an epoll instance")?;
+        Ok(Poller(fd))
+    }
+
+    /// Adds a descriptor. It leaves the set by being closed.
+    pub fn add(&self, fd: impl AsFd, source: Source, readiness: Readiness) -> Result<()> {
+        let data = epoll::EventData::new_u64(source.encode());
+        epoll::add(&self.0, fd, data, readiness.flags())
+            .with_context(|| format!("cannot wait for {source:?}"))
+    }
+
+    /// Waits for something else of a descriptor that is in the set.
+    pub fn change(&self, fd: impl AsFd, source: Source, readiness: Readiness) {
+        let data = epoll::EventData::new_u64(source.encode());
+        // It is in the set, or nobody waits for it.
+        _ = epoll::modify(&self.0, fd, data, readiness.flags());
+    }
+
+    /// Waits until something is ready, or for as long as given; without end where it is none.
+    pub fn wait(&self, timeout: Option<Duration>) -> Vec<Source> {
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let mut buffer = [MaybeUninit::<epoll::Event>::uninit(); BATCH];
+        match epoll::wait(&self.0, &mut buffer, timeout.as_ref()) {
+            Ok((events, _)) => events.iter().filter_map(|event| Source::decode(event.data.u64())).collect(),
+            Err(Errno::INTR) => Vec::new(),
+            // Nothing that a wait of this kind can meet but a fault of this program; going round
+            // at full speed would make it worse.
+            Err(_) => {
+                std::thread::sleep(Duration::from_millis(100));
+                Vec::new()
+            }
+        }
+    }
+}

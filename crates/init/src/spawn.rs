@@ -1,0 +1,348 @@
+//! From a service's settings to a process.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::OFlags;
+use sys::child::{Child, Started};
+use unit::service::config::{
+    Command, DirectoryKind, ExecContext, FileMode, NotifyAccess, Resource, Service, Stream,
+};
+use unit::text::value::Bound;
+use unit::text::{environment, expand};
+
+use crate::users::{Database, Identity};
+
+/// Where programs are looked for that are named without a path, and the PATH of services.
+const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
+/// What a process gets from PID 1 beside what its unit says.
+pub struct Given<'a> {
+    /// Its control group's folder.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// Where what it writes goes.
+    pub output: BorrowedFd<'a>,
+    /// Descriptors with their names.
+    pub passed: Vec<(BorrowedFd<'a>, &'static str)>,
+    /// The notification socket.
+    pub notify: &'a Path,
+    /// The main process, where this is a process beside it.
+    pub main: Option<i32>,
+    /// Whether this is a process beside the main one.
+    pub is_control: bool,
+    /// How the service ended, for what runs after its stop.
+    pub result: Option<(&'a str, String, String)>,
+}
+
+/// Starts one command of a service.
+///
+/// # Errors
+/// Something that its settings name is not there, or no process could be made.
+pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Started> {
+    let exec = &service.exec;
+    let users = Database::read(Path::new("/"));
+    let identity = identity(exec, command, &users)?;
+    make_directories(exec, identity.as_ref())?;
+    let variables = variables(service, given, identity.as_ref())?;
+    let arguments = match command.literal {
+        true => command.argv.clone(),
+        false => expand::arguments(&command.argv, &variables).0,
+    };
+    let streams = Streams::open(exec)?;
+    let null = null()?;
+    let child = Child {
+        programs: programs(&command.path)?,
+        arguments: c_strings(arguments)?,
+        environment: c_strings(variables.iter().map(|(name, value)| format!("{name}={value}")))?,
+        cgroup: given.cgroup,
+        stdio: streams.in_order(&exec.stderr, &exec.stdout, null.as_fd(), given.output),
+        passed: given.passed.iter().map(|(fd, _)| *fd).collect(),
+        terminal: streams.is_terminal,
+        uid: identity.as_ref().map(|identity| identity.uid),
+        gid: identity.as_ref().map(|identity| identity.gid),
+        groups: identity.as_ref().map(|identity| identity.groups.clone()).unwrap_or_default(),
+        umask: exec.umask,
+        limits: exec.limits.iter().map(limit).collect(),
+        oom_score_adjust: exec.oom_score_adjust,
+        nice: exec.nice,
+        directory: directory(exec, identity.as_ref())?,
+        ignore_sigpipe: exec.ignore_sigpipe,
+        no_new_privileges: exec.no_new_privileges,
+    };
+    Ok(child.start()?)
+}
+
+fn identity(exec: &ExecContext, command: &Command, users: &Database) -> Result<Option<Identity>> {
+    let asks = exec.user.is_some() || exec.group.is_some() || !exec.supplementary_groups.is_empty();
+    if !asks || command.privileged {
+        return Ok(None);
+    }
+    let mut identity = users.user(exec.user.as_deref().unwrap_or("0")).context("User=")?;
+    if let Some(group) = &exec.group {
+        identity.gid = users.group(group).context("Group=")?;
+    }
+    for group in &exec.supplementary_groups {
+        identity.groups.push(users.group(group).context("SupplementaryGroups=")?);
+    }
+    identity.groups.push(identity.gid);
+    identity.groups.sort_unstable();
+    identity.groups.dedup();
+    Ok(Some(identity))
+}
+
+/// Makes the folders that the service is to have.
+fn make_directories(exec: &ExecContext, identity: Option<&Identity>) -> Result<()> {
+    for (kind, directories) in &exec.directories {
+        for path in &directories.paths {
+            let base = Path::new(kind.base());
+            let path = base.join(path);
+            let doing = || format!("cannot make {}", path.display());
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).with_context(doing)?;
+            }
+            let made = DirBuilder::new().mode(directories.mode).create(&path);
+            let is_new = made.is_ok();
+            if let Err(error) = made
+                && !path.is_dir()
+            {
+                return Err(error).with_context(doing);
+            }
+            let mode = rustix::fs::Mode::from_raw_mode(directories.mode);
+            rustix::fs::chmod(&path, mode).with_context(doing)?;
+            // What is in /etc stays root's.
+            if let Some(identity) = identity.filter(|_| is_new && *kind != DirectoryKind::Configuration) {
+                chown(&path, Some(identity.uid), Some(identity.gid)).with_context(doing)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folders that do not outlive the service.
+pub fn remove_runtime_directories(exec: &ExecContext) {
+    let runtime = exec.directories.iter().filter(|(kind, _)| *kind == DirectoryKind::Runtime);
+    for (kind, directories) in runtime.filter(|_| !exec.runtime_preserve) {
+        for path in &directories.paths {
+            _ = fs::remove_dir_all(Path::new(kind.base()).join(path));
+        }
+    }
+}
+
+fn variables(
+    service: &Service,
+    given: &Given,
+    identity: Option<&Identity>,
+) -> Result<BTreeMap<String, String>> {
+    let exec = &service.exec;
+    let mut variables = BTreeMap::new();
+    let mut set = |name: &str, value: String| drop(variables.insert(name.to_owned(), value));
+    set("PATH", SEARCH_PATH.to_owned());
+    set("LANG", "C.UTF-8".to_owned());
+    if let Ok(id) = sys::random::name_16() {
+        set("INVOCATION_ID", id.iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+    if let Some(identity) = identity {
+        set("USER", identity.name.clone());
+        set("LOGNAME", identity.name.clone());
+        set("HOME", identity.home.clone());
+        set("SHELL", identity.shell.clone());
+    }
+    if exec.stdin == Stream::Tty {
+        set("TERM", "linux".to_owned());
+        if identity.is_none() {
+            set("HOME", "/root".to_owned());
+        }
+    }
+    if service.notify_access != NotifyAccess::None {
+        set("NOTIFY_SOCKET", given.notify.display().to_string());
+    }
+    if let Some(interval) = service.watchdog.finite().filter(|_| !given.is_control) {
+        set("WATCHDOG_USEC", interval.as_micros().to_string());
+    }
+    if let Some(main) = given.main {
+        set("MAINPID", main.to_string());
+    }
+    if let Some((result, code, status)) = &given.result {
+        set("SERVICE_RESULT", (*result).to_owned());
+        set("EXIT_CODE", code.clone());
+        set("EXIT_STATUS", status.clone());
+    }
+    if !given.passed.is_empty() {
+        let names: Vec<&str> = given.passed.iter().map(|(_, name)| *name).collect();
+        set("LISTEN_FDS", names.len().to_string());
+        set("LISTEN_FDNAMES", names.join(":"));
+    }
+    for (kind, directories) in exec.directories.iter().filter(|(_, set)| !set.paths.is_empty()) {
+        let paths = directories.paths.iter().map(|path| format!("{}/{path}", kind.base()));
+        set(kind.variable(), paths.collect::<Vec<_>>().join(":"));
+    }
+    variables.extend(exec.environment.iter().cloned());
+    for file in &exec.environment_files {
+        match fs::read_to_string(&file.path) {
+            Ok(text) => variables.extend(environment::parse(&text)),
+            Err(_) if file.optional => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read EnvironmentFile={}", file.path));
+            }
+        }
+    }
+    for word in &exec.unset_environment {
+        match word.split_once('=') {
+            Some((name, value)) if variables.get(name).is_some_and(|set| set == value) => {
+                variables.remove(name);
+            }
+            Some(_) => {}
+            None => drop(variables.remove(word)),
+        }
+    }
+    Ok(variables)
+}
+
+/// The paths to try for a program.
+fn programs(path: &str) -> Result<Vec<CString>> {
+    if path.starts_with('/') {
+        return c_strings([path.to_owned()]);
+    }
+    c_strings(SEARCH_PATH.split(':').map(|folder| format!("{folder}/{path}")))
+}
+
+fn c_strings(strings: impl IntoIterator<Item = String>) -> Result<Vec<CString>> {
+    strings
+        .into_iter()
+        .map(|string| CString::new(string).context("a NUL byte in an argument or the environment"))
+        .collect()
+}
+
+fn directory(exec: &ExecContext, identity: Option<&Identity>) -> Result<(CString, bool)> {
+    let (path, optional) = match &exec.working_directory {
+        None => ("/", false),
+        Some(directory) => {
+            let home = || identity.map_or("/root", |identity| identity.home.as_str());
+            (directory.path.as_deref().unwrap_or_else(home), directory.optional)
+        }
+    };
+    Ok((CString::new(path).context("WorkingDirectory=")?, optional))
+}
+
+fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u64, u64) {
+    // The numbers of x86-64 (asm-generic/resource.h).
+    let number = match resource {
+        Resource::Cpu => 0,
+        Resource::Fsize => 1,
+        Resource::Data => 2,
+        Resource::Stack => 3,
+        Resource::Core => 4,
+        Resource::Nproc => 6,
+        Resource::Nofile => 7,
+        Resource::Memlock => 8,
+        Resource::As => 9,
+        Resource::Sigpending => 11,
+        Resource::Msgqueue => 12,
+        Resource::Nice => 13,
+        Resource::Rtprio => 14,
+    };
+    // A bare "infinity" of open files would be 2^30, over which some programs loop
+    // (containerd#7566).
+    let most = if *resource == Resource::Nofile { 524_288 } else { u64::MAX };
+    let value = |bound: &Bound<u64>| match bound {
+        Bound::Finite(value) => *value,
+        Bound::Infinite => most,
+    };
+    (number, value(soft), value(hard))
+}
+
+fn null() -> Result<File> {
+    let open = OpenOptions::new().read(true).write(true).open("/dev/null");
+    open.context("cannot open /dev/null")
+}
+
+/// The standard streams that are neither null nor the log.
+struct Streams {
+    input: Option<OwnedFd>,
+    output: Option<OwnedFd>,
+    error: Option<OwnedFd>,
+    is_terminal: bool,
+}
+
+impl Streams {
+    fn open(exec: &ExecContext) -> Result<Streams> {
+        let mut streams = Streams { input: None, output: None, error: None, is_terminal: false };
+        let uses_terminal = [&exec.stdin, &exec.stdout, &exec.stderr].contains(&&Stream::Tty);
+        let terminal = match uses_terminal {
+            true => Some(open_terminal(Path::new(&exec.tty_path))?),
+            false => None,
+        };
+        let open = |stream: &Stream, is_input: bool| -> Result<Option<OwnedFd>> {
+            match stream {
+                Stream::Tty => {
+                    let terminal = terminal.as_ref().context("the terminal is not open")?;
+                    Ok(Some(terminal.try_clone().context("cannot copy the terminal's descriptor")?.into()))
+                }
+                Stream::File(path, mode) => Ok(Some(open_file(path, *mode, is_input)?)),
+                Stream::Null | Stream::Journal | Stream::Inherit => Ok(None),
+            }
+        };
+        streams.input = open(&exec.stdin, true)?;
+        streams.output = open(&exec.stdout, false)?;
+        streams.error = open(&exec.stderr, false)?;
+        let is_terminal = terminal.is_some_and(|terminal| std::io::IsTerminal::is_terminal(&terminal));
+        streams.is_terminal = exec.stdin == Stream::Tty && is_terminal;
+        Ok(streams)
+    }
+
+    fn in_order<'a>(
+        &'a self,
+        stderr: &Stream,
+        stdout: &Stream,
+        null: BorrowedFd<'a>,
+        log: BorrowedFd<'a>,
+    ) -> [BorrowedFd<'a>; 3] {
+        let input = self.input.as_ref().map_or(null, OwnedFd::as_fd);
+        let pick = |stream: &Stream, file: &'a Option<OwnedFd>, inherited| match stream {
+            Stream::Null => null,
+            Stream::Inherit => inherited,
+            Stream::Journal => log,
+            Stream::Tty | Stream::File(..) => file.as_ref().map_or(null, OwnedFd::as_fd),
+        };
+        let output = pick(stdout, &self.output, input);
+        let error = pick(stderr, &self.error, output);
+        [input, output, error]
+    }
+}
+
+/// Opens a terminal, or a port that is used as one, without waiting for a carrier.
+fn open_terminal(path: &Path) -> Result<File> {
+    let doing = || format!("cannot open {}", path.display());
+    let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags.bits() as i32).open(path);
+    let file = file.with_context(doing)?;
+    // The program itself is to wait when it reads.
+    let flags = rustix::fs::fcntl_getfl(&file).with_context(doing)?;
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK).with_context(doing)?;
+    Ok(file)
+}
+
+fn open_file(path: &str, mode: FileMode, is_input: bool) -> Result<OwnedFd> {
+    let mut options = OpenOptions::new();
+    match (is_input, mode) {
+        (true, _) => options.read(true),
+        (false, FileMode::Keep) => options.write(true).create(true).truncate(false),
+        (false, FileMode::Append) => options.append(true).create(true),
+        (false, FileMode::Truncate) => options.write(true).create(true).truncate(true),
+    };
+    // A FIFO without reader must not hold PID 1.
+    let options = options.custom_flags(OFlags::NONBLOCK.bits() as i32 | OFlags::NOCTTY.bits() as i32);
+    let file = options.open(path).with_context(|| format!("cannot open {path}"))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        bail!("{path} is a folder");
+    }
+    let flags = rustix::fs::fcntl_getfl(&file).with_context(|| format!("cannot open {path}"))?;
+    rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)
+        .with_context(|| format!("cannot open {path}"))?;
+    Ok(file.into())
+}

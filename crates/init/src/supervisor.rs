@@ -1,0 +1,310 @@
+//! The loop of PID 1: waits, hands what happened to the manager, and does what it says.
+
+mod act;
+mod boot;
+mod requests;
+mod stop;
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use event::ShutdownKind;
+use sys::machine::monotonic;
+use sys::signal::{Ended, Signals};
+use unit::UnitName;
+use unit::manager::{Input, Manager};
+use unit::service::exit::Exit;
+use unit::service::machine::Event;
+use unit::text::signal::Signal;
+
+use crate::cgroups::Cgroups;
+use crate::conditions::Facts;
+use crate::control::ControlSocket;
+use crate::loader::Catalog;
+use crate::notify::NotifySocket;
+use crate::options::Options;
+use crate::output::Outputs;
+use crate::poller::{Poller, Readiness, Source};
+use crate::power::PowerButtons;
+use crate::report::Reporter;
+use crate::watchdog::Watchdog;
+
+/// How long the event port, or a port that a shell was asked for on, is looked for.
+const PORT_PATIENCE: Duration = Duration::from_secs(20);
+/// How often.
+const PORT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What the machine is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The first target is not reached yet; its job's number.
+    Booting(u64),
+    /// It is.
+    Up,
+    /// It cannot be reached; the machine restarts then.
+    Emergency(Duration),
+    /// Services are being stopped.
+    Stopping,
+}
+
+/// The end of a supervisor's work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// What was asked for.
+    pub kind: ShutdownKind,
+    /// When it was asked for.
+    pub since: Duration,
+    /// Whether the first target could not be reached.
+    pub failed: bool,
+}
+
+/// PID 1.
+pub struct Supervisor {
+    options: Options,
+    facts: Facts,
+    manager: Manager,
+    catalog: Catalog,
+    poller: Poller,
+    signals: Signals,
+    cgroups: Cgroups,
+    outputs: Outputs,
+    reporter: Reporter,
+    notify: NotifySocket,
+    control: ControlSocket,
+    watchdog: Option<Watchdog>,
+    buttons: PowerButtons,
+    /// Processes that were started, and whose they are.
+    owners: BTreeMap<i32, UnitName>,
+    /// Pipes that tell whether a process could execute its program.
+    reports: BTreeMap<u32, (OwnedFd, UnitName, i32)>,
+    last_report: u32,
+    /// Clients that wait for a job.
+    waiting: BTreeMap<u64, u32>,
+    /// A shell that waits for its port.
+    shell_pending: Option<String>,
+    stage: Stage,
+    failed: bool,
+    shutdown: Option<(ShutdownKind, Duration)>,
+    /// All but the log has stopped.
+    log_stops: bool,
+    started: Duration,
+}
+
+/// What a supervisor is made of, that depends on where it runs.
+pub struct Parts {
+    /// Options.
+    pub options: Options,
+    /// What conditions ask about.
+    pub facts: Facts,
+    /// Control groups.
+    pub cgroups: Cgroups,
+    /// Where to say things.
+    pub reporter: Reporter,
+    /// Signals.
+    pub signals: Signals,
+    /// When PID 1 began.
+    pub started: Duration,
+}
+
+impl Supervisor {
+    /// Makes the sockets and the rest of what the loop waits for.
+    ///
+    /// # Errors
+    /// The kernel, or the runtime folder, does not give what there is no working without.
+    pub fn new(parts: Parts) -> Result<Supervisor> {
+        let Parts { options, facts, cgroups, mut reporter, signals, started } = parts;
+        let poller = Poller::new()?;
+        let runtime = &options.runtime;
+        std::fs::create_dir_all(runtime).with_context(|| format!("cannot make {}", runtime.display()))?;
+        let notify = NotifySocket::open(runtime)?;
+        let control = ControlSocket::open(runtime)?;
+        poller.add(&signals, Source::Signals, Readiness::Read)?;
+        poller.add(&notify, Source::Notify, Readiness::Read)?;
+        poller.add(&control, Source::Control, Readiness::Read)?;
+        poller.add(cgroups.watcher(), Source::Groups, Readiness::Read)?;
+        if !options.container {
+            reporter.open_consoles(&poller);
+            reporter.open_port(&poller);
+        }
+        Ok(Supervisor {
+            catalog: Catalog::list(&options.unit_path),
+            shell_pending: options.shell.clone(),
+            watchdog: Watchdog::open().filter(|_| !options.container),
+            buttons: PowerButtons::default(),
+            options,
+            facts,
+            manager: Manager::default(),
+            poller,
+            signals,
+            cgroups,
+            outputs: Outputs::default(),
+            reporter,
+            notify,
+            control,
+            owners: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            last_report: 0,
+            waiting: BTreeMap::new(),
+            stage: Stage::Up,
+            failed: false,
+            shutdown: None,
+            log_stops: false,
+            started,
+        })
+    }
+
+    /// Runs until a shutdown has stopped the services.
+    pub fn run(&mut self) -> Finished {
+        self.guard(Supervisor::boot);
+        loop {
+            if let Some(finished) = self.finished() {
+                return finished;
+            }
+            for source in self.poller.wait(self.timeout()) {
+                self.guard(|this| this.handle(source));
+            }
+            self.guard(Supervisor::tick);
+        }
+    }
+
+    /// Does one thing. A fault in it is caught and told: PID 1 goes on.
+    fn guard(&mut self, work: impl FnOnce(&mut Supervisor)) {
+        if let Err(fault) = catch_unwind(AssertUnwindSafe(|| work(self))) {
+            let text = fault.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| fault.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            self.reporter.warn(&format!("a fault in PID 1 was caught; please report it: {text}"));
+        }
+    }
+
+    fn handle(&mut self, source: Source) {
+        match source {
+            Source::Signals => self.signals(),
+            Source::Notify => self.notifications(),
+            Source::Control => self.control.accept(&self.poller),
+            Source::Client(number) => {
+                if let Some(request) = self.control.ready(number, &self.poller) {
+                    self.request(number, request);
+                }
+            }
+            Source::Groups => self.groups_changed(),
+            Source::Logd => self.outputs.flush(),
+            Source::Writer(number) => self.reporter.writable(number),
+            Source::Report(number) => self.program_report(number),
+            Source::Power(number) => {
+                if self.buttons.pressed(number) {
+                    self.shut_down(ShutdownKind::Poweroff, "the power button was pressed");
+                }
+            }
+        }
+    }
+
+    /// How long nothing is due.
+    fn timeout(&self) -> Option<Duration> {
+        let now = monotonic();
+        let emergency = match self.stage {
+            Stage::Emergency(until) => Some(until),
+            _ => None,
+        };
+        let awaits_port = self.shell_pending.is_some() || self.reporter.awaits_port();
+        let port = (awaits_port && now < self.started + PORT_PATIENCE).then(|| now + PORT_INTERVAL);
+        let feed = self.watchdog.as_ref().map(Watchdog::due);
+        [self.manager.next_deadline(), emergency, port, feed]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.saturating_sub(now))
+    }
+
+    fn tick(&mut self) {
+        let now = monotonic();
+        let actions = self.manager.tick(now);
+        self.perform(actions);
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.feed(now);
+        }
+        self.reporter.open_port(&self.poller);
+        self.start_shell();
+        if matches!(self.stage, Stage::Emergency(until) if now >= until) {
+            self.shut_down(ShutdownKind::Reboot, "the boot failed");
+        }
+    }
+
+    fn signals(&mut self) {
+        let mut children = false;
+        while let Some(number) = self.signals.next() {
+            let container = self.options.container;
+            match Signal(number).name().as_str() {
+                "CHLD" => children = true,
+                "INT" if !container => self.shut_down(ShutdownKind::Reboot, "Ctrl-Alt-Del was pressed"),
+                "INT" | "TERM" => self.shut_down(ShutdownKind::Poweroff, "a signal asked for it"),
+                "PWR" => self.shut_down(ShutdownKind::Poweroff, "the power fails"),
+                // What systemd's PID 1 takes: SIGRTMIN+3 halt, +4 power off, +5 reboot.
+                "37" => self.shut_down(ShutdownKind::Halt, "a signal asked for it"),
+                "38" => self.shut_down(ShutdownKind::Poweroff, "a signal asked for it"),
+                "39" => self.shut_down(ShutdownKind::Reboot, "a signal asked for it"),
+                _ => {}
+            }
+        }
+        if children {
+            self.reap();
+        }
+    }
+
+    /// Takes in every process that has ended: services', and those that lost their parents.
+    fn reap(&mut self) {
+        while let Some((pid, ended)) = sys::signal::reap() {
+            let exit = match ended {
+                Ended::Exited(code) => Exit::Code(code),
+                Ended::Killed(signal) => Exit::Signal(Signal(signal)),
+                Ended::Dumped(signal) => Exit::Dump(Signal(signal)),
+            };
+            let owner = self.owners.remove(&pid).or_else(|| self.owner_of_main(pid));
+            if let Some(unit) = owner {
+                // What it said of its program comes before its end.
+                self.reports_of(pid);
+                let emptied = !self.cgroups.is_populated(&unit);
+                self.tell(unit, Event::Exited { pid, exit, emptied });
+            } else if self.cgroups.has_sessions() {
+                self.groups_changed();
+            }
+        }
+    }
+
+    /// The unit whose main process this is by its own word (`MAINPID=`).
+    fn owner_of_main(&self, pid: i32) -> Option<UnitName> {
+        let units = self.manager.graph().units();
+        let mut names = units.map(|unit| &unit.name);
+        names
+            .find(|name| self.manager.service_state(name).is_some_and(|state| state.main == Some(pid)))
+            .cloned()
+    }
+
+    fn groups_changed(&mut self) {
+        for unit in self.cgroups.changed() {
+            if !self.cgroups.is_populated(&unit) {
+                self.tell(unit, Event::Emptied);
+            }
+        }
+    }
+
+    fn notifications(&mut self) {
+        while let Some((pid, notification)) = self.notify.next() {
+            let unit = self.owners.get(&pid).cloned().or_else(|| self.cgroups.unit_of(pid));
+            match unit {
+                Some(unit) => self.tell(unit, Event::Notified(pid, notification)),
+                None => {
+                    self.reporter.info(&format!("a notification from process {pid}, which is of no unit"))
+                }
+            }
+        }
+    }
+
+    /// Hands an event to the manager, and does what follows.
+    fn tell(&mut self, unit: UnitName, event: Event) {
+        let actions = self.manager.next(Input::Service(unit, event), monotonic());
+        self.perform(actions);
+    }
+}

@@ -1,0 +1,222 @@
+//! Doing what the manager says.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use event::Event as Milestone;
+use sys::child::Failure;
+use sys::machine::monotonic;
+use unit::manager::{Action, Input, JobResult};
+use unit::service::config::ExecList;
+use unit::service::exit::Exit;
+use unit::service::machine::{self, Event, Role, Whom};
+use unit::service::state::Active;
+use unit::text::signal::Signal;
+use unit::{UnitName, manager};
+
+use super::Supervisor;
+use crate::poller::{Readiness, Source};
+use crate::{conditions, output, spawn};
+
+impl Supervisor {
+    /// Does actions, and those that follow from how they went.
+    pub(super) fn perform(&mut self, actions: Vec<Action>) {
+        let mut queue = VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            if let Some(input) = self.act(action) {
+                queue.extend(self.manager.next(input, monotonic()));
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Option<Input> {
+        match action {
+            Action::Check(unit) => {
+                let verdict = match self.manager.graph().get(&unit) {
+                    Some(loaded) => conditions::judge(loaded, &self.facts),
+                    None => manager::Verdict::Met,
+                };
+                Some(Input::Checked(unit, verdict))
+            }
+            Action::Service(unit, action) => self.act_for(unit, action),
+            Action::Changed(unit, active) => {
+                self.changed(&unit, active);
+                None
+            }
+            Action::Failed(unit, reason) => {
+                self.reporter.warn(&format!("{unit} failed: {reason}"));
+                self.reporter.event(Milestone::UnitFailed { unit: unit.to_string(), reason });
+                None
+            }
+            Action::JobDone { id, unit, result } => {
+                self.job_done(id, &unit, result);
+                None
+            }
+            Action::Log(unit, text) => {
+                self.reporter.info(&format!("{unit}: {text}"));
+                None
+            }
+        }
+    }
+
+    fn act_for(&mut self, unit: UnitName, action: machine::Action) -> Option<Input> {
+        match action {
+            machine::Action::Spawn(role, list, index) => {
+                let event = match self.spawn(&unit, role, list, index) {
+                    Ok(pid) => Event::Spawned(role, pid),
+                    Err(error) => {
+                        let reason = format!("{error:#}");
+                        self.reporter.warn(&format!("{unit}: {}: {reason}", list.directive()));
+                        Event::SpawnFailed(role, reason)
+                    }
+                };
+                return Some(Input::Service(unit, event));
+            }
+            machine::Action::Signal(whom, signal) => self.signal(&unit, whom, signal),
+            machine::Action::Release => {
+                self.cgroups.release(&unit);
+                self.outputs.release(&unit);
+                if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.service()) {
+                    spawn::remove_runtime_directories(&service.exec);
+                }
+            }
+            // The manager keeps these to itself.
+            machine::Action::Restart | machine::Action::Log(_) => {}
+        }
+        None
+    }
+
+    fn spawn(&mut self, name: &UnitName, role: Role, list: ExecList, index: usize) -> Result<i32> {
+        let unit = self.manager.graph().get(name).cloned().context("the unit is not loaded any more")?;
+        let service = unit.service().context("it is not a service")?;
+        let command = service.commands.list(list).get(index).context("the command is gone")?;
+        if !self.cgroups.has(name) {
+            for complaint in self.cgroups.make(name, service)? {
+                self.reporter.info(&format!("{name}: {complaint}"));
+            }
+        }
+        let is_logd = name.as_str() == output::LOGD && role == Role::Main;
+        let log_control: Option<OwnedFd> = match is_logd {
+            true => Some(self.outputs.connect()?),
+            false => None,
+        };
+        if let Some(logd) = self.outputs.logd().filter(|_| is_logd) {
+            self.poller.add(logd, Source::Logd, Readiness::WriteEdge)?;
+        }
+        let state = self.manager.service_state(name);
+        let main = state.and_then(|state| state.main);
+        let result = state.filter(|_| matches!(list, ExecList::Stop | ExecList::StopPost)).map(|state| {
+            let (code, status) = exit_words(state.main_exit);
+            (state.outcome.word(), code, status)
+        });
+        let passed = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
+        let given = spawn::Given {
+            cgroup: self.cgroups.folder(name),
+            output: self.outputs.writer(name)?,
+            passed,
+            notify: self.notify.path(),
+            main,
+            is_control: role == Role::Control,
+            result,
+        };
+        let started = spawn::start(service, command, &given)?;
+        self.cgroups.began(name, started.pid);
+        self.owners.insert(started.pid, name.clone());
+        self.last_report = self.last_report.wrapping_add(1);
+        self.poller.add(&started.report, Source::Report(self.last_report), Readiness::Read)?;
+        self.reports.insert(self.last_report, (started.report, name.clone(), started.pid));
+        Ok(started.pid)
+    }
+
+    fn signal(&mut self, unit: &UnitName, whom: Whom, signal: Signal) {
+        let state = self.manager.service_state(unit);
+        // A stopped process must go on to notice that it is to end.
+        let follow_up = !matches!(signal, Signal::KILL | Signal::CONT);
+        let pid = match whom {
+            Whom::Main => state.and_then(|state| state.main),
+            Whom::Control => state.and_then(|state| state.control),
+            Whom::Group => {
+                self.cgroups.signal(unit, signal.0);
+                if follow_up {
+                    self.cgroups.signal(unit, Signal::CONT.0);
+                }
+                return;
+            }
+        };
+        if let Some(pid) = pid {
+            // One that has ended is noticed when it is reaped.
+            _ = sys::signal::send(pid, signal.0);
+            if follow_up {
+                _ = sys::signal::send(pid, Signal::CONT.0);
+            }
+        }
+    }
+
+    /// A child told of its program.
+    pub(super) fn program_report(&mut self, number: u32) {
+        let Some((pipe, unit, pid)) = self.reports.remove(&number) else {
+            return;
+        };
+        let mut buffer = [0; 16];
+        let read = rustix::io::read(&pipe, &mut buffer).unwrap_or(0);
+        match Failure::decode(&buffer[..read]) {
+            Some(failure) => {
+                let error = std::io::Error::from_raw_os_error(failure.errno);
+                self.reporter.warn(&format!("{unit}: process {pid} cannot {}: {error}", failure.step()));
+            }
+            None if self.manager.service_state(&unit).is_some_and(|state| state.main == Some(pid)) => {
+                self.tell(unit, Event::Executed);
+            }
+            None => {}
+        }
+    }
+
+    /// Takes in what a process that has ended told of its program.
+    pub(super) fn reports_of(&mut self, pid: i32) {
+        let number = self.reports.iter().find(|(_, (_, _, of))| *of == pid).map(|(number, _)| *number);
+        if let Some(number) = number {
+            self.program_report(number);
+        }
+    }
+
+    fn changed(&mut self, unit: &UnitName, active: Active) {
+        let Some(loaded) = self.manager.graph().get(unit) else {
+            return;
+        };
+        let text = match active {
+            Active::Active if loaded.service().is_some() => {
+                format!("started {unit} ({})", loaded.description)
+            }
+            Active::Active => format!("reached {unit} ({})", loaded.description),
+            Active::Inactive if loaded.service().is_some() => format!("stopped {unit}"),
+            _ => return,
+        };
+        self.reporter.info(&text);
+    }
+
+    fn job_done(&mut self, id: u64, unit: &UnitName, result: JobResult) {
+        match &result {
+            JobResult::Skipped(condition) => {
+                self.reporter.info(&format!("{unit} not started: {condition} does not hold"));
+            }
+            JobResult::Dependency(on, reason) => {
+                self.reporter.warn(&format!("{unit} not started: it requires {on}, which failed: {reason}"));
+            }
+            _ => {}
+        }
+        self.boot_job_done(id, unit, &result);
+        self.answer_waiting(id, unit, &result);
+    }
+}
+
+/// `EXIT_CODE` and `EXIT_STATUS` (systemd.exec(5)).
+fn exit_words(exit: Option<Exit>) -> (String, String) {
+    let (code, status) = match exit {
+        None => ("", String::new()),
+        Some(Exit::Code(code)) => ("exited", code.to_string()),
+        Some(Exit::Signal(signal)) => ("killed", signal.name()),
+        Some(Exit::Dump(signal)) => ("dumped", signal.name()),
+    };
+    (code.to_owned(), status)
+}

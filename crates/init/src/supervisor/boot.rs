@@ -1,0 +1,195 @@
+//! From nothing to the first target, or to the emergency.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use event::{Event, Stage as BootStage};
+use sys::machine::monotonic;
+use unit::graph::Graph;
+use unit::load::{self, UnitFiles};
+use unit::manager::JobResult;
+use unit::text::file::Source;
+use unit::text::specifier::Host;
+use unit::transaction::JobKind;
+use unit::{Unit, UnitName};
+
+use super::{Stage, Supervisor};
+use crate::{output, report};
+
+/// How long an emergency is shown before the machine restarts.
+const EMERGENCY: Duration = Duration::from_secs(60);
+/// The unit of the shell that a kernel argument asks for.
+const SHELL_UNIT: &str = "berth-shell.service";
+
+impl Supervisor {
+    /// Loads what the first target needs, and starts it.
+    pub(super) fn boot(&mut self) {
+        let mut graph = Graph::default();
+        let logd = UnitName::parse(output::LOGD).ok();
+        for anchor in logd.iter().chain([&self.options.target]) {
+            self.catalog.load_with_related(&mut graph, anchor, &self.facts.host);
+        }
+        let has_logd = logd.as_ref().is_some_and(|logd| graph.get(logd).is_some());
+        self.show_warnings(&graph);
+        self.manager.set_graph(graph);
+        match has_logd {
+            true => self.log_to_own_pipe(),
+            false => self.outputs.pass_through(),
+        }
+        self.reporter.event(Event::InitStarted {
+            boot_id: self.facts.host.boot_id.clone(),
+            version: crate::machine::version(),
+        });
+        // The log first: what comes after it finds it there.
+        if let Some(logd) = logd.filter(|_| has_logd) {
+            self.start_unit(&logd);
+        }
+        self.start_shell();
+        let target = self.options.target.clone();
+        match self.manager.request(&target, JobKind::Start, monotonic()) {
+            Ok((id, actions)) => {
+                self.stage = Stage::Booting(id);
+                self.perform(actions);
+            }
+            Err(error) => self.emergency(&error.to_string()),
+        }
+        if !self.options.container {
+            self.buttons.find(&self.poller);
+        }
+    }
+
+    /// PID 1's own words go to logd like those of a service.
+    fn log_to_own_pipe(&mut self) {
+        let own = UnitName::parse(report::OWN_UNIT).ok();
+        let Some(own) = own else {
+            return;
+        };
+        if let Ok(writer) = self.outputs.writer(&own)
+            && let Ok(pipe) = reopen(writer)
+        {
+            self.reporter.set_log(pipe);
+        }
+    }
+
+    fn show_warnings(&mut self, graph: &Graph) {
+        for unit in graph.units() {
+            for warning in unit.warnings.iter().chain(&unit.refusals) {
+                self.reporter.info(&format!("{}: {warning}", unit.name));
+            }
+        }
+    }
+
+    pub(super) fn start_unit(&mut self, unit: &UnitName) {
+        match self.manager.request(unit, JobKind::Start, monotonic()) {
+            Ok((_, actions)) => self.perform(actions),
+            Err(error) => self.reporter.warn(&format!("cannot start {unit}: {error}")),
+        }
+    }
+
+    /// Starts the shell that was asked for, once its terminal is there.
+    pub(super) fn start_shell(&mut self) {
+        let Some(name) = self.shell_pending.clone() else {
+            return;
+        };
+        let terminal = Path::new("/dev").join(&name);
+        let device = match terminal.exists() {
+            true => Some(terminal),
+            false => report::virtio_port(&name),
+        };
+        let Some(device) = device else {
+            return;
+        };
+        self.shell_pending = None;
+        match shell_unit(&device, &self.facts.host) {
+            Ok(unit) => {
+                let name = unit.name.clone();
+                let mut graph = self.manager.graph().clone();
+                graph.insert(unit);
+                graph.link();
+                self.manager.set_graph(graph);
+                self.start_unit(&name);
+            }
+            Err(error) => self.reporter.warn(&format!("cannot start a shell on {name}: {error}")),
+        }
+    }
+
+    /// The first target's job ended.
+    pub(super) fn boot_job_done(&mut self, id: u64, unit: &UnitName, result: &JobResult) {
+        if self.stage != Stage::Booting(id) {
+            return;
+        }
+        match result {
+            JobResult::Done | JobResult::Skipped(_) => {
+                self.stage = Stage::Up;
+                let event = self.reached(unit);
+                self.reporter.event(event);
+            }
+            JobResult::Failed(reason) => self.emergency(&format!("{unit} failed: {reason}")),
+            JobResult::Dependency(on, reason) => {
+                self.emergency(&format!("{unit} requires {on}, which failed: {reason}"));
+            }
+            // A shutdown during the boot.
+            JobResult::Canceled => self.stage = Stage::Up,
+        }
+    }
+
+    fn reached(&self, unit: &UnitName) -> Event {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let total = micros(monotonic());
+        let own = micros(self.started);
+        let stage_1 = std::env::var(layout::args::INITRAMFS_START_ENV).ok();
+        let kernel = stage_1.and_then(|time| time.parse().ok()).unwrap_or(own).min(own);
+        Event::ReachedTarget {
+            target: unit.to_string(),
+            total_us: total,
+            kernel_us: kernel,
+            initramfs_us: own - kernel,
+            userspace_us: total - own,
+        }
+    }
+
+    /// The boot has failed: says so everywhere, and restarts the machine after a time.
+    pub(super) fn emergency(&mut self, cause: &str) {
+        self.failed = true;
+        let log = self.reporter.tail();
+        let wait = if self.options.container { Duration::ZERO } else { EMERGENCY };
+        self.reporter.event(Event::Emergency {
+            stage: BootStage::Userspace,
+            cause: cause.to_owned(),
+            next_step: format!(
+                "correct the unit and restart; to look around, boot with the kernel argument {}=ttyS0, or with \
+                 berth.target=NAME to start another target",
+                layout::args::SHELL
+            ),
+            reboot_in_s: wait.as_secs(),
+            log,
+        });
+        self.stage = Stage::Emergency(monotonic() + wait);
+    }
+}
+
+/// A second way into a pipe, with flags of its own: what is set on it does not change the end
+/// that services share.
+fn reopen(pipe: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    Ok(File::options().write(true).open(path)?.into())
+}
+
+/// The unit of a root shell on a device.
+fn shell_unit(device: &Path, host: &Host) -> Result<Unit> {
+    let name = UnitName::parse(SHELL_UNIT)?;
+    let text = format!(
+        "[Unit]\nDescription=Root shell on {device}\nDefaultDependencies=no\nStartLimitIntervalSec=0\n\
+         [Service]\nExecStart={shell}\nRestart=always\nRestartSec=200ms\nKillSignal=SIGHUP\n\
+         WorkingDirectory=-/root\nStandardInput=tty\nStandardOutput=tty\nStandardError=tty\nTTYPath={device}\n",
+        device = device.display(),
+        shell = layout::path::SHELL,
+    );
+    let path = Arc::from(format!("kernel argument {}", layout::args::SHELL));
+    let files = UnitFiles { sources: vec![Source { path, text }], ..UnitFiles::default() };
+    Ok(load::load(&name, &files, host)?)
+}

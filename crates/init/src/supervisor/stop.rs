@@ -1,0 +1,59 @@
+//! Stopping services because the system goes down.
+
+use std::time::Duration;
+
+use event::{Event, ShutdownKind};
+use sys::machine::monotonic;
+use unit::UnitName;
+
+use super::{Finished, Stage, Supervisor};
+use crate::output;
+
+/// How long services that set no timeout of their own have to stop.
+const SERVICES: Duration = Duration::from_millis(2500);
+
+impl Supervisor {
+    /// Begins to go down; once begun, nothing changes it.
+    pub(super) fn shut_down(&mut self, kind: ShutdownKind, why: &str) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        let now = monotonic();
+        self.shutdown = Some((kind, now));
+        self.stage = Stage::Stopping;
+        self.reporter.info(&format!("{kind}: {why}"));
+        self.reporter.event(Event::Shutdown { kind });
+        // The log goes last: what the others say while they stop is worth having.
+        let logd: Vec<UnitName> = UnitName::parse(output::LOGD).into_iter().collect();
+        let actions = self.manager.shut_down(now + SERVICES, &logd, now);
+        self.perform(actions);
+    }
+
+    /// Whether the services have stopped.
+    pub(super) fn finished(&mut self) -> Option<Finished> {
+        let (kind, since) = self.shutdown?;
+        if self.manager.is_idle() && !self.log_stops {
+            self.log_stops = true;
+            self.reporter.close_log();
+            let actions = self.manager.shut_down(since + SERVICES, &[], monotonic());
+            self.perform(actions);
+        }
+        self.manager.is_idle().then_some(Finished { kind, since, failed: self.failed })
+    }
+
+    /// Ends the system without stopping services: what is written reaches the disk, no more.
+    pub(super) fn end_at_once(&mut self, kind: ShutdownKind) {
+        if self.options.container {
+            std::process::exit(0);
+        }
+        rustix::fs::sync();
+        if let Err(error) = sys::machine::end(crate::end::how(kind)) {
+            self.reporter.warn(&error.to_string());
+        }
+    }
+
+    /// What is needed after the services: where to say things, and the control groups.
+    pub fn into_remains(self) -> (crate::report::Reporter, crate::cgroups::Cgroups, sys::signal::Signals) {
+        (self.reporter, self.cgroups, self.signals)
+    }
+}

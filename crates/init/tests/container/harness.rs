@@ -1,0 +1,240 @@
+//! A PID 1 of a namespace, and what it says.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use event::{Event, ShutdownKind};
+use unit::control::{JobAction, Reply, Request, UnitStatus};
+
+/// For a test that hangs, not for the thing under test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Unit files in a folder of their own, and where programs under test leave traces.
+pub struct Units {
+    folder: tempfile::TempDir,
+}
+
+impl Units {
+    pub fn new() -> Units {
+        Units { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Adds a file: a unit, a drop-in, anything. `@` in the text stands for the folder.
+    pub fn with(self, name: &str, text: &str) -> Units {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text.replace('@', self.folder.path().to_str().unwrap())).unwrap();
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts PID 1 on `all.target`.
+    pub fn boot(self) -> Machine {
+        let runtime = self.path("run");
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"])
+            .arg(env!("CARGO_BIN_EXE_init"))
+            .args(["--container", "--target", "all.target", "--unit-path"])
+            .arg(self.folder.path())
+            .arg("--runtime-dir")
+            .arg(&runtime)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("unshare (util-linux) runs");
+        let stderr = child.stderr.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Machine { units: self, child, lines, heard: Vec::new(), socket: runtime.join("init.sock") }
+    }
+}
+
+/// A running PID 1. Dropped, it is killed, and all in its namespace with it.
+pub struct Machine {
+    pub units: Units,
+    child: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+    socket: PathBuf,
+}
+
+impl Machine {
+    /// Waits for a line that holds a text, and returns it.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.heard.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(error) => panic!("{text:?} did not come ({error}); heard:\n{}", self.heard.join("\n")),
+            }
+        }
+    }
+
+    /// Waits for an event of the kind that `pick` takes.
+    pub fn wait_for_event<T>(&mut self, pick: impl Fn(Event) -> Option<T>) -> T {
+        loop {
+            let line = self.wait_for("{\"event\"");
+            if let Some(found) = Event::decode_line(&line).ok().and_then(&pick) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits until `all.target` is reached.
+    pub fn reached(mut self) -> Machine {
+        let target = self.wait_for_event(|event| match event {
+            Event::ReachedTarget { target, .. } => Some(target),
+            Event::Emergency { cause, .. } => panic!("emergency: {cause}"),
+            _ => None,
+        });
+        assert_eq!(target, "all.target");
+        self
+    }
+
+    pub fn ask(&self, request: &Request) -> Reply {
+        let mut line = serde_json::to_vec(request).unwrap();
+        line.push(b'\n');
+        self.ask_raw(&line)
+    }
+
+    /// Sends bytes to the control socket and reads one reply.
+    pub fn ask_raw(&self, bytes: &[u8]) -> Reply {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut reply = String::new();
+        BufReader::new(stream).read_line(&mut reply).unwrap();
+        serde_json::from_str(&reply).unwrap()
+    }
+
+    pub fn job(&self, action: JobAction, unit: &str) -> Reply {
+        self.ask(&Request::Job { action, unit: unit.to_owned(), wait: true })
+    }
+
+    pub fn status(&self, unit: &str) -> UnitStatus {
+        match self.ask(&Request::Status { unit: unit.to_owned() }) {
+            Reply::Status { unit } => *unit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until a unit's status is as asked.
+    pub fn wait_until(&self, unit: &str, holds: impl Fn(&UnitStatus) -> bool) -> UnitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status(unit);
+            if holds(&status) {
+                return status;
+            }
+            assert!(Instant::now() < until, "still {status:#?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until a file that a unit writes has a content, and returns it.
+    pub fn wait_for_file(&self, name: &str, holds: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = self.read(name);
+            if holds(&text) {
+                return text;
+            }
+            assert!(Instant::now() < until, "{name} holds {text:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.units.path(name)).unwrap_or_default()
+    }
+
+    /// Asks for a shutdown; returns how long it took, and PID 1's exit code.
+    pub fn shut_down(&mut self) -> (Duration, Option<i32>) {
+        let started = Instant::now();
+        let request = Request::Shutdown { kind: ShutdownKind::Poweroff, force: false };
+        assert_eq!(self.ask(&request), Reply::Done);
+        let code = self.ended();
+        (started.elapsed(), code)
+    }
+
+    /// Waits for PID 1's end.
+    pub fn ended(&mut self) -> Option<i32> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < until, "PID 1 does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Memory that PID 1 itself takes, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        let pid = fs::read_to_string(children).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// A target that wants units.
+pub fn target(wants: &str) -> String {
+    format!("[Unit]\nDefaultDependencies=no\nWants={wants}\n")
+}
+
+/// A service without default dependencies.
+pub fn service(lines: &str) -> String {
+    format!("[Unit]\nDefaultDependencies=no\n[Service]\n{lines}\n")
+}
+
+/// A command that sends a notification (lines separated by `|`), and stays or ends: this very
+/// test program, run again.
+pub fn notifier(message: &str, stays: bool) -> String {
+    let program = std::env::current_exe().unwrap();
+    format!(
+        "/usr/bin/env \"MESSAGE={message}\" STAYS={} {} --ignored --exact harness::sends_a_notification",
+        u8::from(stays),
+        program.display()
+    )
+}
+
+#[test]
+#[ignore = "not a test: a service that other tests run"]
+fn sends_a_notification() {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    let message = variable("MESSAGE").replace('|', "\n");
+    socket.send_to(message.as_bytes(), variable("NOTIFY_SOCKET")).unwrap();
+    if variable("STAYS") == "1" {
+        std::thread::sleep(Duration::from_secs(1000));
+    }
+}

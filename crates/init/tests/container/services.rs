@@ -1,0 +1,134 @@
+//! Services: their processes, and what they are given.
+
+use unit::control::{ErrorKind, JobAction, Reply, Request};
+
+use crate::harness::{Units, notifier, service, target};
+
+#[test]
+fn a_oneshot_sees_its_environment_words_and_folder() {
+    let script = "printf '%s|' \"$0\" \"$A\" \"$B\" \"$C\" \"$PWD\" \"$(umask)\" > @/out\nfor a; do echo \"<$a>\" >> @/out; done\n";
+    let machine = Units::new()
+        .with("all.target", &target("a.service"))
+        .with("env", "B=\"from file\"\nC='it'\\''s'\n")
+        .with("script", script)
+        .with(
+            "a.service",
+            &service(
+                "Type=oneshot\nRemainAfterExit=yes\nEnvironment=\"A=one two\" B=lost\nEnvironmentFile=@/env\n\
+                 EnvironmentFile=-@/none\nWorkingDirectory=/usr\nUMask=0027\n\
+                 ExecStart=/bin/sh @/script $A ${A} 'q q' $$A %n $NONE",
+            ),
+        )
+        .boot()
+        .reached();
+    let folder = machine.units.path("script");
+    let expected = format!(
+        "{}|one two|from file|it's|/usr|0027|<one>\n<two>\n<one two>\n<q q>\n<$A>\n<a.service>\n",
+        folder.display()
+    );
+    assert_eq!(machine.read("out"), expected);
+    assert_eq!(machine.status("a.service").sub, "exited");
+}
+
+#[test]
+fn a_service_that_crashes_comes_back_and_one_too_often_does_not() {
+    let mut machine = Units::new()
+        .with("all.target", &target("a.service b.service"))
+        .with("a.service", &service("ExecStart=/bin/sh -c 'echo x >> @/a; [ $(wc -l < @/a) -ge 3 ] && exec sleep 1000; exit 1'\nRestart=on-failure\nRestartSec=10ms"))
+        .with("b.service", &service("ExecStart=/bin/sh -c 'echo x >> @/b; exit 7'\nRestart=always\nRestartSec=10ms"))
+        .boot()
+        .reached();
+    machine.wait_until("a.service", |unit| unit.sub == "running" && unit.restarts == 2);
+    machine.wait_for("{\"event\":\"unit-failed\",\"unit\":\"b.service\",\"reason\":\"start-limit-hit\"}");
+    assert_eq!(machine.read("b").lines().count(), 5);
+    assert_eq!(machine.status("b.service").active, "failed");
+}
+
+#[test]
+fn a_notify_service_is_awaited_and_only_itself_is_believed() {
+    let stranger = notifier("STATUS=I am not it", false);
+    let main = notifier("READY=1|STATUS=at your service", true);
+    let machine = Units::new()
+        .with("all.target", &target("a.service b.service"))
+        .with("a.service", &service(&format!("Type=notify\nExecStartPre={stranger}\nExecStart={main}")))
+        .with(
+            "b.service",
+            "[Unit]\nDefaultDependencies=no\nAfter=a.service\n[Service]\nType=oneshot\nExecStart=/bin/true\n",
+        )
+        .boot()
+        .reached();
+    let status = machine.status("a.service");
+    assert_eq!((status.active.as_str(), status.status_text.as_deref()), ("active", Some("at your service")));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_by_name() {
+    let mut machine = Units::new()
+        .with("all.target", &target("a.service"))
+        .with("a.service", &service("Type=exec\nExecStart=/no/such/program"))
+        .boot();
+    let line = machine.wait_for("cannot execute the program");
+    assert!(line.contains("a.service") && line.contains("No such file or directory"), "{line}");
+    machine.wait_for("exit-code 203 (EXEC)");
+}
+
+#[test]
+fn stop_and_restart_by_request() {
+    let machine = Units::new()
+        .with("all.target", &target("a.service"))
+        .with("a.service", &service("ExecStart=/bin/sleep 1000\nExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS >> @/post'\nExecReload=/bin/sh -c 'echo $MAINPID > @/reloaded'"))
+        .boot()
+        .reached();
+    let first = machine.status("a.service").main_pid.unwrap();
+    assert_eq!(machine.job(JobAction::Reload, "a.service"), Reply::Done);
+    assert_eq!(machine.read("reloaded").trim(), first.to_string());
+    assert_eq!(machine.job(JobAction::Restart, "a.service"), Reply::Done);
+    assert_ne!(machine.status("a.service").main_pid, Some(first));
+    assert_eq!(machine.job(JobAction::Stop, "a.service"), Reply::Done);
+    assert_eq!(machine.status("a.service").active, "inactive");
+    assert_eq!(machine.read("post"), "success killed TERM\nsuccess killed TERM\n");
+    assert_eq!(machine.job(JobAction::TryRestart, "a.service"), Reply::Done);
+    assert_eq!(machine.status("a.service").active, "inactive");
+}
+
+#[test]
+fn bad_requests_are_answered_and_survived() {
+    let machine = Units::new().with("all.target", &target("")).boot().reached();
+    for bytes in [&b"nonsense\n"[..], b"{}\n", b"{\"request\":\"fly\"}\n", &[b'x'; 5000]] {
+        let Reply::Error { kind: ErrorKind::Invalid, .. } = machine.ask_raw(bytes) else {
+            panic!("it was taken for a request");
+        };
+    }
+    let Reply::Error { kind: ErrorKind::NotFound, message } = machine.job(JobAction::Start, "none.service")
+    else {
+        panic!("a missing unit was started");
+    };
+    assert_eq!(message, "unit none.service not found");
+    let Reply::Error { kind: ErrorKind::Invalid, .. } = machine.job(JobAction::Start, "../x") else {
+        panic!("a bad name was taken");
+    };
+    assert!(matches!(machine.ask(&Request::List), Reply::List { .. }));
+}
+
+#[test]
+fn orphans_and_zombies_are_reaped() {
+    let machine = Units::new()
+        .with("all.target", &target("a.service"))
+        .with("a.service", &service("ExecStart=/bin/sh -c 'for i in 1 2 3 4 5; do (sleep 0.1 &) ; done; sleep 0.5; grep -h ^State: /proc/[0-9]*/status > @/states; exec sleep 1000'"))
+        .boot()
+        .reached();
+    let states = machine.wait_for_file("states", |text| !text.is_empty());
+    assert!(states.lines().count() >= 2 && !states.contains("zombie"), "{states}");
+}
+
+#[test]
+fn a_hundred_services_fit_in_three_megabytes() {
+    let mut units = Units::new();
+    let names: Vec<String> = (0..100).map(|index| format!("u{index}.service")).collect();
+    for name in &names {
+        units = units.with(name, &service("Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true"));
+    }
+    let machine = units.with("all.target", &target(&names.join(" "))).boot().reached();
+    // The test's own build is not stripped and not static: what counts is measured on the image.
+    assert!(machine.resident_kib() < 8 * 1024, "{} KiB", machine.resident_kib());
+}

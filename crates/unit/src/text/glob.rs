@@ -1,0 +1,107 @@
+//! Shell patterns (glob(7)): `*`, `?`, and sets in brackets.
+
+/// Whether the whole text matches the pattern.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when the rest does not match: after the last star, one character further.
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match one(&pattern[p..], text[t]) {
+            Some(0) => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(used) => {
+                p += used;
+                t += 1;
+            }
+            None => match retry {
+                Some((star, at)) => {
+                    retry = Some((star, at + 1));
+                    p = star + 1;
+                    t = at + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// Matches one character with the start of a pattern: how much of the pattern that took, none
+/// where it does not match, zero for a star.
+fn one(pattern: &[char], c: char) -> Option<usize> {
+    match *pattern.first()? {
+        '*' => Some(0),
+        '?' => Some(1),
+        '[' => match set(pattern, c) {
+            Some((true, used)) => Some(used),
+            Some((false, _)) => None,
+            None => (c == '[').then_some(1),
+        },
+        '\\' if pattern.len() > 1 => (pattern[1] == c).then_some(2),
+        other => (other == c).then_some(1),
+    }
+}
+
+/// Whether a set has a character, and how long the set is; none where it is not closed.
+fn set(pattern: &[char], c: char) -> Option<(bool, usize)> {
+    let negate = matches!(pattern.get(1), Some('!' | '^'));
+    let start = if negate { 2 } else { 1 };
+    let mut at = start;
+    let mut has = false;
+    loop {
+        let first = *pattern.get(at)?;
+        if first == ']' && at > start {
+            return Some((has != negate, at + 1));
+        }
+        match (pattern.get(at + 1), pattern.get(at + 2)) {
+            (Some('-'), Some(last)) if *last != ']' => {
+                has |= (first..=*last).contains(&c);
+                at += 3;
+            }
+            _ => {
+                has |= first == c;
+                at += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn patterns() {
+        let cases = [
+            ("*", "", true),
+            ("*.service", "a.service", true),
+            ("*.service", "a.target", false),
+            ("a*b*c", "aXbYbZc", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("[a-c]x", "bx", true),
+            ("[!a-c]x", "bx", false),
+            ("[]]", "]", true),
+            ("[x", "[x", true),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("abc", "abcd", false),
+        ];
+        for (pattern, text, expected) in cases {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_star_takes_all(pattern in ".*", text in ".*") {
+            let _ = matches(&pattern, &text);
+            prop_assert!(matches("*", &text));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The table of directives tells the truth: what it calls done is done, what it calls not done
+//! warns, and what confines keeps a unit from starting.
+
+mod common;
+
+use common::load;
+use unit::directive::{Class, all, class};
+
+/// A value that the directive takes.
+fn sample(name: &str) -> &'static str {
+    let ends = |suffix: &str| name.ends_with(suffix);
+    match name {
+        "Type" => "exec",
+        "Restart" => "on-failure",
+        "NotifyAccess" => "all",
+        "KillMode" => "mixed",
+        "StandardInput" => "null",
+        "StandardOutput" | "StandardError" => "journal",
+        "RuntimeDirectoryPreserve" => "yes",
+        "Slice" => "a-b.slice",
+        "CPUQuota" => "150%",
+        "AllowedCPUs" => "0-3",
+        "Environment" => "A=1",
+        "EnvironmentFile" | "WorkingDirectory" | "TTYPath" => "/x",
+        "SuccessExitStatus" | "RestartPreventExitStatus" | "RestartForceExitStatus" => "3 SIGKILL",
+        "OOMScoreAdjust" | "Nice" | "StartLimitBurst" => "5",
+        "UMask" => "0077",
+        "ConditionFirstBoot" | "AssertFirstBoot" => "yes",
+        "CPUWeight" | "IOWeight" => "50",
+        "TasksMax" => "10",
+        "RemainAfterExit" | "Delegate" | "DefaultDependencies" | "RefuseManualStart" | "RefuseManualStop" => {
+            "yes"
+        }
+        "SendSIGHUP" | "SendSIGKILL" | "IgnoreSIGPIPE" | "NoNewPrivileges" => "yes",
+        "After" | "Before" | "Requires" | "Requisite" | "Wants" | "BindsTo" | "PartOf" | "Conflicts"
+        | "OnFailure" => "b.service",
+        "WantedBy" | "RequiredBy" | "Alias" | "Also" => "b.target",
+        _ if name.starts_with("Exec") => "/bin/true x",
+        _ if name.starts_with("Limit") => "1024",
+        _ if name.starts_with("Memory") => "1M",
+        _ if ends("Mode") => "0750",
+        _ if ends("Sec") || ends("Interval") => "5",
+        _ if ends("Signal") => "SIGINT",
+        _ => "x",
+    }
+}
+
+#[test]
+fn what_is_done_is_taken_without_a_word() {
+    let mut count = 0;
+    for (section, name, class) in all().filter(|(_, _, class)| *class == Class::Done) {
+        let value = sample(name);
+        let unit =
+            load("a.service", &format!("[Service]\nExecStart=/bin/true\n[{section}]\n{name}={value}\n"));
+        assert_eq!(class, Class::Done);
+        assert!(unit.warnings.is_empty(), "{:?}", unit.warnings);
+        assert!(unit.refusals.is_empty());
+        count += 1;
+    }
+    assert!(count > 100, "{count} directives are done");
+}
+
+#[test]
+fn what_is_not_done_warns_with_file_and_line() {
+    for (section, name, _) in all().filter(|(_, _, class)| *class == Class::NotDone) {
+        let unit = load("a.service", &format!("[Service]\nExecStart=/bin/true\n[{section}]\n{name}=x\n"));
+        let warning = unit.warnings.first().map(ToString::to_string);
+        assert_eq!(warning, Some(format!("/u/a.service:4: {name}= is not supported yet and is ignored")));
+        assert!(unit.refusals.is_empty());
+    }
+}
+
+#[test]
+fn what_confines_keeps_the_unit_from_starting_unless_it_is_off() {
+    for (section, name, _) in all().filter(|(_, _, class)| *class == Class::Confines) {
+        let text = |value: &str| format!("[Service]\nExecStart=/bin/true\n[{section}]\n{name}={value}\n");
+        let refusal = load("a.service", &text("yes")).refusals.first().map(ToString::to_string).unwrap();
+        assert!(refusal.starts_with(&format!("/u/a.service:4: {name}= is not supported yet")), "{refusal}");
+        for off in ["no", ""] {
+            assert!(load("a.service", &text(off)).refusals.is_empty(), "{name}={off}");
+        }
+    }
+}
+
+#[test]
+fn what_is_unknown_warns_and_private_names_do_not() {
+    let text = "[Unit]\nBogus=1\nX-Mine=1\n[X-Section]\nAnything=1\n[Nonsense]\nA=1\n[Service]\nExecStart=/bin/true\n";
+    let unit = load("a.service", text);
+    let warnings: Vec<String> = unit.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "/u/a.service:2: unknown directive Bogus= in [Unit] is ignored",
+            "/u/a.service:7: section [Nonsense] has no meaning in a service unit; A= is ignored",
+        ]
+    );
+}
+
+#[test]
+fn no_directive_stands_in_two_lists() {
+    let mut seen = std::collections::BTreeMap::new();
+    for (section, name, found) in all() {
+        assert_eq!(class(section, name), Some(found), "{section} {name}");
+        assert_eq!(seen.insert((section, name), ()), None, "{section} {name} stands twice");
+    }
+}

@@ -1,0 +1,379 @@
+//! Many units together: what starts, in which order, and what follows from a failure.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use common::{load, name};
+use unit::graph::Graph;
+use unit::load::builtin_target;
+use unit::manager::{Action, Input, JobResult, Manager, Verdict};
+use unit::service::exit::Exit;
+use unit::service::machine::{self, Event};
+use unit::service::state::Active;
+use unit::transaction::{JobKind, PlanError, plan};
+
+/// A machine whose processes start when they are asked to, and end when they are told to.
+struct World {
+    manager: Manager,
+    now: Duration,
+    pids: BTreeMap<String, i32>,
+    next_pid: i32,
+    /// What happened, in order: `+a.service` a process started, `-a.service` one was told to end.
+    story: Vec<String>,
+    results: BTreeMap<String, JobResult>,
+    unmet: Vec<&'static str>,
+}
+
+impl World {
+    /// Units by name and text; those without `[Service]` are targets.
+    fn of(units: &[(&str, &str)]) -> World {
+        let mut graph = Graph::default();
+        for (unit, text) in units {
+            graph.insert(load(unit, text));
+        }
+        loop {
+            let unknown = graph.unknown();
+            if unknown.is_empty() {
+                break;
+            }
+            for name in unknown {
+                match builtin_target(&name) {
+                    Ok(unit) => graph.insert(unit),
+                    Err(error) => graph.insert_failed(name, error),
+                }
+            }
+        }
+        graph.link();
+        let mut manager = Manager::default();
+        manager.set_graph(graph);
+        let now = Duration::from_secs(50);
+        World {
+            manager,
+            now,
+            pids: BTreeMap::new(),
+            next_pid: 100,
+            story: Vec::new(),
+            results: BTreeMap::new(),
+            unmet: Vec::new(),
+        }
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Check(unit) => {
+                    let verdict = match self.unmet.contains(&unit.as_str()) {
+                        true => Verdict::Unmet("ConditionPathExists=/x".into()),
+                        false => Verdict::Met,
+                    };
+                    self.input(Input::Checked(unit, verdict));
+                }
+                Action::Service(unit, machine::Action::Spawn(role, _, _)) => {
+                    self.next_pid += 1;
+                    self.pids.insert(unit.to_string(), self.next_pid);
+                    self.story.push(format!("+{unit}"));
+                    let event = Event::Spawned(role, self.next_pid);
+                    self.input(Input::Service(unit, event));
+                }
+                Action::Service(unit, machine::Action::Signal(..)) => {
+                    self.story.push(format!("-{unit}"));
+                    self.exits(unit.as_str(), 0);
+                }
+                Action::JobDone { unit, result, .. } => drop(self.results.insert(unit.to_string(), result)),
+                Action::Log(unit, text) => self.story.push(format!("{unit}: {text}")),
+                Action::Service(..) | Action::Changed(..) | Action::Failed(..) => {}
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let actions = self.manager.next(input, self.now);
+        self.perform(actions);
+    }
+
+    fn request(&mut self, unit: &str, kind: JobKind) {
+        let (_, actions) = self.manager.request(&name(unit), kind, self.now).unwrap();
+        self.perform(actions);
+    }
+
+    fn exits(&mut self, unit: &str, code: i32) {
+        let pid = self.pids[unit];
+        let exited = Event::Exited { pid, exit: Exit::Code(code), emptied: true };
+        self.input(Input::Service(name(unit), exited));
+    }
+
+    fn active(&self, unit: &str) -> Active {
+        self.manager.active(&name(unit))
+    }
+
+    fn story(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.story)
+    }
+}
+
+/// `a.service` with lines for `[Unit]`; it does its work at once and stays up.
+fn unit(relations: &str) -> String {
+    format!("[Unit]\nDefaultDependencies=no\n{relations}\n[Service]\nExecStart=/bin/x\n")
+}
+
+fn oneshot(relations: &str) -> String {
+    format!(
+        "[Unit]\nDefaultDependencies=no\n{relations}\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/x\n"
+    )
+}
+
+#[test]
+fn what_is_ordered_waits_and_the_rest_starts_at_once() {
+    let mut world = World::of(&[
+        ("all.target", "[Unit]\nWants=a.service b.service c.service\n"),
+        ("a.service", &oneshot("")),
+        ("b.service", &oneshot("After=a.service")),
+        ("c.service", &oneshot("")),
+    ]);
+    world.request("all.target", JobKind::Start);
+    assert_eq!(world.story(), ["+a.service", "+c.service"]);
+    world.exits("c.service", 0);
+    assert_eq!(world.story(), Vec::<String>::new());
+    world.exits("a.service", 0);
+    assert_eq!(world.story(), ["+b.service"]);
+    assert_eq!(world.active("all.target"), Active::Inactive);
+    world.exits("b.service", 0);
+    assert_eq!(world.active("all.target"), Active::Active);
+    assert_eq!(world.results["all.target"], JobResult::Done);
+}
+
+#[test]
+fn a_wanted_unit_that_fails_is_no_obstacle_a_required_one_is() {
+    for (relation, reached) in [("Wants", true), ("Requires", false)] {
+        let mut world = World::of(&[
+            ("all.target", &format!("[Unit]\n{relation}=a.service\n")),
+            ("a.service", &oneshot("")),
+        ]);
+        world.request("all.target", JobKind::Start);
+        world.exits("a.service", 1);
+        assert_eq!(world.active("all.target") == Active::Active, reached, "{relation}");
+        let dependency = JobResult::Dependency(name("a.service"), "exit-code 1".into());
+        let expected = if reached { JobResult::Done } else { dependency };
+        assert_eq!(world.results["all.target"], expected);
+    }
+}
+
+#[test]
+fn a_missing_unit_is_an_error_where_it_is_required_and_a_note_where_it_is_wanted() {
+    let required = World::of(&[
+        ("all.target", "[Unit]\nRequires=b.target\n"),
+        ("b.target", "[Unit]\nRequires=no.service\n"),
+    ])
+    .manager
+    .request(&name("all.target"), JobKind::Start, Duration::ZERO)
+    .unwrap_err();
+    assert_eq!(required.to_string(), "unit no.service not found (required by b.target)");
+    let mut wanted = World::of(&[
+        ("all.target", "[Unit]\nWants=no.service b.target\n"),
+        ("b.target", "[Unit]\nRequires=no.service\n"),
+    ]);
+    wanted.request("all.target", JobKind::Start);
+    assert_eq!(wanted.active("all.target"), Active::Active);
+    assert_eq!(wanted.active("b.target"), Active::Inactive);
+    assert!(wanted.story()[0].contains("no.service not found"));
+}
+
+#[test]
+fn a_unit_that_asks_for_confinement_that_is_not_built_does_not_start() {
+    let text = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/x\nProtectSystem=strict\n";
+    let mut world = World::of(&[("a.service", text)]);
+    world.request("a.service", JobKind::Start);
+    assert_eq!(world.story(), Vec::<String>::new());
+    let JobResult::Failed(reason) = &world.results["a.service"] else { panic!("it did not fail") };
+    assert!(reason.contains("a.service:5: ProtectSystem="), "{reason}");
+}
+
+#[test]
+fn stops_go_against_the_order_and_take_those_along_that_need_the_unit() {
+    let mut world = World::of(&[
+        ("a.service", &unit("")),
+        ("b.service", &unit("Requires=a.service\nAfter=a.service")),
+        ("c.service", &unit("PartOf=a.service")),
+        ("d.service", &unit("Wants=a.service")),
+    ]);
+    for unit in ["b.service", "c.service", "d.service"] {
+        world.request(unit, JobKind::Start);
+    }
+    world.story();
+    world.request("a.service", JobKind::Stop);
+    let mut story = world.story();
+    let place = |unit: &str| story.iter().position(|event| event == unit);
+    assert!(place("-b.service") < place("-a.service"));
+    story.sort();
+    assert_eq!(story, ["-a.service", "-b.service", "-c.service"]);
+    assert_eq!(world.active("d.service"), Active::Active);
+}
+
+#[test]
+fn a_restart_takes_those_along_that_need_the_unit() {
+    let mut world =
+        World::of(&[("a.service", &unit("")), ("b.service", &unit("Requires=a.service\nAfter=a.service"))]);
+    world.request("b.service", JobKind::Start);
+    world.story();
+    world.request("a.service", JobKind::Restart);
+    assert_eq!(world.story(), ["-b.service", "-a.service", "+a.service", "+b.service"]);
+}
+
+#[test]
+fn a_unit_bound_to_one_that_ends_goes_with_it() {
+    let mut world = World::of(&[
+        ("a.service", &unit("")),
+        ("b.service", &unit("BindsTo=a.service\nAfter=a.service")),
+        ("c.service", &unit("Requires=a.service\nAfter=a.service")),
+    ]);
+    world.request("b.service", JobKind::Start);
+    world.request("c.service", JobKind::Start);
+    world.exits("a.service", 1);
+    assert_eq!(world.active("b.service"), Active::Inactive);
+    assert_eq!(world.active("c.service"), Active::Active);
+}
+
+#[test]
+fn conflicting_units_replace_each_other() {
+    let mut world = World::of(&[("a.service", &unit("")), ("b.service", &unit("Conflicts=a.service"))]);
+    world.request("a.service", JobKind::Start);
+    world.request("b.service", JobKind::Start);
+    assert_eq!((world.active("a.service"), world.active("b.service")), (Active::Inactive, Active::Active));
+    world.request("a.service", JobKind::Start);
+    assert_eq!((world.active("a.service"), world.active("b.service")), (Active::Active, Active::Inactive));
+}
+
+#[test]
+fn two_conflicting_units_cannot_be_asked_for_at_once() {
+    let mut world = World::of(&[
+        ("all.target", "[Unit]\nRequires=a.service b.service\n"),
+        ("a.service", &unit("")),
+        ("b.service", &unit("Conflicts=a.service")),
+    ]);
+    let error = world.manager.request(&name("all.target"), JobKind::Start, world.now).unwrap_err();
+    assert!(matches!(error, PlanError::Conflict(..)), "{error}");
+}
+
+#[test]
+fn a_condition_that_does_not_hold_skips_the_start_and_holds_up_nobody() {
+    let mut world = World::of(&[
+        ("a.service", &unit("ConditionPathExists=/x")),
+        ("b.service", &unit("Requires=a.service\nAfter=a.service")),
+    ]);
+    world.unmet = vec!["a.service"];
+    world.request("b.service", JobKind::Start);
+    assert_eq!(world.story(), ["+b.service"]);
+    assert_eq!(world.results["a.service"], JobResult::Skipped("ConditionPathExists=/x".into()));
+}
+
+#[test]
+fn a_cycle_is_broken_at_its_weakest_place_and_told() {
+    let mut world = World::of(&[
+        ("all.target", "[Unit]\nDefaultDependencies=no\nWants=a.service b.service c.service\n"),
+        ("a.service", &unit("After=b.service\nRequires=b.service")),
+        ("b.service", &unit("After=c.service")),
+        ("c.service", &unit("After=a.service\nWants=a.service")),
+    ]);
+    world.request("all.target", JobKind::Start);
+    let story = world.story();
+    assert_eq!(
+        story[0],
+        "all.target: ordering cycle: a.service after b.service after c.service after a.service; b.service no longer \
+         waits for c.service"
+    );
+    assert_eq!(story[1..], ["+b.service", "+a.service", "+c.service"]);
+    assert_eq!(world.active("all.target"), Active::Active);
+}
+
+#[test]
+fn a_default_ordering_yields_first() {
+    let a = load("a.service", "[Unit]\nAfter=b.service\n[Service]\nExecStart=/x\n");
+    let b = load(
+        "b.service",
+        "[Unit]\nDefaultDependencies=no\nAfter=shutdown.target\nWants=shutdown.target\n[Service]\nExecStart=/x\n",
+    );
+    let mut graph = Graph::default();
+    for unit in [a, b, load("t.target", "[Unit]\nDefaultDependencies=no\nWants=a.service b.service\n")] {
+        graph.insert(unit);
+    }
+    for target in ["sysinit.target", "basic.target", "shutdown.target", "local-fs.target"] {
+        graph.insert(builtin_target(&name(target)).unwrap());
+    }
+    graph.link();
+    // a before shutdown.target by default, b after it, a after b.
+    let order = plan(&graph, &name("b.service"), JobKind::Start, &|_| false).unwrap();
+    assert_eq!(order.cycles, []);
+    let order = plan(&graph, &name("a.service"), JobKind::Start, &|_| false).unwrap();
+    assert_eq!(order.cycles, []);
+}
+
+#[test]
+fn a_unit_that_starts_too_often_is_let_be() {
+    let text = "[Unit]\nDefaultDependencies=no\nStartLimitIntervalSec=10\nStartLimitBurst=3\n[Service]\nExecStart=/x\n\
+                Restart=always\nRestartSec=1\n";
+    let mut world = World::of(&[("a.service", text)]);
+    world.request("a.service", JobKind::Start);
+    for _ in 0..3 {
+        world.exits("a.service", 1);
+        world.now += Duration::from_secs(1);
+        let actions = world.manager.tick(world.now);
+        world.perform(actions);
+    }
+    assert_eq!(world.active("a.service"), Active::Failed);
+    assert_eq!(world.manager.status(&name("a.service")).result_word, "start-limit-hit");
+    assert_eq!(world.story().iter().filter(|event| *event == "+a.service").count(), 3);
+}
+
+#[test]
+fn a_failure_starts_its_handler() {
+    let mut world = World::of(&[
+        ("a.service", &unit("OnFailure=help@%n.service")),
+        ("help@a.service.service", &unit("")),
+    ]);
+    world.request("a.service", JobKind::Start);
+    world.exits("a.service", 1);
+    assert_eq!(world.active("help@a.service.service"), Active::Active);
+}
+
+#[test]
+fn a_shutdown_stops_all_in_reverse_and_takes_no_more_jobs() {
+    let mut world = World::of(&[
+        ("all.target", "[Unit]\nWants=a.service b.service log.service\n"),
+        ("a.service", &unit("")),
+        ("b.service", &unit("After=a.service\nOnFailure=a.service")),
+        ("log.service", &unit("")),
+    ]);
+    world.request("all.target", JobKind::Start);
+    world.story();
+    let by = world.now + Duration::from_secs(3);
+    let last = [name("log.service")];
+    let actions = world.manager.shut_down(by, &last, world.now);
+    world.perform(actions);
+    assert_eq!(world.story(), ["-b.service", "-a.service"]);
+    assert!(world.manager.is_idle());
+    let actions = world.manager.shut_down(by, &[], world.now);
+    world.perform(actions);
+    assert_eq!(world.story(), ["-log.service"]);
+    assert!(world.manager.is_idle());
+}
+
+#[test]
+fn a_thousand_units_in_a_chain_start_in_order() {
+    let mut units = vec![("all.target".to_owned(), "[Unit]\nWants=u0999.service\n".to_owned())];
+    for index in 0..1000 {
+        let before = match index {
+            0 => String::new(),
+            _ => format!("Requires=u{0:04}.service\nAfter=u{0:04}.service", index - 1),
+        };
+        units.push((format!("u{index:04}.service"), unit(&before)));
+    }
+    let units: Vec<(&str, &str)> = units.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let mut world = World::of(&units);
+    world.request("all.target", JobKind::Start);
+    let story = world.story();
+    assert_eq!(story.len(), 1000);
+    assert!(story.is_sorted());
+    assert_eq!(world.active("all.target"), Active::Active);
+}
