@@ -54,7 +54,9 @@ pub fn step(spec: &ImageSpec, list: &Path, code: &[&Path], parts: &Parts) -> Res
         let tools = Tree::at(context.input(&build)?.to_owned());
         let (kernel, usr) = (context.input(&kernel)?, context.input(&usr)?);
         let tree = initramfs(&list, context.input(&programs)?)?;
-        let initramfs = cpio::build(&tree, Packing::Lz4, spec.source_date_epoch)?;
+        // Not packed: it is small, and the kernel complains of the padding that the stub puts after
+        // an lz4 archive.
+        let initramfs = cpio::build(&tree, Packing::Plain, spec.source_date_epoch)?;
         let root_hash = read_text(&usr.join("roothash"))?;
         let mut arguments = spec.kernel_arguments.clone();
         arguments.push(format!("{}={root_hash}", layout::args::USRHASH));

@@ -4,6 +4,8 @@
 use crate::{Cache, Context, GoToolchain, Recipe, Step, hash_file};
 use anyhow::{Context as _, Result, bail};
 use sandbox::{Command, Tree};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command as HostCommand;
 use std::sync::Arc;
@@ -44,7 +46,25 @@ fn make(context: &Context, toolchain: &GoToolchain, cache: &Cache) -> Result<()>
         .args(["--archive", "/from/.", "/to"])
         .bind_ro_at(&unpacked, "/from")
         .bind_at(context.output(), "/to");
-    context.run("keeping the Go toolchain", command)
+    context.run("keeping the Go toolchain", command)?;
+    for directory in ["bin", "pkg/tool"] {
+        make_executable(&context.output().join(directory))?;
+    }
+    Ok(())
+}
+
+/// A module's zip knows no modes: the programs below `directory` get theirs.
+fn make_executable(directory: &Path) -> Result<()> {
+    let opening = || format!("making the programs in {} executable", directory.display());
+    for entry in fs::read_dir(directory).with_context(opening)? {
+        let path = entry.with_context(opening)?.path();
+        if path.is_dir() {
+            make_executable(&path)?;
+        } else {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(opening)?;
+        }
+    }
+    Ok(())
 }
 
 /// Fetches the toolchain into the module cache; the path of its zip.

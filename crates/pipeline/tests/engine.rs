@@ -1,0 +1,190 @@
+//! What a build may rely on: nothing is made twice, nothing half-made is kept, and builds do not
+//! get into each other's way.
+
+#![allow(clippy::unwrap_used)]
+
+use pipeline::{Cache, Progress, Recipe, Step, run};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+struct Bench {
+    directory: tempfile::TempDir,
+    cache: Cache,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(&directory.path().join("cache")).unwrap();
+        Self { directory, cache }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn make(&self, targets: &[Arc<Step>]) -> anyhow::Result<usize> {
+        run(targets, &self.cache, &Arc::new(Progress::new()), 2)
+    }
+
+    fn read(&self, step: &Step) -> String {
+        fs::read_to_string(self.cache.output(step).join("out")).unwrap()
+    }
+}
+
+/// A step that writes `text` and counts how often it was made.
+fn writes(name: &str, text: &str, count: &Arc<AtomicUsize>) -> Arc<Step> {
+    let (text, count) = (text.to_owned(), Arc::clone(count));
+    Recipe::new(name, "code").parameter("text", &text).action(move |context| {
+        count.fetch_add(1, Ordering::SeqCst);
+        fs::write(context.output().join("out"), &text)?;
+        Ok(())
+    })
+}
+
+/// A step that appends to what `need` wrote.
+fn extends(name: &str, need: &Arc<Step>) -> Arc<Step> {
+    let input = need.name().to_owned();
+    Recipe::new(name, "code").needs(need).action(move |context| {
+        let text = fs::read_to_string(context.input(&input)?.join("out"))?;
+        fs::write(context.output().join("out"), format!("{text} and more"))?;
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_made_is_not_made_again_until_an_input_changes() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let first = extends("second", &writes("first", "a", &count));
+    assert_eq!(bench.make(&[first.clone()]).unwrap(), 2);
+    assert_eq!(bench.read(&first), "a and more");
+    assert_eq!(bench.make(&[first]).unwrap(), 0);
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    let changed = extends("second", &writes("first", "b", &count));
+    assert_eq!(bench.make(&[changed.clone()]).unwrap(), 2);
+    assert_eq!(bench.read(&changed), "b and more");
+}
+
+#[test]
+fn a_steps_key_knows_every_kind_of_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "1").unwrap();
+    let key = |code: &str, value: &str| {
+        Recipe::new("s", code).parameter("p", value).files(directory.path()).unwrap().action(|_| Ok(())).key()
+    };
+    let base = key("c", "v");
+    assert_eq!(key("c", "v"), base);
+    assert_ne!(key("other code", "v"), base);
+    assert_ne!(key("c", "other value"), base);
+    fs::write(&file, "2").unwrap();
+    assert_ne!(key("c", "v"), base);
+    fs::write(&file, "1").unwrap();
+    assert_eq!(key("c", "v"), base);
+    fs::rename(&file, directory.path().join("renamed")).unwrap();
+    assert_ne!(key("c", "v"), base);
+}
+
+#[test]
+fn a_step_that_is_there_is_not_looked_behind() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let first = writes("first", "a", &count);
+    let second = extends("second", &first);
+    bench.make(&[second.clone()]).unwrap();
+    fs::remove_dir_all(bench.cache.output(&first)).unwrap();
+    assert_eq!(bench.make(&[second]).unwrap(), 0);
+}
+
+#[test]
+fn a_failed_step_keeps_nothing_and_shows_the_end_of_its_log() {
+    let bench = Bench::new();
+    let step = Recipe::new("breaks", "code").action(|context| {
+        fs::write(context.output().join("half"), "half")?;
+        anyhow::bail!("the tool said no")
+    });
+    let error = format!("{:#}", bench.make(&[step.clone()]).unwrap_err());
+    for part in ["step `breaks` failed", "the whole log: ", "the tool said no"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!bench.cache.holds(&step));
+    let left = fs::read_dir(bench.cache.root().join("steps/breaks")).unwrap().count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_step_that_panics_fails_the_build_and_not_the_builder() {
+    let bench = Bench::new();
+    let step = Recipe::new("panics", "code").action(|_| panic!("a bug"));
+    let error = format!("{:#}", bench.make(&[step]).unwrap_err());
+    assert!(error.contains("step `panics` panicked"), "{error}");
+}
+
+#[test]
+fn a_step_may_read_only_what_it_declares() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let other = writes("other", "a", &count);
+    let step = Recipe::new("sly", "code").action(|context| context.input("other").map(drop));
+    let error = format!("{:#}", bench.make(&[other, step]).unwrap_err());
+    assert!(error.contains("does not declare that it needs `other`"), "{error}");
+}
+
+#[test]
+fn what_a_killed_build_left_is_cleared_away() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let step = writes("first", "whole", &count);
+    let output = bench.cache.output(&step);
+    let partial = output.with_extension("partial");
+    fs::create_dir_all(&partial).unwrap();
+    fs::write(partial.join("out"), "ha").unwrap();
+    fs::write(partial.join("rubbish"), "").unwrap();
+    assert!(!bench.cache.holds(&step));
+    bench.make(&[step.clone()]).unwrap();
+    assert_eq!(bench.read(&step), "whole");
+    assert!(!output.join("rubbish").exists() && !partial.exists());
+}
+
+#[test]
+fn two_builds_at_once_make_a_step_once() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let slow = || {
+        let count = Arc::clone(&count);
+        Recipe::new("slow", "code").action(move |context| {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(300));
+            fs::write(context.output().join("out"), "once")?;
+            Ok(())
+        })
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| bench.make(&[slow()]).unwrap());
+        }
+    });
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    assert_eq!(bench.read(&slow()), "once");
+}
+
+#[test]
+fn a_lock_says_who_holds_it() {
+    let bench = Bench::new();
+    let held = bench.cache.lock("thing", &|_| unreachable!()).unwrap();
+    std::thread::scope(|scope| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let cache = &bench.cache;
+        scope.spawn(move || {
+            cache.lock("thing", &move |holder| sender.send(holder.to_owned()).unwrap()).unwrap()
+        });
+        let holder = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(holder.contains(&format!("process {}", std::process::id())), "{holder}");
+        drop(held);
+    });
+    assert!(bench.path().join("cache/locks/thing").exists());
+}
