@@ -102,7 +102,7 @@ fn inspect(device: &block::Disk) -> Result<Candidate, String> {
         let state = read_slot(&loaded.table, slot, geometry, read);
         (slot, state.unwrap_or_else(SlotState::None))
     });
-    Ok(Candidate { name: device.name.clone(), loaded, slots })
+    Ok(Candidate { name: device.name.clone(), place: device.place.clone(), loaded, slots })
 }
 
 fn read_slot(

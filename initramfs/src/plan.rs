@@ -1,5 +1,7 @@
 //! What stage 1 is to do with the disks that it sees: decided here, done elsewhere.
 
+use std::path::PathBuf;
+
 use layout::disk::ROOT;
 use layout::{Guid, Slot};
 use verity::{RootHash, Superblock};
@@ -12,6 +14,8 @@ use crate::gpt;
 pub struct Candidate {
     /// Kernel name.
     pub name: String,
+    /// Where it is attached (its path in sysfs).
+    pub place: PathBuf,
     /// Its partition table.
     pub loaded: gpt::Loaded,
     /// What the hash partition of each slot says.
@@ -116,8 +120,8 @@ impl Candidate {
 /// loader was started from, where the firmware says.
 ///
 /// The disk is the one that `berth.disk=` names, else the one with that ESP, else one with our
-/// labels. Of several with our labels, those with the wanted root hash come first, then the lower
-/// disk GUID: an order that does not change with that in which the kernel finds them.
+/// labels. Of several with our labels, those with the wanted root hash come first, then the one that
+/// is attached first: an order that does not change with that in which the kernel finds them.
 pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decision {
     let UsrSource::Slot(wanted) = &arguments.usr;
     let ours =
@@ -141,7 +145,7 @@ pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decis
         };
     }
     let mut candidates: Vec<_> = ours().collect();
-    candidates.sort_by_key(|c| (c.slot_of(wanted).is_none(), c.loaded.table.disk_guid, c.name.clone()));
+    candidates.sort_by_key(|c| (c.slot_of(wanted).is_none(), &c.place));
     match candidates.split_first() {
         None => wait(disks, "a disk with Berth's partitions".into()),
         Some((first, [])) => Choice { candidate: first, certain: false, remark: None }.decide(arguments),

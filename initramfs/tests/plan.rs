@@ -44,7 +44,10 @@ fn fresh(name: &str) -> Disk {
 fn ours(name: &str, disk: &support::Disk, a: Option<RootHash>, b: Option<RootHash>) -> Disk {
     let loaded = disk.load().unwrap();
     let slots = [(Slot::A, slot(a)), (Slot::B, slot(b))];
-    Disk::Ours(Box::new(Candidate { name: name.into(), loaded, slots }))
+    // The later its letter, the nearer to the processor: names do not say where a disk is attached.
+    let letter = name.bytes().last().unwrap();
+    let place = format!("/sys/devices/pci0000:00/0000:00:{:02x}.0/block/{name}", b'z' - letter).into();
+    Disk::Ours(Box::new(Candidate { name: name.into(), place, loaded, slots }))
 }
 
 fn other(name: &str) -> Disk {

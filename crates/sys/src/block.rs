@@ -19,6 +19,9 @@ const SYSFS_SECTOR: u64 = 512;
 pub struct Disk {
     /// Kernel name, for example `vda` or `nvme0n1`.
     pub name: String,
+    /// Where it is attached: its path in sysfs, from the bus down. Unlike the name it does not
+    /// depend on the order in which the kernel found the disks.
+    pub place: PathBuf,
     /// Size in bytes.
     pub size: u64,
     /// Logical block size in bytes.
@@ -87,6 +90,7 @@ fn read_disk(name: String, folder: &Path) -> Option<Disk> {
     Some(Disk {
         size: number::<u64>(folder, "size")? * SYSFS_SECTOR,
         block_size: number(folder, "queue/logical_block_size")?,
+        place: fs::canonicalize(folder).ok()?,
         name,
         partitions,
     })
