@@ -29,7 +29,8 @@ impl Compression {
 /// Makes the file system of `tree` (whose paths are relative to `/usr`) in the file `out`. Every
 /// time in it is `epoch` (seconds).
 ///
-/// The files go in as a tar stream, so that owners and modes are those of the tree whoever builds.
+/// The files go in as a tar stream on standard input (no SOURCE is given), so that owners and modes
+/// are those of the tree whoever builds.
 ///
 /// # Errors
 /// A failing mkfs.erofs, or files that cannot be read or written.
@@ -42,7 +43,6 @@ pub fn build(tools: &Tree, tree: &FileTree, out: &Path, compression: Compression
         .arg(format!("-T{epoch}"))
         .arg(format!("-U{USR_FS_UUID}"))
         .arg(out)
-        .arg("/dev/stdin")
         .bind(out);
     let doing = format!("making {}", out.display());
     tool::run_with_input("mkfs.erofs", command, &doing, |input| {

@@ -76,7 +76,7 @@ impl Esp {
             file.flush()?;
         }
         volume.unmount()?;
-        fat::mend_dot_entries(region)
+        fat::mend(region)
     }
 
     /// Bytes that the files take, with the two tables and some room for folders.

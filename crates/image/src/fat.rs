@@ -1,6 +1,7 @@
-//! Mending what crate fatfs 0.3.6 gets wrong in a new directory of a FAT32 volume (Microsoft, FAT
-//! Specification, sections 6 and 7): it gives `.` and `..` long names, so that they are not the
-//! first two entries, and lets `..` name the root directory's cluster, which must be 0.
+//! Mending what crate fatfs 0.3.6 leaves wrong in a new FAT32 volume (Microsoft, FAT Specification,
+//! sections 3 to 7). It gives `.` and `..` of a directory long names, so that they are not the first
+//! two entries, and lets `..` name the root directory's cluster, which must be 0. It does not count
+//! the free clusters, so that a system that mounts the volume has to.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -12,6 +13,8 @@ const END: u8 = 0x00;
 const DELETED: u8 = 0xe5;
 const DOT: &[u8; 11] = b".          ";
 const DOT_DOT: &[u8; 11] = b"..         ";
+const FREE_CLUSTERS: u64 = 488; // fields of the FSInfo sector
+const NEXT_FREE: u64 = 492;
 /// FAT entries from here on end a chain.
 const END_OF_CHAIN: u32 = 0x0fff_fff8;
 
@@ -22,8 +25,8 @@ struct Volume<'a, T> {
     cluster_size: usize,
 }
 
-/// Mends the first two entries of every directory but the root's.
-pub(crate) fn mend_dot_entries<T: Read + Write + Seek>(disk: &mut T) -> io::Result<()> {
+/// Mends the first two entries of every directory but the root's, and the count of free clusters.
+pub(crate) fn mend<T: Read + Write + Seek>(disk: &mut T) -> io::Result<()> {
     let mut boot = [0; 512];
     disk.seek(SeekFrom::Start(0))?;
     disk.read_exact(&mut boot)?;
@@ -37,15 +40,16 @@ pub(crate) fn mend_dot_entries<T: Read + Write + Seek>(disk: &mut T) -> io::Resu
     let mut directories = vec![root];
     while let Some(directory) = directories.pop() {
         if directory != root {
-            volume.mend(directory, root)?;
+            volume.mend_dots(directory, root)?;
         }
         directories.extend(volume.subdirectories(directory)?);
     }
-    Ok(())
+    let clusters = (u64::from(u32_at(&boot, 32)) * sector - volume.data) / cluster_size as u64;
+    volume.count_free(clusters as usize, u64::from(u16_at(&boot, 48)) * sector)
 }
 
 impl<T: Read + Write + Seek> Volume<'_, T> {
-    fn mend(&mut self, directory: u32, root: u32) -> io::Result<()> {
+    fn mend_dots(&mut self, directory: u32, root: u32) -> io::Result<()> {
         let mut cluster = self.read(directory)?;
         let [_, dot, _, dot_dot, ..] = cluster.as_chunks_mut::<ENTRY>().0 else { return Ok(()) };
         if !dot.starts_with(DOT) || !dot_dot.starts_with(DOT_DOT) {
@@ -62,6 +66,22 @@ impl<T: Read + Write + Seek> Volume<'_, T> {
         }
         self.disk.seek(SeekFrom::Start(self.offset(directory)))?;
         self.disk.write_all(&cluster)
+    }
+
+    fn count_free(&mut self, clusters: usize, info: u64) -> io::Result<()> {
+        let mut table = vec![0; (2 + clusters) * 4];
+        self.disk.seek(SeekFrom::Start(self.fat))?;
+        self.disk.read_exact(&mut table)?;
+        // The first two entries are no clusters.
+        let free = |entry: &[u8; 4]| u32::from_le_bytes(*entry) & 0x0fff_ffff == 0;
+        let entries = &table.as_chunks::<4>().0[2..];
+        let count = entries.iter().filter(|entry| free(entry)).count() as u32;
+        let next = entries.iter().position(free).map_or(u32::MAX, |i| i as u32 + 2);
+        for (field, value) in [(FREE_CLUSTERS, count), (NEXT_FREE, next)] {
+            self.disk.seek(SeekFrom::Start(info + field))?;
+            self.disk.write_all(&value.to_le_bytes())?;
+        }
+        Ok(())
     }
 
     fn subdirectories(&mut self, directory: u32) -> io::Result<Vec<u32>> {

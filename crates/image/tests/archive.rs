@@ -27,7 +27,13 @@ fn render(archive: &[u8]) -> String {
         at = (data + size).next_multiple_of(4);
         lines += &format!(
             "{:06o} {}:{} {} {} {}:{} {name} {:?}\n",
-            field(1), field(2), field(3), field(4), field(5), field(9), field(10),
+            field(1),
+            field(2),
+            field(3),
+            field(4),
+            field(5),
+            field(9),
+            field(10),
             String::from_utf8_lossy(&archive[data..data + size]),
         );
         if name == "TRAILER!!!" {
@@ -89,7 +95,8 @@ fn packed_it_is_the_same_archive() {
 #[test]
 fn a_path_has_one_owner() {
     let mut tree = initramfs();
-    let message = |result: Result<&mut FileTree, image::files::FilesError>| result.err().map(|e| e.to_string());
+    let message =
+        |result: Result<&mut FileTree, image::files::FilesError>| result.err().map(|e| e.to_string());
     let same = tree.file("init", 0o755, bytes("program"));
     assert_eq!(message(same), None);
     for (result, says) in [

@@ -87,8 +87,14 @@ fn wrong_parts_are_named() {
         (refusal(parts(&good[..0x120], &good)), "the stub is not a PE file"),
         (refusal(parts(&pe(0x200), &good)), "room for 1 more sections, and 5 are needed"),
         (refusal(Uki { initramfs: b"", ..parts(&good, &good) }), "the .initrd of the UKI is empty"),
-        (refusal(Uki { cmdline: "a\nb", ..parts(&good, &good) }), "the command line of the UKI must be one line"),
-        (refusal(Uki { uname: "a\0b", ..parts(&good, &good) }), "the kernel release of the UKI must be one line"),
+        (
+            refusal(Uki { cmdline: "a\nb", ..parts(&good, &good) }),
+            "the command line of the UKI must be one line",
+        ),
+        (
+            refusal(Uki { uname: "a\0b", ..parts(&good, &good) }),
+            "the kernel release of the UKI must be one line",
+        ),
         (refusal(parts(&uki::build(&parts(&good, &good)).unwrap(), &good)), "already has a section .osrel"),
     ] {
         assert!(refused.contains(says), "{refused}");

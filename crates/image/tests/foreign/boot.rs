@@ -39,13 +39,25 @@ fn a_uki_that_does_not_load_resets_the_machine() {
     let esp = Esp::standard(program, systemd_boot, uki, &"1.2.3".parse().unwrap());
     fs::write(path("part"), noise(4096)).unwrap();
     let part = &path("part");
-    let content = Disk { sizes: SIZES, esp: &esp, bios: None, usr: part, usr_verity: part, root: part, epoch: EPOCH };
+    let content =
+        Disk { sizes: SIZES, esp: &esp, bios: None, usr: part, usr_verity: part, root: part, epoch: EPOCH };
     disk::write(&path("disk"), &content).unwrap();
 
     let serial = path("serial");
     let machine = tools
         .command("qemu-system-x86_64")
-        .args(["-machine", "q35", "-m", "512", "-nodefaults", "-display", "none", "-no-reboot", "-net", "none"])
+        .args([
+            "-machine",
+            "q35",
+            "-m",
+            "512",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-no-reboot",
+            "-net",
+            "none",
+        ])
         .args(["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd"])
         .arg("-drive")
         .arg(format!("if=virtio,format=raw,file={}", path("disk").display()))

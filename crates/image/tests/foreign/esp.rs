@@ -12,7 +12,7 @@ fn esp() -> Esp {
     let mut esp =
         Esp::standard(noise(5000), noise(120_000), noise(3_000_001), &"1.2.3.dev4".parse().unwrap());
     // Enough entries that a folder takes more than one cluster.
-    for i in 0..300 {
+    for i in 0..140 {
         esp.files.insert(format!("loader/addons/a-long-name-for-an-addon-{i}.addon.efi"), vec![i as u8; i]);
     }
     esp
@@ -22,7 +22,7 @@ fn esp() -> Esp {
 fn fsck_is_silent_and_the_files_are_there() {
     let Some(tools) = tools() else { return };
     let dir = tempfile::tempdir().unwrap();
-    for size in [34 * MIB, 100 * MIB, 260 * MIB, GIB, 4 * GIB] {
+    for size in [34 * MIB, 260 * MIB, GIB] {
         let path = dir.path().join("esp");
         let file = File::create_new(&path).unwrap();
         file.set_len(size).unwrap();
@@ -30,7 +30,8 @@ fn fsck_is_silent_and_the_files_are_there() {
         let file = File::options().read(true).write(true).open(&path).unwrap();
         esp().write(&file, &path, 0, size, EPOCH).unwrap();
         let said = check(&tools, "fsck.vfat", &["-n", "-v"], &[&path]);
-        for complaint in ["Bad", "bad", "Long", "orphan", "differ", "not", "Dirty", "free cluster summary"] {
+        for complaint in ["Bad", "bad", "Long", "orphan", "differ", "not", "Dirty", "uninitialized", "wrong"]
+        {
             assert!(!said.contains(complaint), "{size}: {said}");
         }
         let listed = check(&tools, "mdir", &["-/", "-b", "-i"], &[&path]);
