@@ -72,7 +72,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
         let mut message = libc::CMSG_FIRSTHDR(&raw const header);
         while let Some(found) = message.as_ref() {
             let data = libc::CMSG_DATA(message);
-            let size = found.cmsg_len as usize - (data as usize - message as usize);
+            let size = found.cmsg_len - (data as usize - message as usize);
             match (found.cmsg_level, found.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if size >= size_of::<libc::ucred>() => {
                     let who: libc::ucred = data.cast::<libc::ucred>().read_unaligned();

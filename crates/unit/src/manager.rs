@@ -252,8 +252,7 @@ impl Manager {
             && self.shutdown.is_none()
             && let Err(error) = self.enqueue(unit, JobKind::Start)
         {
-            let text = format!("cannot restart: {error}");
-            self.actions.push(Action::Log(unit.clone(), text));
+            self.drive(unit, machine::Event::RestartRefused(error.to_string()));
         }
     }
 

@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 const FOLDERS: [&str; 3] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d"];
 const ROOT: &str = "/proc/sys";
 
+/// Memory that the kernel keeps free for itself; its unit is KiB.
+const RESERVE: &str = "/proc/sys/vm/min_free_kbytes";
+
 /// A setting: its path below /proc/sys, its value, whether it may fail.
 #[derive(Debug, PartialEq, Eq)]
 struct Setting {
@@ -19,7 +22,7 @@ struct Setting {
 
 /// Applies all settings; those that do not exist (their module is not loaded) are passed over.
 pub fn apply() -> Vec<Result<()>> {
-    let mut results = Vec::new();
+    let mut results = vec![set_reserve()];
     for path in super::configuration(&FOLDERS).into_values() {
         match fs::read_to_string(&path) {
             Ok(text) => results.extend(parse(&text).iter().map(write)),
@@ -27,6 +30,24 @@ pub fn apply() -> Vec<Result<()>> {
         }
     }
     results
+}
+
+/// Sets the reserve back to what the kernel computes for this machine's memory. With transparent
+/// huge pages it raises that to 66 MiB however small the machine is (mm/khugepaged.c,
+/// set_recommended_min_free_kbytes), which a small one cannot spare.
+fn set_reserve() -> Result<()> {
+    let memory = fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
+    let total = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
+    let total = total.context("/proc/meminfo names no MemTotal")?;
+    fs::write(RESERVE, reserve(total).to_string()).with_context(|| format!("cannot set {RESERVE}"))
+}
+
+/// The kernel's own figure for so much memory, both in KiB (mm/page_alloc.c,
+/// calculate_min_free_kbytes).
+fn reserve(memory: u64) -> u64 {
+    memory.saturating_mul(16).isqrt().clamp(128, 262_144)
 }
 
 fn write(setting: &Setting) -> Result<()> {
@@ -85,6 +106,15 @@ fn parse(text: &str) -> Vec<Setting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reserve_follows_the_memory() {
+        for (memory, expected) in
+            [(0, 128), (512 << 10, 2896), (2 << 20, 5792), (1 << 28, 65_536), (u64::MAX, 262_144)]
+        {
+            assert_eq!(reserve(memory), expected);
+        }
+    }
 
     #[test]
     fn reads_settings_as_sysctl_does() {

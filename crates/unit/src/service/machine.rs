@@ -47,6 +47,8 @@ pub enum Event {
     Reload,
     /// It has started too often, and must not start.
     LimitHit,
+    /// The next start, which was asked for, cannot be, and why.
+    RestartRefused(String),
     /// A process that was asked for is there.
     Spawned(Role, i32),
     /// A process that was asked for cannot be had, and why.
@@ -127,8 +129,16 @@ impl Step<'_> {
             Event::Stop => self.stop(),
             Event::Reload => self.reload(),
             Event::LimitHit => {
-                self.fail(Outcome::StartLimit);
-                self.enter(Phase::Failed, None);
+                if matches!(self.state.phase, Phase::Dead | Phase::Failed | Phase::AutoRestart) {
+                    self.state.outcome = Outcome::StartLimit;
+                    self.enter(Phase::Failed, None);
+                }
+            }
+            Event::RestartRefused(reason) => {
+                if self.state.phase == Phase::AutoRestart {
+                    self.state.outcome = Outcome::Resources(reason);
+                    self.enter(Phase::Failed, None);
+                }
             }
             Event::Spawned(role, pid) => {
                 self.state.populated = true;

@@ -1,4 +1,5 @@
 //! Units from text.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as tests do")]
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::sync::Arc;
