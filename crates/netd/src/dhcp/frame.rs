@@ -162,7 +162,8 @@ mod tests {
     proptest! {
         #[test]
         fn messages_come_back(message in prop::collection::vec(any::<u8>(), 0..600)) {
-            prop_assert_eq!(decode(&reply(&message)), Some(&message[..]));
+            let packet = reply(&message);
+            prop_assert_eq!(decode(&packet), Some(&message[..]));
         }
 
         #[test]
