@@ -239,6 +239,10 @@ impl Supervisor {
             match Signal(number).name().as_str() {
                 "CHLD" => children = true,
                 "INT" if !container => self.shut_down(ShutdownKind::Reboot, "Ctrl-Alt-Del was pressed"),
+                // What busybox's reboot, halt and poweroff send: in its shell they go before ours.
+                "TERM" if !container => self.shut_down(ShutdownKind::Reboot, "a signal asked for it"),
+                "USR1" if !container => self.shut_down(ShutdownKind::Halt, "a signal asked for it"),
+                "USR2" if !container => self.shut_down(ShutdownKind::Poweroff, "a signal asked for it"),
                 "INT" | "TERM" => self.shut_down(ShutdownKind::Poweroff, "a signal asked for it"),
                 "PWR" => self.shut_down(ShutdownKind::Poweroff, "the power fails"),
                 // What systemd's PID 1 takes: SIGRTMIN+3 halt, +4 power off, +5 reboot.

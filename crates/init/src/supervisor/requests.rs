@@ -16,6 +16,13 @@ use crate::loader::Catalog;
 impl Supervisor {
     pub(super) fn request(&mut self, client: u32, request: Request) {
         let reply = match request {
+            Request::Job { action: JobAction::Start, unit, .. } if shutdown_target(&unit).is_some() => {
+                self.control.answer(client, &Reply::Done, &self.poller);
+                if let Some(kind) = shutdown_target(&unit) {
+                    self.shutdown_request(kind, false);
+                }
+                return;
+            }
             Request::Job { action, unit, wait } => match self.job(client, action, &unit, wait) {
                 // The answer comes when the job ends.
                 Ok(None) => return,
@@ -186,5 +193,15 @@ impl Supervisor {
         }
         graph.link();
         self.manager.set_graph(graph);
+    }
+}
+
+/// The targets that stand for the end of the system (systemd.special(7)).
+fn shutdown_target(unit: &str) -> Option<ShutdownKind> {
+    match unit {
+        "poweroff.target" => Some(ShutdownKind::Poweroff),
+        "reboot.target" | "ctrl-alt-del.target" => Some(ShutdownKind::Reboot),
+        "halt.target" => Some(ShutdownKind::Halt),
+        _ => None,
     }
 }
