@@ -6,10 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::SeekFrom as Find;
-use tempfile::TempDir;
-
+use crate::folder::Folder;
 use crate::{Error, Result, Testbed};
+use rustix::fs::SeekFrom as Find;
 
 /// How a disk image is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +34,7 @@ impl Format {
 pub struct Disk {
     file: PathBuf,
     format: Format,
-    folder: Option<Arc<TempDir>>,
+    folder: Option<Arc<Folder>>,
 }
 
 impl Disk {
@@ -50,7 +49,7 @@ impl Disk {
     /// # Errors
     /// The overlay cannot be made.
     pub fn overlay(bed: &Testbed, size_mib: Option<u32>) -> Result<Self> {
-        let folder = folder()?;
+        let folder = Folder::new()?;
         let file = folder.path().join("disk.qcow2");
         let base = bed.images().disk();
         let (base, overlay) = (base.to_string_lossy(), file.to_string_lossy().into_owned());
@@ -68,7 +67,7 @@ impl Disk {
     /// # Errors
     /// The copy cannot be made.
     pub fn copy(bed: &Testbed, size_mib: Option<u32>) -> Result<Self> {
-        let folder = folder()?;
+        let folder = Folder::new()?;
         let file = folder.path().join("disk.img");
         let copy = || -> io::Result<()> {
             copy_range(bed.images().disk(), 0..u64::MAX, &file)?;
@@ -123,14 +122,6 @@ impl Disk {
     }
 }
 
-/// A folder for a machine's files. Its path is short, as those of Unix sockets must be.
-pub(crate) fn folder() -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("berth-vm-")
-        .tempdir()
-        .map_err(Error::io("make a folder in", std::env::temp_dir()))
-}
-
 /// Copies the bytes `range` of `from` (as far as it goes) into the new file `to`, holes as holes.
 ///
 /// # Errors
@@ -164,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_sparse_copy_is_the_same_and_as_sparse() {
-        let folder = folder().unwrap();
+        let folder = Folder::new().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         let mut file = File::create(&from).unwrap();
         file.set_len(64 << 20).unwrap();
@@ -181,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_flipped_byte_differs_in_every_bit_and_its_neighbours_do_not() {
-        let folder = folder().unwrap();
+        let folder = Folder::new().unwrap();
         let file = folder.path().join("disk.img");
         std::fs::write(&file, [0x0f, 0x0f, 0x0f]).unwrap();
         let disk = Disk::existing(&file, Format::Raw);

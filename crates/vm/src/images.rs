@@ -26,6 +26,7 @@ struct Artifacts {
     uki: PathBuf,
     usr: PathBuf,
     verity: PathBuf,
+    command_line: PathBuf,
 }
 
 impl Images {
@@ -57,10 +58,12 @@ impl Images {
             uki: artifact("uki")?,
             usr: artifact("usr")?,
             verity: artifact("verity")?,
+            command_line: artifact("cmdline")?,
         };
-        let uki = fs::read(&artifacts.uki).map_err(Error::io("read the UKI", &artifacts.uki))?;
-        let kernel_arguments =
-            command_line(&uki).map_err(|why| unfinished(format!("{}: {why}", artifacts.uki.display())))?;
+        let kernel_arguments = fs::read_to_string(&artifacts.command_line)
+            .map_err(Error::io("read", &artifacts.command_line))?
+            .trim()
+            .to_owned();
         Ok(Self { dir, manifest, artifacts, kernel_arguments })
     }
 
@@ -74,7 +77,7 @@ impl Images {
         &self.manifest
     }
 
-    /// The command line of the UKI, `usrhash=` in it: what a direct boot has to pass.
+    /// The kernel's command line, as the UKI holds it: what a direct boot has to pass.
     pub fn kernel_arguments(&self) -> &str {
         &self.kernel_arguments
     }
@@ -118,20 +121,4 @@ impl Images {
     pub fn test_container(&self) -> PathBuf {
         self.dir.join("berth-test-container.oci.tar")
     }
-}
-
-/// The section `.cmdline` of a UKI.
-fn command_line(uki: &[u8]) -> std::result::Result<String, String> {
-    let pe = goblin::pe::PE::parse(uki).map_err(|error| error.to_string())?;
-    let section = pe
-        .sections
-        .iter()
-        .find(|section| section.name().is_ok_and(|name| name == ".cmdline"))
-        .ok_or("no section .cmdline")?;
-    let start = section.pointer_to_raw_data as usize;
-    let length = section.virtual_size.min(section.size_of_raw_data) as usize;
-    let bytes =
-        uki.get(start..start.saturating_add(length)).ok_or("its section .cmdline lies outside the file")?;
-    let text = String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string())?;
-    Ok(text.trim_end_matches('\0').trim().to_owned())
 }

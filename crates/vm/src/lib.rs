@@ -22,6 +22,7 @@
 mod accel;
 mod disk;
 mod error;
+mod folder;
 mod images;
 mod machine;
 mod measure;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use event::{Event, ShutdownKind};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::folder::Folder;
 use crate::qmp::Qmp;
 use crate::record::{Record, State, Timed};
 use crate::shell::Line;
@@ -45,14 +45,14 @@ pub struct Vm {
     monitor: Option<Mutex<Qmp>>,
     forwards: Vec<(u16, u16)>,
     disk: Disk,
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Vm {
     pub(crate) fn start(
         command: Command,
         disk: Disk,
-        folder: TempDir,
+        folder: Folder,
         sockets: Sockets,
         forwards: Vec<(u16, u16)>,
     ) -> Result<Self> {
@@ -78,7 +78,9 @@ impl Vm {
         }
         if let Some(listener) = &sockets.monitor {
             let stream = vm.accept(listener, "its monitor")?;
-            vm.monitor = Some(Mutex::new(Qmp::open(stream)?));
+            let monitor =
+                Qmp::open(stream).map_err(|error| vm.lost("QEMU's monitor to answer", &error.to_string()))?;
+            vm.monitor = Some(Mutex::new(monitor));
         }
         Ok(vm)
     }

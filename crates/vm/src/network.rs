@@ -12,8 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
+use crate::folder::Folder;
 use crate::qemu::Nic;
 use crate::{Error, Port, Result, Switch};
 
@@ -25,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A network of machines' own. It ends when this value goes away.
 #[derive(Debug)]
 pub struct Network {
-    folder: TempDir,
+    folder: Folder,
     cards: AtomicU8,
     ended: Arc<AtomicBool>,
 }
@@ -42,7 +41,7 @@ impl Network {
     /// # Errors
     /// Its socket cannot be made.
     pub fn new() -> Result<Self> {
-        let folder = crate::disk::folder()?;
+        let folder = Folder::new()?;
         let socket = folder.path().join("switch");
         let failed = || Error::io("listen on", &socket);
         let listener = UnixListener::bind(&socket).map_err(failed())?;

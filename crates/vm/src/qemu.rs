@@ -221,7 +221,7 @@ impl Hardware {
             }
             line.pair("-drive", backend);
             let mut options = format!(",drive=disk{index},serial={}", escape(&drive.serial));
-            if index == 0 && !self.is_microvm() {
+            if index == 0 && matches!(self.boot, Boot::Uefi { .. }) {
                 options += ",bootindex=0";
             }
             let bus = if index == 0 { self.bus } else { Bus::Virtio };

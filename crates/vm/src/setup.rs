@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use crate::disk::folder;
+use crate::folder::Folder;
 use crate::machine::Sockets;
 use crate::qemu::{self, Boot, Bus, Console, Drive, Hardware, Kernel, Nic, SerialPort};
 use crate::{Disk, Error, Format, Network, Result, Testbed, Vm};
@@ -69,7 +69,7 @@ impl Vm {
         let arguments = qemu::plain(&bed.firmware_code(), disk.file(), disk_options, more);
         let command =
             bed.tools().command("qemu-system-x86_64").args(arguments).bind(disk.parent()).host_network(false);
-        Vm::start(command, disk.clone(), folder()?, Sockets::default(), vec![])
+        Vm::start(command, disk.clone(), Folder::new()?, Sockets::default(), vec![])
     }
 }
 
@@ -195,7 +195,7 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// Its parts cannot be made, or QEMU cannot be started.
     pub fn boot(self) -> Result<Vm> {
-        let folder = folder()?;
+        let folder = Folder::new()?;
         let mut sockets = Sockets::default();
         let mut ports = Vec::new();
         if self.events {
@@ -227,7 +227,7 @@ impl<'a> Setup<'a> {
     /// Its parts cannot be made, or QEMU cannot be started.
     pub fn run_on_terminal(mut self) -> Result<ExitStatus> {
         self.shell = false;
-        let folder = folder()?;
+        let folder = Folder::new()?;
         let forwards = self.chosen_forwards()?;
         let disk = self.chosen_disk()?;
         let hardware = self.hardware(folder.path(), &disk, &forwards, Console::Terminal)?;

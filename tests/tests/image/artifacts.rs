@@ -68,6 +68,7 @@ fn the_uki_holds_what_was_built_and_names_usr() {
     }
     let usrhash = format!("usrhash={}", images.manifest().usr.root_hash);
     assert!(sections.contains(&usrhash), "{sections}");
+    assert!(sections.contains(images.kernel_arguments()), "the artifact cmdline is another:\n{sections}");
     for (section, built) in [(".linux", images.kernel()), (".initrd", images.initramfs())] {
         let copy = folder.path().join("section");
         let dump = format!("{section}={}", text(&copy));

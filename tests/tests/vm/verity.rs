@@ -1,11 +1,11 @@
 //! `/usr` is what was built, or the machine does not run.
 
-use std::path::Path;
 use std::time::Duration;
 
+use event::{Event, Stage};
 use layout::Slot;
 use tests::{bed, disk};
-use vm::{Disk, Vm};
+use vm::{Disk, Milestone, Vm};
 
 /// For a machine that goes on where it should have stopped.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -40,7 +40,8 @@ fn usr_refuses_writes_even_to_root() -> vm::Result<()> {
 fn offset_in_usr(path: &str) -> vm::Result<u64> {
     let usr = bed().images().usr();
     let option = format!("--path={path}");
-    let text = bed().run_tool(Path::new("/tmp"), &["dump.erofs", &option, "-e", &usr.to_string_lossy()])?;
+    let folder = tempfile::tempdir().unwrap();
+    let text = bed().run_tool(folder.path(), &["dump.erofs", &option, "-e", &usr.to_string_lossy()])?;
     // `   0:        0..   32768 |   32768 :   12345344.. 12365824 |   20480`
     let first = text.lines().find(|line| line.trim_start().starts_with("0:"));
     let physical = first.and_then(|line| line.split('|').nth(1)?.split(':').nth(1)?.split("..").next());
@@ -111,10 +112,12 @@ fn a_root_hash_that_no_slot_has_is_a_failed_boot_that_says_so() -> vm::Result<()
         .kernel_argument(format!("{}=1", layout::args::EMERGENCY_TIMEOUT))
         .stop_at_reboot()
         .boot()?;
-    vm.wait_for_console("EMERGENCY", LIMIT)?;
-    let cause = vm.wait_for_console("cause:", LIMIT)?;
+    let event = vm.wait_for(Milestone::Emergency, LIMIT)?.what;
+    let Event::Emergency { stage, cause, next_step, .. } = event else { panic!("{event:?}") };
+    assert_eq!(stage, Stage::Initramfs);
     assert!(cause.contains(layout::args::USRHASH) && cause.contains("0000"), "{cause}");
-    vm.wait_for_console("next:", LIMIT)?;
+    assert!(!next_step.is_empty());
+    vm.wait_for_console("EMERGENCY", LIMIT)?;
     vm.wait_for_end(LIMIT)?;
     Ok(())
 }
