@@ -11,11 +11,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Takes the descriptors that `LISTEN_FDS` and `LISTEN_PID` say this process was given, marked
 /// close-on-exec. Empty where there are none, and on every call after the first.
 pub fn take_listen_fds() -> Vec<OwnedFd> {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse::<u32>().ok())
-    };
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
     if number("LISTEN_PID") != Some(std::process::id()) || TAKEN.swap(true, Ordering::SeqCst) {
         return Vec::new();
     }
