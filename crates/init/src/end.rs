@@ -12,8 +12,7 @@ use sys::signal::Signals;
 use unit::text::signal::Signal;
 
 use crate::machine;
-use crate::report::Reporter;
-use crate::supervisor::Finished;
+use crate::supervisor::{Finished, Remains};
 
 /// From the request: how long processes that no unit stops (those of containers, most of all)
 /// have after SIGTERM.
@@ -37,16 +36,20 @@ pub fn how(kind: ShutdownKind) -> End {
 }
 
 /// Ends the machine. Does not return.
-pub fn of_machine(finished: Finished, mut reporter: Reporter, signals: &Signals) -> ! {
+pub fn of_machine(finished: Finished, remains: Remains) -> ! {
+    let Remains { mut reporter, signals, mut watchdog, cgroups: _ } = remains;
     let now = monotonic();
+    if let Some(watchdog) = &mut watchdog {
+        watchdog.feed_now();
+    }
     if let Err(error) = machine::save_seed() {
         reporter.warn(&format!("{error:#}"));
     }
     _ = sys::signal::send(-1, Signal::TERM.0);
     _ = sys::signal::send(-1, Signal::CONT.0);
-    wait_for_all(signals, (finished.since + STRAYS).max(now + LEAST));
+    wait_for_all(&signals, (finished.since + STRAYS).max(now + LEAST));
     _ = sys::signal::send(-1, Signal::KILL.0);
-    wait_for_all(signals, monotonic() + KILLED);
+    wait_for_all(&signals, monotonic() + KILLED);
     let left = processes();
     if !left.is_empty() {
         reporter.console(&format!("berth: processes that do not end: {}\n", left.join(", ")));
@@ -59,6 +62,9 @@ pub fn of_machine(finished: Finished, mut reporter: Reporter, signals: &Signals)
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     reporter.event(Event::ShutdownComplete { kind: finished.kind, clean, elapsed_us });
     reporter.drain(LAST_WORDS);
+    if let (ShutdownKind::Halt, Some(watchdog)) = (finished.kind, &mut watchdog) {
+        watchdog.disarm();
+    }
     loop {
         if let Err(error) = sys::machine::end(how(finished.kind)) {
             reporter.console(&format!("berth: {error}\n"));

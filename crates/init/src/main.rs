@@ -90,8 +90,7 @@ fn in_container(mut options: Options, signals: Signals, started: Duration) -> Re
     };
     let mut supervisor = Supervisor::new(parts)?;
     let finished = supervisor.run();
-    let (_, mut cgroups, _) = supervisor.into_remains();
-    cgroups.clean_up();
+    supervisor.into_remains().cgroups.clean_up();
     Ok(i32::from(finished.failed))
 }
 
@@ -105,8 +104,7 @@ fn on_machine(signals: Signals, started: Duration) -> Result<i32> {
     let facts = facts(command_line, first_boot);
     let mut supervisor = Supervisor::new(Parts { options, facts, cgroups, reporter, signals, started })?;
     let finished = supervisor.run();
-    let (reporter, _, signals) = supervisor.into_remains();
-    end::of_machine(finished, reporter, &signals)
+    end::of_machine(finished, supervisor.into_remains())
 }
 
 fn facts(command_line: String, first_boot: bool) -> Facts {

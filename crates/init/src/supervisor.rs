@@ -5,6 +5,8 @@ mod boot;
 mod requests;
 mod stop;
 
+pub use stop::Remains;
+
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -239,7 +241,7 @@ impl Supervisor {
             match Signal(number).name().as_str() {
                 "CHLD" => children = true,
                 "INT" if !container => self.shut_down(ShutdownKind::Reboot, "Ctrl-Alt-Del was pressed"),
-                // What busybox's reboot, halt and poweroff send: in its shell they go before ours.
+                // What busybox's commands of these names send.
                 "TERM" if !container => self.shut_down(ShutdownKind::Reboot, "a signal asked for it"),
                 "USR1" if !container => self.shut_down(ShutdownKind::Halt, "a signal asked for it"),
                 "USR2" if !container => self.shut_down(ShutdownKind::Poweroff, "a signal asked for it"),

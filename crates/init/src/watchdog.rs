@@ -37,4 +37,16 @@ impl Watchdog {
             self.due = now + INTERVAL;
         }
     }
+
+    /// Feeds it whatever the time.
+    pub fn feed_now(&mut self) {
+        self.due = Duration::ZERO;
+        self.feed(monotonic());
+    }
+
+    /// Disarms it, where its driver allows that: a machine that is halted on purpose must stay
+    /// so.
+    pub fn disarm(&mut self) {
+        _ = self.device.write_all(b"V");
+    }
 }

@@ -1,4 +1,5 @@
 //! What unit files come to.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The life of a service, told as what happens and what is done about it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Many units together: what starts, in which order, and what follows from a failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
 mod common;
 

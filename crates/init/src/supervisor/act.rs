@@ -16,6 +16,7 @@ use unit::text::signal::Signal;
 use unit::{UnitName, manager};
 
 use super::Supervisor;
+use super::boot::SHELL_UNIT;
 use crate::poller::{Readiness, Source};
 use crate::{conditions, output, spawn};
 
@@ -181,6 +182,10 @@ impl Supervisor {
     }
 
     fn changed(&mut self, unit: &UnitName, active: Active) {
+        // A shell on a port that nobody is connected to comes and goes all the time.
+        if unit.as_str() == SHELL_UNIT {
+            return;
+        }
         let Some(loaded) = self.manager.graph().get(unit) else {
             return;
         };

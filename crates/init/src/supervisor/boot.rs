@@ -23,7 +23,7 @@ use crate::{output, report};
 /// How long an emergency is shown before the machine restarts.
 const EMERGENCY: Duration = Duration::from_secs(60);
 /// The unit of the shell that a kernel argument asks for.
-const SHELL_UNIT: &str = "berth-shell.service";
+pub(super) const SHELL_UNIT: &str = "berth-shell.service";
 
 impl Supervisor {
     /// Loads what the first target needs, and starts it.

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use event::{Event, ShutdownKind};
 use sys::machine::monotonic;
+use sys::signal::Signals;
 use unit::UnitName;
 
 use super::{Finished, Stage, Supervisor};
+use crate::cgroups::Cgroups;
 use crate::output;
+use crate::report::Reporter;
+use crate::watchdog::Watchdog;
 
 /// How long services that set no timeout of their own have to stop.
 const SERVICES: Duration = Duration::from_millis(2500);
@@ -52,8 +56,25 @@ impl Supervisor {
         }
     }
 
-    /// What is needed after the services: where to say things, and the control groups.
-    pub fn into_remains(self) -> (crate::report::Reporter, crate::cgroups::Cgroups, sys::signal::Signals) {
-        (self.reporter, self.cgroups, self.signals)
+    /// What is needed after the services.
+    pub fn into_remains(self) -> Remains {
+        Remains {
+            reporter: self.reporter,
+            cgroups: self.cgroups,
+            signals: self.signals,
+            watchdog: self.watchdog,
+        }
     }
+}
+
+/// What a supervisor leaves to the end of the system.
+pub struct Remains {
+    /// Where to say things.
+    pub reporter: Reporter,
+    /// The control groups.
+    pub cgroups: Cgroups,
+    /// Signals, of the death of processes most of all.
+    pub signals: Signals,
+    /// The watchdog, which stays armed.
+    pub watchdog: Option<Watchdog>,
 }
