@@ -11,6 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use anyhow::Context;
+
 use crate::report::Reporter;
 
 pub use identity::boot_id;
@@ -27,6 +29,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
     for result in mounts::mount_all() {
         note(result);
     }
+    note(raise_file_limit());
     note(not_before_build());
     note(seed::load());
     let first_boot = match identity::machine_id() {
@@ -41,6 +44,15 @@ pub fn ready(reporter: &mut Reporter) -> bool {
         note(result);
     }
     first_boot
+}
+
+/// This process holds descriptors for every service, and its limit is the most that services can
+/// ask for.
+fn raise_file_limit() -> anyhow::Result<()> {
+    let most = Some(crate::spawn::FILES_MAX);
+    let limit = rustix::process::Rlimit { current: most, maximum: most };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)
+        .context("cannot raise the limit of open files")
 }
 
 /// The image's version, by os-release.

@@ -21,6 +21,13 @@ use crate::users::{Database, Identity};
 /// Where programs are looked for that are named without a path, and the PATH of services.
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
+/// `RLIMIT_NOFILE`.
+const NOFILE: u32 = 7;
+/// How many files a program may open unless it asks for more.
+const FILES_EXPECTED: u64 = 1024;
+/// How many it may ask for.
+pub const FILES_MAX: u64 = 524_288;
+
 /// What a process gets from PID 1 beside what its unit says.
 pub struct Given<'a> {
     /// Its control group's folder.
@@ -67,7 +74,7 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         gid: identity.as_ref().map(|identity| identity.gid),
         groups: identity.as_ref().map(|identity| identity.groups.clone()).unwrap_or_default(),
         umask: exec.umask,
-        limits: exec.limits.iter().map(limit).collect(),
+        limits: limits(exec),
         oom_score_adjust: exec.oom_score_adjust,
         nice: exec.nice,
         directory: directory(exec, identity.as_ref())?,
@@ -105,9 +112,7 @@ fn make_directories(exec: &ExecContext, identity: Option<&Identity>) -> Result<(
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).with_context(doing)?;
             }
-            let made = DirBuilder::new().mode(directories.mode).create(&path);
-            let is_new = made.is_ok();
-            if let Err(error) = made
+            if let Err(error) = DirBuilder::new().mode(directories.mode).create(&path)
                 && !path.is_dir()
             {
                 return Err(error).with_context(doing);
@@ -115,7 +120,7 @@ fn make_directories(exec: &ExecContext, identity: Option<&Identity>) -> Result<(
             let mode = rustix::fs::Mode::from_raw_mode(directories.mode);
             rustix::fs::chmod(&path, mode).with_context(doing)?;
             // What is in /etc stays root's.
-            if let Some(identity) = identity.filter(|_| is_new && *kind != DirectoryKind::Configuration) {
+            if let Some(identity) = identity.filter(|_| *kind != DirectoryKind::Configuration) {
                 chown(&path, Some(identity.uid), Some(identity.gid)).with_context(doing)?;
             }
         }
@@ -229,6 +234,17 @@ fn directory(exec: &ExecContext, identity: Option<&Identity>) -> Result<(CString
     Ok((CString::new(path).context("WorkingDirectory=")?, optional))
 }
 
+fn limits(exec: &ExecContext) -> Vec<(u32, u64, u64)> {
+    let mut limits: Vec<_> = exec.limits.iter().map(limit).collect();
+    // PID 1 may open more files than programs expect: select(2) ends at 1024.
+    if !exec.limits.iter().any(|(resource, _, _)| *resource == Resource::Nofile) {
+        let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let hard = hard.unwrap_or(FILES_MAX);
+        limits.push((NOFILE, FILES_EXPECTED.min(hard), hard));
+    }
+    limits
+}
+
 fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u64, u64) {
     // The numbers of x86-64 (asm-generic/resource.h).
     let number = match resource {
@@ -238,7 +254,7 @@ fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u
         Resource::Stack => 3,
         Resource::Core => 4,
         Resource::Nproc => 6,
-        Resource::Nofile => 7,
+        Resource::Nofile => NOFILE,
         Resource::Memlock => 8,
         Resource::As => 9,
         Resource::Sigpending => 11,
@@ -248,7 +264,7 @@ fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u
     };
     // A bare "infinity" of open files would be 2^30, over which some programs loop
     // (containerd#7566).
-    let most = if *resource == Resource::Nofile { 524_288 } else { u64::MAX };
+    let most = if *resource == Resource::Nofile { FILES_MAX } else { u64::MAX };
     let value = |bound: &Bound<u64>| match bound {
         Bound::Finite(value) => *value,
         Bound::Infinite => most,

@@ -15,6 +15,8 @@ use crate::watchdog::Watchdog;
 
 /// How long services that set no timeout of their own have to stop.
 const SERVICES: Duration = Duration::from_millis(2500);
+/// How long the log has after them, at least, to write down what it was told last.
+const LOG: Duration = Duration::from_millis(700);
 
 impl Supervisor {
     /// Begins to go down; once begun, nothing changes it.
@@ -39,7 +41,8 @@ impl Supervisor {
         if self.manager.is_idle() && !self.log_stops {
             self.log_stops = true;
             self.reporter.close_log();
-            let actions = self.manager.shut_down(since + SERVICES, &[], monotonic());
+            let now = monotonic();
+            let actions = self.manager.shut_down((since + SERVICES).max(now + LOG), &[], now);
             self.perform(actions);
         }
         self.manager.is_idle().then_some(Finished { kind, since, failed: self.failed })
