@@ -19,6 +19,8 @@ use crate::arguments::{self, Arguments, RootSource};
 use crate::partitions::BootDisk;
 use crate::{disks, firmware, kernel_log, root, usr};
 
+/// Where the verified `/usr` is until ROOT is there: at its own place, so that its programs run.
+const USR: &str = "/usr";
 const COMMAND_LINE: &str = "/proc/cmdline";
 const PANIC: &str = "/proc/sys/kernel/panic";
 /// Seconds until a panicked kernel reboots, where the kernel arguments do not say.
@@ -36,10 +38,10 @@ pub enum Step {
     Find,
     /// The partition table.
     Partition,
-    /// ROOT.
-    Root,
     /// The verified `/usr`.
     Usr,
+    /// ROOT.
+    Root,
     /// The overlay of `/etc`.
     Etc,
     /// Becoming PID 1.
@@ -50,7 +52,7 @@ static STEP: AtomicU8 = AtomicU8::new(Step::Begin as u8);
 
 impl Step {
     const ALL: [Self; 8] =
-        [Self::Begin, Self::Ask, Self::Find, Self::Partition, Self::Root, Self::Usr, Self::Etc, Self::Leave];
+        [Self::Begin, Self::Ask, Self::Find, Self::Partition, Self::Usr, Self::Root, Self::Etc, Self::Leave];
 
     /// The step that was begun last.
     pub fn current() -> Self {
@@ -59,6 +61,14 @@ impl Step {
 
     fn begin(self) {
         STEP.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// How long it may take before that is a fault. Checking a large ROOT takes long.
+    pub fn limit(self) -> Duration {
+        match self {
+            Self::Root => Duration::from_secs(4 * 3600),
+            _ => Duration::from_secs(120),
+        }
     }
 
     /// Completes "stage 1 failed while ...".
@@ -108,23 +118,31 @@ pub fn run() -> Result<Infallible> {
         RootSource::Disk => BootDisk::prepare(&boot.disk)?,
         RootSource::Memory => BootDisk::untouched(&boot.disk)?,
     };
+    Step::Usr.begin();
+    for folder in [USR, SYSROOT] {
+        fs::create_dir_all(folder).with_context(|| format!("make the folder {folder}"))?;
+    }
+    usr::mount(&boot, &disk, Path::new(USR))?;
+    root::link_programs()?;
     Step::Root.begin();
-    fs::create_dir_all(SYSROOT).context("make the folder /sysroot")?;
     match arguments.root {
         RootSource::Disk => root::mount_disk(&disk)?,
         RootSource::Memory => root::mount_memory()?,
     }
     root::fill()?;
-    Step::Usr.begin();
-    usr::mount(&boot, &disk, &root::mount_point("/usr")?)?;
+    move_into_root(USR)?;
     Step::Etc.begin();
     root::mount_etc()?;
     Step::Leave.begin();
     for path in ["/dev", "/proc", "/sys"] {
-        move_mount(Path::new(path), &root::mount_point(path)?)?;
+        move_into_root(path)?;
     }
     switch_root(Path::new(SYSROOT))?;
     become_init(start)
+}
+
+fn move_into_root(path: &str) -> Result<()> {
+    Ok(move_mount(Path::new(path), &root::mount_point(path)?)?)
 }
 
 /// The kernel arguments as one line.
@@ -163,4 +181,17 @@ fn become_init(start: Duration) -> Result<Infallible> {
         .env(INITRAMFS_START_ENV, start.as_micros().to_string())
         .exec();
     Err(error).with_context(|| format!("start {INIT}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_step_that_was_begun_last_is_the_current_one() {
+        for step in Step::ALL {
+            step.begin();
+            assert_eq!(Step::current(), step);
+        }
+    }
 }

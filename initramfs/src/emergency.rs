@@ -22,8 +22,8 @@ use crate::plan::Failure;
 
 /// Lines of the kernel's log in a report.
 const LOG_LINES: usize = 12;
-/// How long all of stage 1 may take. Replaying a journal on a slow disk is the longest part of it.
-const DEADLINE: Duration = Duration::from_secs(300);
+/// How often the watch looks at what stage 1 is doing.
+const GLANCE: Duration = Duration::from_secs(10);
 
 /// What the last panic said, for the report.
 static PANIC: Mutex<String> = Mutex::new(String::new());
@@ -39,15 +39,25 @@ pub fn guard(boot: impl FnOnce() -> anyhow::Error) -> ! {
         }
     }));
     // Where no thread can be made the boot goes on unwatched.
-    _ = thread::Builder::new().stack_size(128 * 1024).spawn(|| {
-        thread::sleep(DEADLINE);
-        end(&anyhow::anyhow!("it did not come to an end within {} s", DEADLINE.as_secs()));
-    });
+    _ = thread::Builder::new().stack_size(128 * 1024).spawn(|| end(&watch()));
     let error = panic::catch_unwind(AssertUnwindSafe(boot)).unwrap_or_else(|_| {
         let text = PANIC.lock().map(|text| text.clone()).unwrap_or_default();
         anyhow::anyhow!("a fault in stage 1 itself: {text}")
     });
     end(&error)
+}
+
+/// Returns when a step takes longer than it may.
+fn watch() -> anyhow::Error {
+    let (mut step, mut spent) = (Step::current(), Duration::ZERO);
+    while spent < step.limit() {
+        thread::sleep(GLANCE);
+        spent += GLANCE;
+        if Step::current() != step {
+            (step, spent) = (Step::current(), Duration::ZERO);
+        }
+    }
+    anyhow::anyhow!("it did not come to an end within {} s", step.limit().as_secs())
 }
 
 /// Reports and reboots. A fault on the way reboots at once.

@@ -10,6 +10,7 @@ pub mod boot;
 mod disks;
 pub mod emergency;
 mod firmware;
+mod fsck;
 pub mod gpt;
 mod kernel_log;
 mod partitions;

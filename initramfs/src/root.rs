@@ -11,10 +11,10 @@ use layout::disk::{ROOT, ROOT_FS_UUID};
 use layout::path::{ETC_LOWER, ETC_UPPER, ETC_WORK, ROOT_DIRS, ROOT_LINKS, SYSROOT};
 use sys::mount::{Mount, MountFlags};
 
-use crate::kernel_log;
 use crate::partitions::BootDisk;
 use crate::plan::Failure;
 use crate::superblock::{self, Ext4};
+use crate::{fsck, kernel_log};
 
 /// Only with these off may the lower layer change under an existing upper one (Linux,
 /// Documentation/filesystems/overlayfs.rst), as it does with every update of `/usr`.
@@ -24,10 +24,14 @@ const ETC_OPTIONS: &str = "metacopy=off,index=off,xino=off,redirect_dir=off";
 const AT_ONCE: u64 = 32 << 30;
 
 /// Mounts the boot disk's ROOT at `/sysroot`. On first boot its file system gets a UUID of its own;
-/// whenever the partition has become bigger, it grows.
+/// whenever the partition has become bigger, it grows. One that was not left clean is mended first.
 pub fn mount_disk(disk: &BootDisk) -> Result<()> {
     let (device, size) = disk.device(&ROOT)?;
-    let ext4 = read_superblock(&device)?;
+    let mut ext4 = read_superblock(&device)?;
+    if !ext4.clean {
+        fsck::mend(&device)?;
+        ext4 = read_superblock(&device)?;
+    }
     let sysroot = Path::new(SYSROOT);
     Mount { source: &device, kind: "ext4", flags: MountFlags::empty(), options: "" }.on(sysroot)?;
     // A ROOT that stays small or keeps a shipped name can be used, and the next boot tries again.
@@ -81,11 +85,23 @@ pub fn fill() -> Result<()> {
         unless_there(made).with_context(|| format!("make the folder {}", path.display()))?;
     }
     for link in ROOT_LINKS {
-        let path = in_sysroot(link.path);
-        unless_there(symlink(link.target, &path))
-            .with_context(|| format!("make the link {}", path.display()))?;
+        make_link(link.target, &in_sysroot(link.path))?;
     }
     Ok(())
+}
+
+/// Makes the programs of a `/usr` that is mounted in the initramfs run there: they look for their
+/// loader and their libraries by the old names.
+pub fn link_programs() -> Result<()> {
+    let is_at_top = |link: &&layout::path::Link| Path::new(link.path).parent() == Some(Path::new("/"));
+    for link in ROOT_LINKS.iter().filter(is_at_top) {
+        make_link(link.target, Path::new(link.path))?;
+    }
+    Ok(())
+}
+
+fn make_link(target: &str, path: &Path) -> Result<()> {
+    unless_there(symlink(target, path)).with_context(|| format!("make the link {}", path.display()))
 }
 
 /// The folder of ROOT that something is to be mounted on. A link in its place, which a running

@@ -9,6 +9,10 @@ pub const OFFSET: u64 = 1024;
 pub const SIZE: usize = 1024;
 
 const MAGIC: u16 = 0xef53;
+/// s_state: unmounted, and without errors.
+const VALID: u16 = 1;
+/// INCOMPAT_RECOVER: the journal must be replayed.
+const RECOVER: u32 = 0x4;
 /// INCOMPAT_64BIT: block counts have upper halves.
 const WIDE: u32 = 0x80;
 
@@ -21,6 +25,10 @@ pub struct Ext4 {
     pub block_size: u64,
     /// Number of blocks.
     pub blocks: u64,
+    /// Whether it was unmounted, and no error is noted in it. An unclean one must not simply be
+    /// mounted: the kernel takes its size before it replays the journal, and with a growth in the
+    /// journal that size is wrong; the next growth then ends in a panic.
+    pub clean: bool,
 }
 
 impl Ext4 {
@@ -36,11 +44,14 @@ impl Ext4 {
         if shift > 6 {
             return None;
         }
-        let upper = if u32_at(0x60) & WIDE != 0 { u32_at(0x150) } else { 0 };
+        let features = u32_at(0x60);
+        let state = u16::from_le_bytes([bytes[0x3a], bytes[0x3b]]);
+        let upper = if features & WIDE != 0 { u32_at(0x150) } else { 0 };
         Some(Self {
             uuid: Guid::from_bytes(std::array::from_fn(|i| bytes[0x68 + i])),
             block_size: 1024 << shift,
             blocks: u64::from(upper) << 32 | u64::from(u32_at(4)),
+            clean: state == VALID && features & RECOVER == 0,
         })
     }
 
@@ -71,6 +82,7 @@ mod tests {
         bytes[4..8].copy_from_slice(&65536u32.to_le_bytes());
         bytes[0x18] = 2;
         bytes[0x38..0x3a].copy_from_slice(&MAGIC.to_le_bytes());
+        bytes[0x3a] = 1;
         bytes[0x68..0x78].fill(7);
         edit(&mut bytes);
         bytes
@@ -78,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_superblock_says_size_and_name() {
-        let plain = Ext4 { uuid: Guid::from_bytes([7; 16]), block_size: 4096, blocks: 65536 };
+        let plain = Ext4 { uuid: Guid::from_bytes([7; 16]), block_size: 4096, blocks: 65536, clean: true };
         assert_eq!(Ext4::parse(&superblock(|_| ())), Some(plain));
         let small = superblock(|b| b[0x18] = 0);
         assert_eq!(Ext4::parse(&small), Some(Ext4 { block_size: 1024, ..plain }));
@@ -86,6 +98,14 @@ mod tests {
         assert_eq!(Ext4::parse(&stale_upper_half), Some(plain));
         let huge = superblock(|b| (b[0x60], b[0x150]) = (0x80, 1));
         assert_eq!(Ext4::parse(&huge), Some(Ext4 { blocks: (1 << 32) + 65536, ..plain }));
+    }
+
+    #[test]
+    fn one_that_was_not_left_clean_says_so() {
+        for (at, value) in [(0x3a, 0), (0x3a, 3), (0x60, 0x84)] {
+            let unclean = superblock(|b| b[at] = value);
+            assert!(!Ext4::parse(&unclean).unwrap().clean, "{at:#x} {value}");
+        }
     }
 
     #[test]
@@ -98,7 +118,7 @@ mod tests {
 
     #[test]
     fn it_grows_into_whole_blocks_in_two_steps() {
-        let ext4 = Ext4 { uuid: Guid::NIL, block_size: 4096, blocks: 10 };
+        let ext4 = Ext4 { uuid: Guid::NIL, block_size: 4096, blocks: 10, clean: true };
         for (size, now, later) in [
             (0, None, None),
             (40_960, None, None),

@@ -12,6 +12,8 @@ pub const NETD: &str = "/usr/lib/berth/netd";
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
 pub const BERTHCTL_LINKS: [&str; 5] = ["systemctl", "journalctl", "reboot", "poweroff", "halt"];
+/// Checks and mends an ext4; stage 1 runs it on a ROOT that was not left clean.
+pub const E2FSCK: &str = "/usr/bin/e2fsck";
 /// The shell.
 pub const SHELL: &str = "/usr/bin/sh";
 
