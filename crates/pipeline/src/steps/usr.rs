@@ -4,7 +4,7 @@
 
 use crate::userland::{CERTIFICATES, Userland};
 use crate::{Context, Recipe, Step};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use image::erofs::{self, Compression};
 use image::files::{Content, FileTree, Kind};
 use image::size;
@@ -13,7 +13,7 @@ use sandbox::Tree;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use spec::ImageSpec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -190,8 +190,12 @@ impl Assembly {
             part.file(&path, 0o644, Content::Bytes(bundle.into_bytes()))?;
             self.add(part, &format!("debian {CERTIFICATES}"))?;
         }
+        let known = applets(userland)?;
         let mut part = FileTree::new();
         for applet in &spec.applets {
+            if !known.contains(applet) {
+                bail!("applets: Debian's busybox has no program `{applet}`: take it out of the spec");
+            }
             let path = format!("bin/{applet}");
             // A program of its own is better than busybox's.
             if self.tree.get(&path).is_none() {
@@ -200,6 +204,13 @@ impl Assembly {
         }
         self.add(part, "debian busybox-static")
     }
+}
+
+/// The programs that the userland's busybox is, by its own account.
+fn applets(userland: &Userland) -> Result<BTreeSet<String>> {
+    let command = Tree::at(userland.path("/")).command("/usr/bin/busybox").arg("--list");
+    let output = command.output().context("asking busybox for its programs")?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
 /// A path of the running system, relative to /usr.
@@ -259,7 +270,7 @@ fn write(
     }
     let os_release = tree.get(in_usr(path::OS_RELEASE)).map(|node| node.kind.clone());
     let Some(Kind::File(os_release)) = os_release else {
-        anyhow::bail!("images/rootfs has no {}", path::OS_RELEASE);
+        bail!("images/rootfs has no {}", path::OS_RELEASE);
     };
     let keep =
         |name: &str, bytes: &[u8]| fs::write(out(name), bytes).with_context(|| format!("writing {name}"));
