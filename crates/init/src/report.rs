@@ -119,10 +119,8 @@ impl Reporter {
         if self.is_container {
             eprint!("{text}");
         }
-        // A serial terminal begins each line where the last ended unless told otherwise.
-        let text = text.replace('\n', "\r\n");
         for console in &mut self.consoles {
-            console.write(&text);
+            console.write(text);
         }
     }
 

@@ -88,6 +88,8 @@ pub struct Supervisor {
     /// A shell that waits for its port.
     shell_pending: Option<String>,
     stage: Stage,
+    /// A boot that has failed, before that is told.
+    failing: Option<boot::Failing>,
     failed: bool,
     shutdown: Option<(ShutdownKind, Duration)>,
     /// All but the log has stopped.
@@ -151,6 +153,7 @@ impl Supervisor {
             last_report: 0,
             waiting: BTreeMap::new(),
             stage: Stage::Up,
+            failing: None,
             failed: false,
             shutdown: None,
             log_stops: false,
@@ -208,7 +211,7 @@ impl Supervisor {
         let now = monotonic();
         let emergency = match self.stage {
             Stage::Emergency(until) => Some(until),
-            _ => None,
+            _ => self.failing.as_ref().map(|failing| failing.told_at),
         };
         let awaits_port = self.shell_pending.is_some() || self.reporter.awaits_port();
         let port = (awaits_port && now < self.started + PORT_PATIENCE).then(|| now + PORT_INTERVAL);
@@ -229,6 +232,7 @@ impl Supervisor {
         }
         self.reporter.open_port(&self.poller);
         self.start_shell();
+        self.tell_emergency();
         if matches!(self.stage, Stage::Emergency(until) if now >= until) {
             self.shut_down(ShutdownKind::Reboot, "the boot failed");
         }

@@ -22,6 +22,10 @@ use crate::{output, report};
 
 /// How long an emergency is shown before the machine restarts.
 const EMERGENCY: Duration = Duration::from_secs(60);
+/// How long the log has to hear what the unit that is to blame said last.
+const LAST_WORDS: Duration = Duration::from_millis(400);
+/// How many of its lines are shown.
+const LAST_LINES: usize = 6;
 /// The unit of the shell that a kernel argument asks for.
 pub(super) const SHELL_UNIT: &str = "berth-shell.service";
 
@@ -55,7 +59,7 @@ impl Supervisor {
                 self.stage = Stage::Booting(id);
                 self.perform(actions);
             }
-            Err(error) => self.emergency(&error.to_string()),
+            Err(error) => self.emergency(error.to_string(), None),
         }
         if !self.options.container {
             self.buttons.find(&self.poller);
@@ -128,9 +132,9 @@ impl Supervisor {
                 let event = self.reached(unit);
                 self.reporter.event(event);
             }
-            JobResult::Failed(reason) => self.emergency(&format!("{unit} failed: {reason}")),
+            JobResult::Failed(reason) => self.emergency(format!("{unit} failed: {reason}"), Some(unit)),
             JobResult::Dependency(on, reason) => {
-                self.emergency(&format!("{unit} requires {on}, which failed: {reason}"));
+                self.emergency(format!("{unit} requires {on}, which failed: {reason}"), Some(on));
             }
             // A shutdown during the boot.
             JobResult::Canceled => self.stage = Stage::Up,
@@ -152,14 +156,27 @@ impl Supervisor {
         }
     }
 
-    /// The boot has failed: says so everywhere, and restarts the machine after a time.
-    pub(super) fn emergency(&mut self, cause: &str) {
+    /// The boot has failed. It is told a moment later: the log must first hear the last words of
+    /// the unit that is to blame.
+    pub(super) fn emergency(&mut self, cause: String, unit: Option<&UnitName>) {
         self.failed = true;
-        let log = self.reporter.tail();
+        let wait = if self.options.container { Duration::ZERO } else { LAST_WORDS };
+        self.stage = Stage::Up;
+        self.failing = Some(Failing { told_at: monotonic() + wait, cause, unit: unit.cloned() });
+    }
+
+    /// Says everywhere that the boot has failed, and restarts the machine after a time.
+    pub(super) fn tell_emergency(&mut self) {
+        let due = |failing: &mut Failing| failing.told_at <= monotonic();
+        let Some(Failing { cause, unit, .. }) = self.failing.take_if(due) else {
+            return;
+        };
+        let mut log = self.reporter.tail();
+        log.extend(unit.iter().flat_map(last_words));
         let wait = if self.options.container { Duration::ZERO } else { EMERGENCY };
         self.reporter.event(Event::Emergency {
             stage: BootStage::Userspace,
-            cause: cause.to_owned(),
+            cause,
             next_step: format!(
                 "correct the unit and restart; to look around, boot with the kernel argument {}=ttyS0, or with \
                  berth.target=NAME to start another target",
@@ -170,6 +187,27 @@ impl Supervisor {
         });
         self.stage = Stage::Emergency(monotonic() + wait);
     }
+}
+
+/// A boot that has failed, before that is told.
+pub(super) struct Failing {
+    /// When it is to be told.
+    pub told_at: Duration,
+    cause: String,
+    /// The unit that is to blame, where it is one.
+    unit: Option<UnitName>,
+}
+
+/// The last lines of a unit in the log. There are none where the log cannot be read.
+fn last_words(unit: &UnitName) -> Vec<String> {
+    let query = journal::Query {
+        units: vec![unit.to_string()],
+        boot: Some(journal::WhichBoot::Offset(0)),
+        last: Some(LAST_LINES),
+        ..journal::Query::default()
+    };
+    let entries = journal::Reader::new(journal::DIR).entries(&query).unwrap_or_default();
+    entries.into_iter().map(|(_, entry)| format!("{unit}: {}", entry.message)).collect()
 }
 
 /// A second way into a pipe, with flags of its own: what is set on it does not change the end
