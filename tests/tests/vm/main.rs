@@ -7,6 +7,7 @@ mod containers;
 mod etcd;
 mod firmware;
 mod first_boot;
+mod growth;
 mod init;
 mod networks;
 mod power;
