@@ -49,8 +49,8 @@ fn a_torn_partition_table_is_restored_from_its_backup() -> vm::Result<()> {
     vm.wait_until_ready()?;
     assert_eq!(root_kib(&vm)?, size, "the same ROOT");
     vm.power_off()?;
-    let verdict =
-        bed().run_tool(disk.file().parent().unwrap(), &["sgdisk", "--verify", &disk.file().to_string_lossy()])?;
+    let verdict = bed()
+        .run_tool(disk.file().parent().unwrap(), &["sgdisk", "--verify", &disk.file().to_string_lossy()])?;
     assert!(verdict.contains("No problems found"), "{verdict}");
     Ok(())
 }
