@@ -85,7 +85,7 @@ fn wrong_parts_are_named() {
         (refusal(parts(&good, b"\x7fELF")), "the kernel is not a PE file"),
         (refusal(parts(&good, b"")), "the kernel is not a PE file"),
         (refusal(parts(&good[..0x120], &good)), "the stub is not a PE file"),
-        (refusal(parts(&pe(0x200), &good)), "room for 1 more sections, and 5 are needed"),
+        (refusal(parts(&pe(0x200), &good)), "room for 3 more sections, and 5 are needed"),
         (refusal(Uki { initramfs: b"", ..parts(&good, &good) }), "the .initrd of the UKI is empty"),
         (
             refusal(Uki { cmdline: "a\nb", ..parts(&good, &good) }),
