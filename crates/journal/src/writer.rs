@@ -38,6 +38,8 @@ pub struct Writer {
     file: File,
     /// Length of the segment up to its last whole line.
     length: u64,
+    /// Segments that are full, and the folder where it got a new name, not yet flushed.
+    closed: Vec<File>,
     /// Held for its lock.
     _lock: File,
 }
@@ -70,6 +72,7 @@ impl Writer {
         })?;
 
         let newest = segment::list(dir)?.pop();
+        let mut closed = Vec::new();
         let (number, path, file, length) = match newest {
             Some(s) if s.size < limits.segment_bytes && s.boot().as_ref() == Some(&boot) => {
                 let (file, length) = reopen(&s.path)?;
@@ -78,16 +81,18 @@ impl Writer {
             other => {
                 let number = other.map_or(1, |s| s.number + 1);
                 let (path, file, length) = create(dir, number, &boot)?;
+                closed.push(open_dir(dir)?);
                 (number, path, file, length)
             }
         };
-        let writer = Self { dir: dir.to_owned(), boot, limits, number, path, file, length, _lock: lock };
+        let writer =
+            Self { dir: dir.to_owned(), boot, limits, number, path, file, length, closed, _lock: lock };
         writer.vacuum()?;
         Ok(writer)
     }
 
     /// Appends whole lines, as [`crate::Entry::encode_into`] makes them: one write, so that they
-    /// stand together. They are in the page cache then; see [`Writer::handle`].
+    /// stand together. They are in the page cache then; see [`Writer::unflushed`].
     ///
     /// # Errors
     /// The lines could not be written, and none of them is in the journal.
@@ -108,21 +113,25 @@ impl Writer {
         }
     }
 
-    /// A second handle to the segment that was appended to, to flush it to the disk
-    /// (`File::sync_data`) without making the writer wait.
+    /// Handles to all that a power cut could lose: the caller flushes each to the disk
+    /// (`File::sync_data`), where and when that makes nobody wait.
     ///
     /// # Errors
     /// The process has no file descriptor left.
-    pub fn handle(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(Error::io("open again", &self.path))
+    pub fn unflushed(&mut self) -> Result<Vec<File>, Error> {
+        let current = self.file.try_clone().map_err(Error::io("open again", &self.path))?;
+        let mut files = std::mem::take(&mut self.closed);
+        files.push(current);
+        Ok(files)
     }
 
     fn rotate(&mut self) -> Result<(), Error> {
-        // What is in the old segment must not be more at risk than what follows it.
-        self.file.sync_data().map_err(Error::io("flush", &self.path))?;
+        let dir = open_dir(&self.dir)?;
         let (path, file, length) = create(&self.dir, self.number + 1, &self.boot)?;
         self.number += 1;
-        (self.path, self.file, self.length) = (path, file, length);
+        let full = std::mem::replace(&mut self.file, file);
+        (self.path, self.length) = (path, length);
+        self.closed.extend([full, dir]);
         self.vacuum()
     }
 
@@ -157,9 +166,12 @@ fn create(dir: &Path, number: u64, boot: &BootId) -> Result<(PathBuf, File, u64)
         let _ = fs::remove_file(&path);
         return Err(Error::io("write the header of", &path)(source));
     }
-    // The name itself must survive a power cut. The header goes with the first flush.
-    File::open(dir).and_then(|d| d.sync_all()).map_err(Error::io("flush", dir))?;
     Ok((path, file, header.len() as u64))
+}
+
+/// The folder, to be flushed: a new segment's name must survive a power cut too.
+fn open_dir(dir: &Path) -> Result<File, Error> {
+    File::open(dir).map_err(Error::io("open", dir))
 }
 
 /// Opens a segment to go on with it, without what follows its last line feed.

@@ -31,7 +31,9 @@ pub struct Store {
     batch: Vec<u8>,
     lost: u64,
     unflushed_since_us: Option<u64>,
-    flusher: SyncSender<File>,
+    flusher: SyncSender<Vec<File>>,
+    /// What the flusher had no time for.
+    waiting: Vec<File>,
 }
 
 impl Store {
@@ -50,6 +52,7 @@ impl Store {
             lost: 0,
             unflushed_since_us: None,
             flusher: start_flusher()?,
+            waiting: Vec::new(),
         })
     }
 
@@ -100,12 +103,9 @@ impl Store {
 
     /// Writes what was pushed, and has the disk flushed when it is time.
     pub fn tick(&mut self, now: Now) {
-        let due = self.unflushed_since_us.is_some_and(|since| since + FLUSH_US <= now.monotonic_us);
-        if let (true, Some(writer)) = (due, &self.writer) {
-            self.unflushed_since_us = match writer.handle().map(|file| self.flusher.try_send(file)) {
-                Ok(Err(TrySendError::Full(_))) | Err(_) => Some(now.monotonic_us),
-                Ok(_) => None,
-            };
+        if self.unflushed_since_us.is_some_and(|since| since + FLUSH_US <= now.monotonic_us) {
+            // Tried again in a second, where the disk is still busy with the last time's.
+            self.unflushed_since_us = (!self.flush()).then_some(now.monotonic_us);
         }
         self.commit(now);
     }
@@ -114,8 +114,28 @@ impl Store {
     pub fn finish(&mut self, now: Now) {
         self.retry_at_us = 0;
         self.commit(now);
-        if let Some(file) = self.writer.as_ref().and_then(|w| w.handle().ok()) {
+        let unflushed = self.writer.as_mut().and_then(|w| w.unflushed().ok());
+        for file in self.waiting.drain(..).chain(unflushed.into_iter().flatten()) {
             let _ = file.sync_data();
+        }
+    }
+
+    /// Has what was written flushed; `false` where it could not be handed over.
+    fn flush(&mut self) -> bool {
+        if let Some(writer) = &mut self.writer {
+            let Ok(files) = writer.unflushed() else {
+                return false;
+            };
+            // The last one that waits is the segment of then: among these too, if it goes on.
+            self.waiting.pop();
+            self.waiting.extend(files);
+        }
+        match self.flusher.try_send(std::mem::take(&mut self.waiting)) {
+            Err(TrySendError::Full(files)) => {
+                self.waiting = files;
+                false
+            }
+            _ => true,
         }
     }
 
@@ -146,6 +166,7 @@ impl Store {
                 KEPT >> 10
             ));
         }
+        self.flush();
         self.writer = None;
         self.unflushed_since_us = None;
         self.retry_at_us = now.monotonic_us + RETRY_US;
@@ -154,10 +175,10 @@ impl Store {
 
 /// A thread that flushes segments: on a busy disk that takes seconds, and the pipes of services
 /// must be read meanwhile.
-fn start_flusher() -> std::io::Result<SyncSender<File>> {
-    let (sender, files) = sync_channel::<File>(1);
+fn start_flusher() -> std::io::Result<SyncSender<Vec<File>>> {
+    let (sender, batches) = sync_channel::<Vec<File>>(1);
     thread::Builder::new().name("flush".to_owned()).stack_size(64 << 10).spawn(move || {
-        for file in files {
+        for file in batches.into_iter().flatten() {
             if let Err(error) = file.sync_data() {
                 crate::report(&format!("cannot flush the log to the disk: {error}"));
             }

@@ -84,9 +84,12 @@ pub fn write(message: &mut Vec<u8>, code: u8, value: &[u8]) {
 mod tests {
     use super::*;
 
+    /// A field, and the options in it.
+    type Case = (&'static [u8], &'static [(u8, &'static [u8])]);
+
     #[test]
     fn fields_are_read_as_far_as_they_are_whole() {
-        let cases: [(&[u8], &[(u8, &[u8])]); 7] = [
+        let cases: [Case; 7] = [
             (&[], &[]),
             (&[0, 0, 53, 1, 5, 255, 1, 1, 9], &[(53, &[5])]),
             (&[6, 2, 1, 2, 6, 2, 3, 4, 255], &[(6, &[1, 2, 3, 4])]),

@@ -126,9 +126,12 @@ fn only_names_that_may_stand_in_resolv_conf_are_taken() {
     check(&cases, |l| l.domains);
 }
 
+/// Options, and the servers and MTU in them.
+type ServersCase = (&'static [u8], (Vec<Ipv4Addr>, Option<u16>));
+
 #[test]
 fn servers_and_mtu() {
-    let cases: [(&[u8], (Vec<Ipv4Addr>, Option<u16>)); 4] = [
+    let cases: [ServersCase; 4] = [
         (
             &[6, 12, 10, 0, 2, 3, 0, 0, 0, 0, 10, 0, 2, 3, 26, 2, 0x05, 0x78],
             (vec![Ipv4Addr::new(10, 0, 2, 3)], Some(1400)),
