@@ -65,10 +65,14 @@ impl Test {
         let mut environment = Vec::new();
         let directory = checkout.path("target/images");
         let work = Work::new(checkout, &Options::default())?;
-        // The unit tier's tests of the sandbox need a tools tree as well.
-        let built = work.build(&[Format::Disk, Format::Qcow2], &directory, true)?;
-        environment.push(("BERTH_TEST_IMAGES", built.directory.clone()));
-        environment.push(("BERTH_TEST_TOOLS", built.test_tools.clone()));
+        if chosen.iter().any(|tier| tier.needs_image) {
+            let built = work.build(&[Format::Disk, Format::Qcow2], &directory, true)?;
+            environment.push(("BERTH_TEST_IMAGES", built.directory));
+            environment.push(("BERTH_TEST_TOOLS", built.test_tools));
+        } else {
+            // Tests of what runs foreign tools need the tools, not an image.
+            environment.push(("BERTH_TEST_TOOLS", work.test_tools()?));
+        }
 
         let mut lines = Vec::new();
         let mut total = Count::default();
