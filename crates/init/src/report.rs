@@ -106,7 +106,10 @@ impl Reporter {
         }
         if let Some(text) = event.console_line() {
             self.console(&format!("{text}\n"));
-            self.log(INFO, &text);
+            // Of a failure whoever noticed it has told the log.
+            if !matches!(event, Event::UnitFailed { .. }) {
+                self.log(INFO, &text);
+            }
         }
         match &mut self.port {
             Some(port) => port.write(&event.encode_line()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::load::LoadError;
-use crate::model::{Origin, Relation, Unit};
+use crate::model::{Kind, Origin, Relation, Unit};
 use crate::name::UnitName;
 
 /// The relations that bring another unit in, and so need it loaded.
@@ -62,13 +62,21 @@ impl Graph {
         for unit in self.units.values() {
             for ((relation, other), origin) in &unit.relations {
                 let other = self.resolve(other);
-                if *other != unit.name {
+                if *other != unit.name && !self.is_declined(unit, *relation, other, *origin) {
                     add(&unit.name, *relation, other, *origin);
                     add(other, relation.inverse(), &unit.name, *origin);
                 }
             }
         }
         self.edges = edges;
+    }
+
+    /// Whether a target's default order after a unit falls away, because that unit wants no
+    /// default dependencies.
+    fn is_declined(&self, unit: &Unit, relation: Relation, other: &UnitName, origin: Origin) -> bool {
+        let by_default = relation == Relation::After && origin == Origin::Default;
+        let wants_none = |other: &Arc<Unit>| !other.default_dependencies;
+        by_default && matches!(unit.kind, Kind::Target) && self.units.get(other).is_some_and(wants_none)
     }
 
     /// The unit's own name, where the given one is an alias.

@@ -32,7 +32,7 @@ impl World {
     fn of(units: &[(&str, &str)]) -> World {
         let mut graph = Graph::default();
         for (unit, text) in units {
-            graph.insert(load(unit, text));
+            graph.insert(load(unit, &awaiting(text)));
         }
         loop {
             let unknown = graph.unknown();
@@ -112,6 +112,17 @@ impl World {
     fn story(&mut self) -> Vec<String> {
         std::mem::take(&mut self.story)
     }
+}
+
+/// A target that waits for what it pulls in: by default it does not for units that want no
+/// default dependencies.
+fn awaiting(text: &str) -> String {
+    let pulled =
+        |line: &str| line.split_once('=').filter(|(key, _)| matches!(*key, "Wants" | "Requires")).is_some();
+    let is_target = !text.contains("[Service]");
+    let orders = text.lines().filter(|line| is_target && pulled(line));
+    let orders: String = orders.map(|line| format!("After={}\n", line.split_once('=').unwrap().1)).collect();
+    format!("{text}{orders}")
 }
 
 /// `a.service` with lines for `[Unit]`; it does its work at once and stays up.
@@ -358,6 +369,26 @@ fn a_shutdown_stops_all_in_reverse_and_takes_no_more_jobs() {
     world.perform(actions);
     assert_eq!(world.story(), ["-log.service"]);
     assert!(world.manager.is_idle());
+}
+
+#[test]
+fn a_target_waits_by_default_for_units_with_default_dependencies_only() {
+    let early = oneshot("");
+    let usual = "[Unit]\n[Service]\nType=oneshot\nExecStart=/x\n";
+    let mut graph = Graph::default();
+    for unit in [
+        load("all.target", "[Unit]\nWants=early.service usual.service\n"),
+        load("none.target", "[Unit]\nDefaultDependencies=no\nWants=usual.service\n"),
+        load("early.service", &early),
+        load("usual.service", usual),
+    ] {
+        graph.insert(unit);
+    }
+    graph.link();
+    let after =
+        |unit| graph.related(&name(unit), unit::Relation::After).map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(after("all.target"), ["usual.service"]);
+    assert_eq!(after("none.target"), Vec::<String>::new());
 }
 
 #[test]

@@ -206,9 +206,9 @@ impl Drop for Machine {
     }
 }
 
-/// A target that wants units.
+/// A target that wants units, and waits for them.
 pub fn target(wants: &str) -> String {
-    format!("[Unit]\nDefaultDependencies=no\nWants={wants}\n")
+    format!("[Unit]\nDefaultDependencies=no\nWants={wants}\nAfter={wants}\n")
 }
 
 /// A service without default dependencies.

@@ -12,7 +12,7 @@ const ECHO: &str = "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'ech
 #[test]
 fn links_in_wants_folders_pull_units_in() {
     let units = Units::new()
-        .with("all.target", &target(""))
+        .with("all.target", &target("").replace("After=", "After=a.service t@x.service"))
         .with("all.target.wants/.keep", "")
         .with("a.service", &service(ECHO))
         .with("t@.service", &service(ECHO));

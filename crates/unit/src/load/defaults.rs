@@ -64,11 +64,11 @@ pub fn builtin_target(name: &UnitName) -> Result<Unit, LoadError> {
 
 /// Adds the dependencies that a unit of its type has unless it says otherwise.
 pub(crate) fn add(unit: &mut Unit) {
-    if matches!(unit.kind, Kind::Target) {
-        order_after_members(unit);
-    }
     if !unit.default_dependencies {
         return;
+    }
+    if matches!(unit.kind, Kind::Target) {
+        order_after_members(unit);
     }
     let relations: &[(Relation, &str)] = match unit.kind {
         Kind::Service(_) => &[
@@ -89,7 +89,8 @@ pub(crate) fn add(unit: &mut Unit) {
     }
 }
 
-/// A target is reached when what it pulls in is there, unless that says it comes later.
+/// A target is reached when what it pulls in is there, unless that says it comes later, or wants
+/// no default dependencies itself (which `graph` sees to: only it knows both).
 fn order_after_members(unit: &mut Unit) {
     let pulls = [Relation::Requires, Relation::Wants, Relation::BindsTo, Relation::Requisite];
     let members: Vec<UnitName> = pulls
