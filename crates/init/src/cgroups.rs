@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::inotify;
@@ -18,6 +19,10 @@ use unit::{UnitName, cgroup};
 pub const MOUNT_POINT: &str = "/sys/fs/cgroup";
 /// PID 1's own group.
 const OWN: &str = "init";
+
+/// How often, and how far apart, it is tried to remove a container's groups.
+const CLEAN_UP_TRIES: u32 = 50;
+const CLEAN_UP_PAUSE: Duration = Duration::from_millis(10);
 
 /// The hierarchy.
 pub struct Cgroups {
@@ -232,7 +237,15 @@ impl Cgroups {
         };
         if root != Path::new(MOUNT_POINT) {
             _ = write(&root.join("cgroup.kill"), "1");
-            remove_tree(root);
+            // Killed processes take a moment to be gone, and must be reaped.
+            for _ in 0..CLEAN_UP_TRIES {
+                while sys::signal::reap().is_some() {}
+                remove_tree(root);
+                if !root.exists() {
+                    break;
+                }
+                std::thread::sleep(CLEAN_UP_PAUSE);
+            }
         }
     }
 

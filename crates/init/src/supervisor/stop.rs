@@ -51,6 +51,7 @@ impl Supervisor {
     /// Ends the system without stopping services: what is written reaches the disk, no more.
     pub(super) fn end_at_once(&mut self, kind: ShutdownKind) {
         if self.options.container {
+            self.cgroups.clean_up();
             std::process::exit(0);
         }
         rustix::fs::sync();

@@ -63,7 +63,7 @@ impl Units {
     }
 }
 
-/// A running PID 1. Dropped, it is killed, and all in its namespace with it.
+/// A running PID 1. Dropped, it ends, and all in its namespace with it.
 pub struct Machine {
     pub units: Units,
     child: Child,
@@ -201,6 +201,20 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        // At once, but with its control groups removed; and if it does not listen, killed.
+        let request = Request::Shutdown { kind: ShutdownKind::Poweroff, force: true };
+        if let (Ok(mut stream), Ok(mut line)) =
+            (UnixStream::connect(&self.socket), serde_json::to_vec(&request))
+        {
+            line.push(b'\n');
+            _ = stream.write_all(&line);
+            for _ in 0..200 {
+                if matches!(self.child.try_wait(), Ok(Some(_))) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         _ = self.child.kill();
         _ = self.child.wait();
     }
