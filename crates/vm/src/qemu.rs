@@ -169,8 +169,14 @@ impl Hardware {
         matches!(self.boot, Boot::Microvm(_))
     }
 
+    /// A microvm with ACPI tells the kernel that it has no legacy timer; under TCG there is no
+    /// other that the kernel could measure its clocks by, and it would wait for a tick for ever.
     fn machine(&self) -> &'static str {
-        if self.is_microvm() { "microvm" } else { "q35" }
+        match (&self.boot, self.accel) {
+            (Boot::Microvm(_), Accel::Tcg) => "microvm,acpi=off",
+            (Boot::Microvm(_), Accel::Kvm) => "microvm",
+            (Boot::Uefi { .. } | Boot::Direct(_), _) => "q35",
+        }
     }
 
     /// A virtio device under the name it has on this machine's bus.

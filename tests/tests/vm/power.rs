@@ -28,8 +28,12 @@ fn the_power_button_puts_it_off_in_under_5_s_with_a_container_that_ignores_sigte
     let tasks = vm.shell().run("ctr task list")?;
     assert!(tasks.contains("stubborn") && tasks.contains("RUNNING"), "{tasks}");
     let took = vm.power_off()?;
-    println!("off after {took:?}");
-    assert!(took < Duration::from_secs(5), "off after {took:?}");
+    let own = vm.events().into_iter().find_map(|event| match event.what {
+        Event::ShutdownComplete { elapsed_us, .. } => Some(Duration::from_micros(elapsed_us)),
+        _ => None,
+    });
+    println!("off after {took:?}; by its own clock PID 1 took {own:?}");
+    assert!(took < Duration::from_secs(5), "off after {took:?}; by its own clock PID 1 took {own:?}");
     assert_eq!(clean_shutdown(&vm), Some((ShutdownKind::Poweroff, true)));
     Ok(())
 }
