@@ -60,6 +60,15 @@ fn with_its_kernel_from_the_host_it_is_ready() -> vm::Result<()> {
 }
 
 #[test]
+fn as_a_microvm_it_is_ready() -> vm::Result<()> {
+    let vm = Vm::microvm(bed()).boot()?;
+    let ready = vm.wait_until_ready()?;
+    vm.shell().run("etcdctl endpoint health && ctr version")?;
+    println!("as a microvm ready after {:?} from power-on", ready.at);
+    Ok(())
+}
+
+#[test]
 fn in_512_mib_on_an_nvme_disk_it_works() -> vm::Result<()> {
     let setup = Vm::uefi(bed()).memory_mib(512).disk_bus(Bus::Nvme);
     let vm = with_archive(setup).boot()?;
