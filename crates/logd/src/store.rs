@@ -63,7 +63,9 @@ impl Store {
             return;
         }
         entry.encode_into(&mut self.batch);
-        if self.batch.len() >= BATCH && self.writer.is_some() {
+        // A journal that has not been tried yet is opened by this; one that failed waits its time.
+        let untried = self.retry_at_us == 0;
+        if self.batch.len() >= BATCH && (self.writer.is_some() || untried) {
             self.commit(Now::read());
         }
     }
