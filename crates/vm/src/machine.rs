@@ -235,7 +235,8 @@ impl Vm {
     /// # Errors
     /// It does not come back.
     pub fn reboot(&self) -> Result<Timed<Event>> {
-        self.shell().run("reboot")?;
+        // A moment later: the shell must be able to answer before it is stopped.
+        self.shell().run("(sleep 1; reboot) >/dev/null 2>&1 &")?;
         self.wait_for(Milestone::Shutdown(ShutdownKind::Reboot), SHUTDOWN_LIMIT)?;
         self.wait_until_ready()
     }

@@ -63,7 +63,7 @@ fn ctrl_alt_delete_restarts_it_and_poweroff_ends_it() -> vm::Result<()> {
     vm.press_ctrl_alt_delete()?;
     vm.wait_for(Milestone::Shutdown(ShutdownKind::Reboot), BOOT_LIMIT)?;
     vm.wait_until_ready()?;
-    vm.shell().run("poweroff")?;
+    vm.shell().run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
     vm.wait_for(Milestone::ShutdownComplete(ShutdownKind::Poweroff), BOOT_LIMIT)?;
     vm.wait_for_end(BOOT_LIMIT)?;
     assert_eq!(clean_shutdown(&vm), Some((ShutdownKind::Poweroff, true)));
