@@ -60,12 +60,12 @@ fn what_is_made_is_not_made_again_until_an_input_changes() {
     let bench = Bench::new();
     let count = Arc::new(AtomicUsize::new(0));
     let first = extends("second", &writes("first", "a", &count));
-    assert_eq!(bench.make(&[first.clone()]).unwrap(), 2);
+    assert_eq!(bench.make(std::slice::from_ref(&first)).unwrap(), 2);
     assert_eq!(bench.read(&first), "a and more");
     assert_eq!(bench.make(&[first]).unwrap(), 0);
     assert_eq!(count.load(Ordering::SeqCst), 1);
     let changed = extends("second", &writes("first", "b", &count));
-    assert_eq!(bench.make(&[changed.clone()]).unwrap(), 2);
+    assert_eq!(bench.make(std::slice::from_ref(&changed)).unwrap(), 2);
     assert_eq!(bench.read(&changed), "b and more");
 }
 
@@ -95,7 +95,7 @@ fn a_step_that_is_there_is_not_looked_behind() {
     let count = Arc::new(AtomicUsize::new(0));
     let first = writes("first", "a", &count);
     let second = extends("second", &first);
-    bench.make(&[second.clone()]).unwrap();
+    bench.make(std::slice::from_ref(&second)).unwrap();
     fs::remove_dir_all(bench.cache.output(&first)).unwrap();
     assert_eq!(bench.make(&[second]).unwrap(), 0);
 }
@@ -107,7 +107,7 @@ fn a_failed_step_keeps_nothing_and_shows_the_end_of_its_log() {
         fs::write(context.output().join("half"), "half")?;
         anyhow::bail!("the tool said no")
     });
-    let error = format!("{:#}", bench.make(&[step.clone()]).unwrap_err());
+    let error = format!("{:#}", bench.make(std::slice::from_ref(&step)).unwrap_err());
     for part in ["step `breaks` failed", "the whole log: ", "the tool said no"] {
         assert!(error.contains(part), "{error}");
     }
@@ -145,7 +145,7 @@ fn what_a_killed_build_left_is_cleared_away() {
     fs::write(partial.join("out"), "ha").unwrap();
     fs::write(partial.join("rubbish"), "").unwrap();
     assert!(!bench.cache.holds(&step));
-    bench.make(&[step.clone()]).unwrap();
+    bench.make(std::slice::from_ref(&step)).unwrap();
     assert_eq!(bench.read(&step), "whole");
     assert!(!output.join("rubbish").exists() && !partial.exists());
 }
