@@ -153,7 +153,7 @@ fn id_part(name: &str) -> String {
 }
 
 /// Seconds since 1970 as `2026-11-24T18:00:00Z`. A time past the year 9999 is written as 1970.
-fn utc(epoch: u64) -> String {
+pub fn utc(epoch: u64) -> String {
     let time = i64::try_from(epoch)
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())

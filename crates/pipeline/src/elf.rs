@@ -1,9 +1,9 @@
 //! Which libraries a program needs: ELF's NEEDED entries and interpreter (elf(5), ld.so(8)).
 
+use crate::read;
 use anyhow::{Context as _, Result, bail};
 use goblin::elf::Elf;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 /// Where Debian's loader looks (ld.so(8); Debian's multiarch directories).
@@ -23,7 +23,7 @@ pub struct Needs {
 /// # Errors
 /// It cannot be read, or is a broken ELF file.
 pub fn needs(path: &Path) -> Result<Needs> {
-    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let bytes = read::bytes(path)?;
     if !bytes.starts_with(b"\x7fELF") {
         return Ok(Needs::default());
     }

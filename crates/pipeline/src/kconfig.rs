@@ -50,13 +50,28 @@ fn option(line: &str) -> Option<(&str, &str)> {
     line.split_once('=').filter(|(name, _)| name.starts_with("CONFIG_"))
 }
 
+/// The options that are asked for more than once, a sentence each: the kernel would take the last
+/// one without a word.
+pub fn repeated(requests: &[Request]) -> Vec<String> {
+    let mut first = BTreeMap::new();
+    let mut problems = Vec::new();
+    for request in requests {
+        match first.get(request.option.as_str()) {
+            None => drop(first.insert(request.option.as_str(), request)),
+            Some(before) => problems.push(format!(
+                "kernel-config/{}:{}: {} was already asked for in kernel-config/{}:{}",
+                request.file, request.line, request.option, before.file, before.line
+            )),
+        }
+    }
+    problems
+}
+
 /// The requests that `config`, a `.config`, does not honour, a sentence each.
 pub fn dropped(requests: &[Request], config: &str) -> Vec<String> {
     let options: BTreeMap<&str, &str> = config.lines().filter_map(|line| option(line.trim())).collect();
-    // Fragments may overrule one another: the last one counts, as it does for the kernel.
-    let last: BTreeMap<&str, &Request> = requests.iter().map(|r| (r.option.as_str(), r)).collect();
-    let mut problems: Vec<String> = last
-        .values()
+    requests
+        .iter()
         .filter_map(|request| {
             let actual = options.get(request.option.as_str()).copied().unwrap_or("n");
             (actual != request.value).then(|| {
@@ -66,9 +81,7 @@ pub fn dropped(requests: &[Request], config: &str) -> Vec<String> {
                 )
             })
         })
-        .collect();
-    problems.sort();
-    problems
+        .collect()
 }
 
 #[cfg(test)]
@@ -92,6 +105,16 @@ mod tests {
                 "kernel-config/base.config:5: CONFIG_D=\"x y\" was asked for, the kernel made it \"x\"",
                 "kernel-config/base.config:6: CONFIG_E=5 was asked for, the kernel made it n",
             ]
+        );
+    }
+
+    #[test]
+    fn an_option_asked_for_twice_is_named_with_both_lines() {
+        let mut requests = parse_fragment("a.config", "CONFIG_A=y\nCONFIG_B=y\n").unwrap();
+        requests.extend(parse_fragment("b.config", "\n# CONFIG_A is not set\n").unwrap());
+        assert_eq!(
+            repeated(&requests),
+            ["kernel-config/b.config:2: CONFIG_A was already asked for in kernel-config/a.config:1"]
         );
     }
 

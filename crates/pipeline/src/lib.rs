@@ -17,6 +17,7 @@ pub mod multicall;
 mod plan;
 mod progress;
 pub mod publish;
+mod read;
 mod run;
 mod step;
 pub mod steps;

@@ -3,14 +3,16 @@
 
 use crate::inputs::Resolved;
 use crate::steps::component;
-use crate::{Cache, Plan, hash_file};
+use crate::{Cache, Plan, read};
 use anyhow::{Context as _, Result};
 use manifest::{Artifact, Component, Input, Manifest, SCHEMA, Sha256, Usr};
 use sandbox::Package;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256 as Hash};
 use spec::ImageSpec;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -120,7 +122,7 @@ fn time(metadata: &fs::Metadata) -> i128 {
 fn copy(from: &Path, to: &Path) -> Result<Published> {
     let copying = || format!("copying {} to {}", from.display(), to.display());
     let partial = partial_path(to);
-    let mut source = File::open(from).with_context(copying)?;
+    let source = File::open(from).with_context(copying)?;
     let target = File::options()
         .create(true)
         .truncate(true)
@@ -128,17 +130,28 @@ fn copy(from: &Path, to: &Path) -> Result<Published> {
         .write(true)
         .open(&partial)
         .with_context(copying)?;
-    image::sparse::copy(&mut source, &target, 0).with_context(copying)?;
-    target.set_len(source.metadata().with_context(copying)?.len()).with_context(copying)?;
+    let mut source = Hashing { source, hash: Hash::new() };
+    let size = image::sparse::copy(&mut source, &target, 0).with_context(copying)?;
+    target.set_len(size).with_context(copying)?;
     drop(target);
     fs::rename(&partial, to).with_context(copying)?;
     let metadata = fs::metadata(to).with_context(copying)?;
-    Ok(Published {
-        from: from.to_owned(),
-        size: metadata.len(),
-        time: time(&metadata),
-        sha256: hash_file(to)?,
-    })
+    let sha256 = Sha256(source.hash.finalize().into()).to_string();
+    Ok(Published { from: from.to_owned(), size, time: time(&metadata), sha256 })
+}
+
+/// A file that is hashed as it is read: a disk image is too large to be read twice.
+struct Hashing {
+    source: File,
+    hash: Hash,
+}
+
+impl Read for Hashing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.source.read(buffer)?;
+        self.hash.update(&buffer[..len]);
+        Ok(len)
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -169,10 +182,7 @@ fn describe(
             .with_context(|| format!("no artifact is a {kind}"))
     };
     let root_hash_path = cache.output(&plan.usr).join("roothash");
-    let root_hash = fs::read_to_string(&root_hash_path)
-        .with_context(|| format!("reading {}", root_hash_path.display()))?
-        .parse::<Sha256>()
-        .context("the root hash of /usr")?;
+    let root_hash = read::text(&root_hash_path)?.parse::<Sha256>().context("the root hash of /usr")?;
     let usr = Usr {
         size: find("usr")?.size,
         verity_size: find("verity")?.size,
@@ -229,7 +239,7 @@ fn components(
             source: format!("pkg:golang/{}@v{}", description.source, description.version),
         });
         let path = cache.output(step).join("modules.txt");
-        let modules = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let modules = read::text(&path)?;
         for (module, version) in modules.lines().filter_map(|line| line.split_once(' ')) {
             all.push(Component {
                 name: module.to_owned(),
@@ -240,7 +250,7 @@ fn components(
         }
     }
     let path = cache.output(&plan.usr).join("files.json");
-    let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let bytes = read::bytes(&path)?;
     let files: Vec<crate::steps::usr::FileRecord> =
         serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?;
     let userland = crate::userland::Userland::open(&cache.output(&plan.userland))?;

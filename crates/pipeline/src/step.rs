@@ -4,6 +4,7 @@ use crate::key::{Key, add, hash_tree};
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -138,6 +139,34 @@ impl Context {
     pub fn run(&self, doing: &str, command: sandbox::Command) -> Result<()> {
         let mut child =
             command.stdout(self.log()?).stderr(self.log()?).spawn().with_context(|| doing.to_owned())?;
+        let status = child.wait().with_context(|| doing.to_owned())?;
+        if !status.success() {
+            bail!("{doing} failed ({status})");
+        }
+        Ok(())
+    }
+
+    /// Runs a program to its end, its output in the step's log; what it prints on standard output
+    /// is also given to `watch`, line by line, to tell how far it is.
+    ///
+    /// # Errors
+    /// It cannot be started, or fails.
+    pub fn run_watched(
+        &self,
+        doing: &str,
+        command: sandbox::Command,
+        mut watch: impl FnMut(&str),
+    ) -> Result<()> {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(self.log()?).spawn().with_context(|| doing.to_owned())?;
+        let mut log = &self.log;
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).split(b'\n') {
+                let line = String::from_utf8_lossy(&line.with_context(|| doing.to_owned())?).into_owned();
+                writeln!(log, "{line}").with_context(|| doing.to_owned())?;
+                watch(&line);
+            }
+        }
         let status = child.wait().with_context(|| doing.to_owned())?;
         if !status.success() {
             bail!("{doing} failed ({status})");

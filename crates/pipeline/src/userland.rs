@@ -1,6 +1,6 @@
 //! The files that a spec takes from Debian packages, with the libraries that they need.
 
-use crate::elf;
+use crate::{elf, read};
 use anyhow::{Context as _, Result, bail};
 use sandbox::FILE_LISTS;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +119,7 @@ impl Userland {
         let mut bundle = String::new();
         for path in paths.iter().filter(|path| path.ends_with(".crt")) {
             let host = self.path(path);
-            let text = fs::read_to_string(&host).with_context(|| format!("reading {}", host.display()))?;
+            let text = read::text(&host)?;
             bundle.push_str(text.trim_end());
             bundle.push('\n');
         }

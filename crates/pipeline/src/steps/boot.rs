@@ -2,7 +2,7 @@
 //!
 //! Output: `initramfs`, `cmdline`, `uki.efi`, `guard.efi`.
 
-use crate::{Recipe, Step};
+use crate::{Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
 use image::cpio::{self, Packing};
 use image::files::{Content, FileTree};
@@ -57,17 +57,17 @@ pub fn step(spec: &ImageSpec, list: &Path, code: &[&Path], parts: &Parts) -> Res
         // Not packed: it is small, and the kernel complains of the padding that the stub puts after
         // an lz4 archive.
         let initramfs = cpio::build(&tree, Packing::Plain, spec.source_date_epoch)?;
-        let root_hash = read_text(&usr.join("roothash"))?;
+        let root_hash = read::text(&usr.join("roothash"))?;
         let mut arguments = spec.kernel_arguments.clone();
         arguments.push(format!("{}={root_hash}", layout::args::USRHASH));
         let cmdline = arguments.join(" ");
         let uki = uki::build(&Uki {
-            stub: &read(&tools.path(STUB))?,
-            kernel: &read(&kernel.join("vmlinuz"))?,
+            stub: &read::bytes(&tools.path(STUB))?,
+            kernel: &read::bytes(&kernel.join("vmlinuz"))?,
             initramfs: &initramfs,
             cmdline: &cmdline,
-            os_release: &read_text(&usr.join("os-release"))?,
-            uname: &read_text(&kernel.join("release"))?,
+            os_release: &read::text(&usr.join("os-release"))?,
+            uname: &read::text(&kernel.join("release"))?,
         })?;
         let keep = |name: &str, bytes: &[u8]| {
             fs::write(context.output().join(name), bytes).with_context(|| format!("writing {name}"))
@@ -82,7 +82,7 @@ pub fn step(spec: &ImageSpec, list: &Path, code: &[&Path], parts: &Parts) -> Res
 /// The files of the initramfs, from its list (usr/gen_init_cpio's format, in the kernel's source).
 fn initramfs(list: &Path, programs: &Path) -> Result<FileTree> {
     let mut tree = FileTree::new();
-    for (index, line) in read_text(list)?.lines().enumerate() {
+    for (index, line) in read::text(list)?.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -109,12 +109,4 @@ fn add_line(tree: &mut FileTree, line: &str, programs: &Path) -> Result<()> {
         _ => bail!("expected `dir`, `nod` or `file` with their fields, all of root"),
     }
     Ok(())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }

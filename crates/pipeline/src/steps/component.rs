@@ -5,7 +5,7 @@
 
 use crate::component::{Binary, BuildMode, Component, Program};
 use crate::steps::go;
-use crate::{Cache, Context, Recipe, Step, multicall};
+use crate::{Cache, Context, Recipe, Step, multicall, read};
 use anyhow::{Context as _, Result, bail};
 use sandbox::{Command, Tree};
 use std::fs;
@@ -31,11 +31,11 @@ pub fn name(component: &str) -> String {
 /// It cannot be read, or says what it should not.
 pub fn describe(directory: &Path) -> Result<Component> {
     let path = directory.join("component.yaml");
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = read::text(&path)?;
     let component: Component =
         serde_yaml::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
     let go_mod = directory.join("go.mod");
-    let modules = fs::read_to_string(&go_mod).with_context(|| format!("reading {}", go_mod.display()))?;
+    let modules = read::text(&go_mod)?;
     let pinned = |version: &str| format!("{} {version}", component.source);
     let versions = [format!("v{}", component.version), format!("v{}+incompatible", component.version)];
     let words =

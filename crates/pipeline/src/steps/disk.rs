@@ -2,7 +2,7 @@
 //!
 //! Output of `disk`: `disk.img`, sparse; of `qcow2`: `disk.qcow2`.
 
-use crate::{Recipe, Step};
+use crate::{Recipe, Step, read};
 use anyhow::{Context as _, Result};
 use image::disk::{Disk, Sizes};
 use image::esp::Esp;
@@ -45,9 +45,9 @@ pub fn raw(
         let root = context.output().join("root.ext4");
         ext4::build(&tools, &root, spec.disk.root, spec.source_date_epoch)?;
         let esp = Esp::standard(
-            read(&boot.join("guard.efi"))?,
-            read(&tools.path(SYSTEMD_BOOT))?,
-            read(&boot.join("uki.efi"))?,
+            read::bytes(&boot.join("guard.efi"))?,
+            read::bytes(&tools.path(SYSTEMD_BOOT))?,
+            read::bytes(&boot.join("uki.efi"))?,
             &spec.version,
         );
         let sizes = Sizes {
@@ -83,8 +83,4 @@ pub fn qcow2(raw: &Arc<Step>, test: &Arc<Step>) -> Arc<Step> {
             &context.output().join("disk.qcow2"),
         )?)
     })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

@@ -2,7 +2,7 @@
 //!
 //! Output: `vmlinuz`, `config`, `release` (the text of `uname -r`) and `modules/RELEASE/`.
 
-use crate::{Context, Recipe, Step, kconfig};
+use crate::{Context, Recipe, Step, kconfig, read};
 use anyhow::{Context as _, Result, bail};
 use sandbox::{Command, Tree};
 use std::fs;
@@ -52,28 +52,35 @@ fn make(context: &Context, fragments: &[(String, String)], epoch: u64) -> Result
         fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     }
     let tree = Tree::at(context.input(BUILD)?.to_owned());
-    let run = |doing: &str, program: &str, arguments: &[&str]| -> Result<()> {
-        context.say(doing);
-        let command = environment(tree.command(program), epoch)
+    let source = context.input(SOURCE)?.join("usr/src");
+    let command = |program: &str, arguments: &[&str]| {
+        environment(tree.command(program), epoch)
             .args(arguments)
             .bind_at(&work, INSIDE)
             .bind_at(&installed, "/installed")
-            .bind_ro_at(context.input(SOURCE)?.join("usr/src"), "/source")
-            .current_dir(INSIDE);
-        context.run(doing, command)
+            .bind_ro_at(&source, "/source")
+            .current_dir(INSIDE)
     };
-    let archive = archive(&context.input(SOURCE)?.join("usr/src"))?;
+    let run = |doing: &str, program: &str, arguments: &[&str]| -> Result<()> {
+        context.say(doing);
+        context.run(doing, command(program, arguments))
+    };
+    let archive = archive(&source)?;
     run("unpacking the kernel's source", "tar", &["--extract", "--strip-components=1", "--file", &archive])?;
 
     let mut requests = Vec::new();
     for (name, text) in fragments {
         requests.extend(kconfig::parse_fragment(name, text).map_err(anyhow::Error::msg)?);
     }
+    let repeated = kconfig::repeated(&requests);
+    if !repeated.is_empty() {
+        bail!("options stand twice in kernel-config:\n  {}\n  take one of each out", repeated.join("\n  "));
+    }
     let all: String = fragments.iter().map(|(_, text)| format!("{text}\n")).collect();
     let path = work.join("berth.config");
     fs::write(&path, all).with_context(|| format!("writing {}", path.display()))?;
     run("configuring the kernel", "make", &["KCONFIG_ALLCONFIG=berth.config", "allnoconfig"])?;
-    let config = read(&work.join(".config"))?;
+    let config = read::text(&work.join(".config"))?;
     let dropped = kconfig::dropped(&requests, &config);
     if !dropped.is_empty() {
         bail!(
@@ -84,18 +91,26 @@ fn make(context: &Context, fragments: &[(String, String)], epoch: u64) -> Result
     }
 
     let jobs = format!("-j{}", context.jobs());
-    run("compiling the kernel", "make", &[&jobs, "bzImage", "modules"])?;
+    let doing = "compiling the kernel";
+    let mut files = 0;
+    context.run_watched(doing, command("make", &[&jobs, "bzImage", "modules"]), |line| {
+        if let Some(what) = line.trim_start().strip_prefix("CC ") {
+            files += 1;
+            context.say(&format!("{doing}: {files} files, {}", what.trim_start_matches("[M]").trim()));
+        }
+    })?;
     run(
         "installing the kernel's modules",
         "make",
         &["INSTALL_MOD_PATH=/installed", "INSTALL_MOD_STRIP=1", "modules_install"],
     )?;
 
-    let release = read(&work.join("include/config/kernel.release"))?.trim().to_owned();
+    let release = read::text(&work.join("include/config/kernel.release"))?.trim().to_owned();
     let modules = installed.join("lib/modules");
     for link in ["build", "source"] {
         let _ = fs::remove_file(modules.join(&release).join(link));
     }
+    remove_indexes(&modules.join(&release))?;
     keep(&modules, &context.output().join("modules"))?;
     keep(&work.join("arch/x86/boot/bzImage"), &context.output().join("vmlinuz"))?;
     keep(&work.join(".config"), &context.output().join("config"))?;
@@ -110,7 +125,7 @@ fn make(context: &Context, fragments: &[(String, String)], epoch: u64) -> Result
 /// reproducible-builds.rst).
 fn environment(command: Command, epoch: u64) -> Command {
     command
-        .env("KBUILD_BUILD_TIMESTAMP", format!("@{epoch}"))
+        .env("KBUILD_BUILD_TIMESTAMP", manifest::spdx::utc(epoch))
         .env("KBUILD_BUILD_USER", "berth")
         .env("KBUILD_BUILD_HOST", "berth")
         .env("KBUILD_BUILD_VERSION", "1")
@@ -129,8 +144,16 @@ fn archive(directory: &Path) -> Result<String> {
     bail!("no linux-source archive in {}", directory.display())
 }
 
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+/// Removes depmod's indexes in kmod's own format: what loads modules here reads the text beside them.
+fn remove_indexes(directory: &Path) -> Result<()> {
+    let removing = || format!("removing indexes in {}", directory.display());
+    for entry in fs::read_dir(directory).with_context(removing)? {
+        let path = entry.with_context(removing)?.path();
+        if path.extension().is_some_and(|extension| extension == "bin") {
+            fs::remove_file(&path).with_context(removing)?;
+        }
+    }
+    Ok(())
 }
 
 fn keep(from: &Path, to: &Path) -> Result<()> {

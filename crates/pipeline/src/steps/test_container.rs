@@ -2,10 +2,9 @@
 //!
 //! Output: `container.oci.tar`.
 
-use crate::{Recipe, Step};
-use anyhow::{Context as _, Result};
+use crate::{Recipe, Step, read};
+use anyhow::Result;
 use image::oci;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ pub fn step(userland: &Arc<Step>, code: &Path) -> Result<Arc<Step>> {
     let userland = userland.name().to_owned();
     Ok(recipe.action(move |context| {
         let path = context.input(&userland)?.join(BUSYBOX);
-        let busybox = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let busybox = read::bytes(&path)?;
         Ok(oci::write(&context.output().join("container.oci.tar"), &oci::test_container(busybox))?)
     }))
 }
