@@ -2,14 +2,19 @@
 
 mod build;
 mod checkout;
+mod firmware;
 mod lock;
 mod reproduce;
 mod run;
 mod sizes;
 mod test;
 
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Builds Berth images from source, boots and tests them. No root, no Docker.
 #[derive(Parser)]
@@ -29,15 +34,29 @@ enum Command {
     Reproduce(reproduce::Reproduce),
 }
 
+/// Says what is done and why to who looks into the builder. What is said is chosen as in
+/// `sandbox=debug` (crate tracing-subscriber, `Targets`); nothing by default.
+const LOG_VARIABLE: &str = "BERTH_LOG";
+
+fn trace() -> Result<()> {
+    let Ok(chosen) = std::env::var(LOG_VARIABLE) else { return Ok(()) };
+    let targets: Targets = chosen.parse().with_context(|| {
+        format!("{LOG_VARIABLE}={chosen}: expected a level, or TARGET=LEVEL, such as debug or sandbox=debug")
+    })?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+    tracing_subscriber::registry().with(lines).with(targets).init();
+    Ok(())
+}
+
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = trace().and_then(|()| match Cli::parse().command {
         Command::Build(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Sizes(command) => command.run(),
         Command::Lock(command) => command.run(),
         Command::Reproduce(command) => command.run(),
-    };
+    });
     match result {
         Ok(code) => code,
         Err(error) => {

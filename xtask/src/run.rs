@@ -2,6 +2,7 @@
 
 use crate::build::{Options, Work};
 use crate::checkout::Checkout;
+use crate::firmware;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use pipeline::publish::Format;
@@ -60,7 +61,10 @@ impl Run {
         let tools = sandbox::Tree::at(built.test_tools.clone());
         let images = Images::open(&built.directory)?;
         let accel = Accel::detect_once(&tools, images.kernel(), &work.cache.root().join("accel"))?;
-        let bed = Testbed::new(tools, images, accel);
+        let mut bed = Testbed::new(tools, images, accel);
+        if !self.direct && bed.firmware().is_err() {
+            bed = bed.with_firmware(firmware::prebuilt(&work.cache)?);
+        }
         let mut setup = if self.direct { Vm::direct(&bed) } else { Vm::uefi(&bed) };
         setup = setup.memory_mib(self.memory).disk_bus(bus(&self.bus)?).kernel_argument(shell_argument());
         let kept;

@@ -21,6 +21,7 @@ const LOG_LINES: usize = 40;
 pub fn run(targets: &[Arc<Step>], cache: &Cache, progress: &Arc<Progress>, jobs: usize) -> Result<usize> {
     let mut wanted = BTreeMap::new();
     for target in targets {
+        tracing::debug!(step = target.name, key = %target.key, "wanted");
         collect(target, cache, &mut wanted);
     }
     let count = wanted.len();
@@ -124,6 +125,7 @@ fn make(step: &Arc<Step>, cache: &Cache, progress: &Arc<Progress>, jobs: usize) 
     if output.is_dir() {
         return Ok(Outcome::Shared);
     }
+    tracing::debug!(step = name, key = %step.key, "making");
     cache.sweep(step);
     let partial = output.with_file_name(partial_name(step.key));
     fs::create_dir_all(&partial).with_context(|| format!("making {}", partial.display()))?;
@@ -143,22 +145,22 @@ fn make(step: &Arc<Step>, cache: &Cache, progress: &Arc<Progress>, jobs: usize) 
     if let Err(error) = (step.action)(&context) {
         let _ = writeln!(&context.log, "{error:#}");
         let _ = remove_tree(&partial);
-        return Err(failed(name, error, &context.log_path));
+        return Err(failed(name, &error, &context.log_path));
     }
     fs::rename(&partial, &output).with_context(|| format!("keeping {}", output.display()))?;
     Ok(Outcome::Made)
 }
 
-fn failed(step: &str, error: anyhow::Error, log: &Path) -> anyhow::Error {
+fn failed(step: &str, error: &anyhow::Error, log: &Path) -> anyhow::Error {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let error = format!("{error:#}");
+    // The log's last lines are the error itself.
     let lines: Vec<&str> = text.lines().collect();
-    let mut message = format!("step `{step}` failed");
-    // The last line is the error itself.
-    let end = &lines[..lines.len().saturating_sub(1)];
+    let end = &lines[..lines.len().saturating_sub(error.lines().count())];
+    let mut message = format!("step `{step}` failed: {error}");
     for line in &end[end.len().saturating_sub(LOG_LINES)..] {
         message.push_str("\n    | ");
         message.push_str(line);
     }
-    message.push_str(&format!("\n  the whole log: {}", log.display()));
-    error.context(message)
+    anyhow!("{message}\n  the whole log: {}", log.display())
 }

@@ -149,6 +149,13 @@ impl Command {
 
     fn prepare(self) -> Result<(std::process::Command, (Stdio, Stdio, Stdio))> {
         let mut command = std::process::Command::new(self.tree.program(&self.program)?);
+        tracing::debug!(
+            program = ?self.program,
+            arguments = ?self.arguments,
+            environment = ?self.environment,
+            directory = ?self.directory,
+            "running"
+        );
         command.args(&self.arguments).env_clear();
         let fixed = [("PATH", "/usr/sbin:/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("TZ", "UTC")];
         command.envs(fixed).envs(self.environment);

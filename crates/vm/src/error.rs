@@ -27,6 +27,9 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Neither the tools tree nor the host has OVMF.
+    #[error("no UEFI firmware: the tools tree has no package `ovmf`, and neither has this machine")]
+    NoFirmware,
     /// A combination that no machine has.
     #[error("a {machine} machine has no {what}")]
     Unsupported {

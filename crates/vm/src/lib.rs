@@ -22,6 +22,7 @@
 mod accel;
 mod disk;
 mod error;
+mod firmware;
 mod folder;
 mod images;
 mod machine;
@@ -39,6 +40,7 @@ mod testbed;
 pub use accel::Accel;
 pub use disk::{Disk, Format, copy_range};
 pub use error::Error;
+pub use firmware::Firmware;
 pub use images::Images;
 pub use machine::{BOOT_LIMIT, Vm};
 pub use measure::Memory;

@@ -66,9 +66,15 @@ impl Vm {
     /// # Errors
     /// QEMU cannot be started.
     pub fn plain(bed: &Testbed, disk: &Disk, disk_options: &str, more: &[&str]) -> Result<Vm> {
-        let arguments = qemu::plain(&bed.firmware_code(), disk.file(), disk_options, more);
-        let command =
-            bed.tools().command("qemu-system-x86_64").args(arguments).bind(disk.parent()).host_network(false);
+        let code = &bed.firmware()?.code;
+        let arguments = qemu::plain(code, disk.file(), disk_options, more);
+        let command = bed
+            .tools()
+            .command("qemu-system-x86_64")
+            .args(arguments)
+            .bind(disk.parent())
+            .bind_ro(code)
+            .host_network(false);
         Vm::start(command, disk.clone(), Folder::new()?, Sockets::default(), vec![])
     }
 }
@@ -339,9 +345,10 @@ impl<'a> Setup<'a> {
             }
             Way::Uefi => {
                 let variables = folder.join("variables.fd");
-                let shipped = self.bed.firmware_variables();
-                fs::copy(&shipped, &variables).map_err(Error::io("copy", shipped))?;
-                Ok(Boot::Uefi { code: self.bed.firmware_code(), variables, extra_arguments: extra.join(" ") })
+                let firmware = self.bed.firmware()?;
+                let shipped = &firmware.variables;
+                fs::copy(shipped, &variables).map_err(Error::io("copy", shipped))?;
+                Ok(Boot::Uefi { code: firmware.code.clone(), variables, extra_arguments: extra.join(" ") })
             }
         }
     }
@@ -358,6 +365,9 @@ impl<'a> Setup<'a> {
             // Forwarded ports are on the host's loopback. Without them a machine needs nothing
             // of the host's network, and gets nothing.
             .host_network(!self.forwards.is_empty());
+        if let Boot::Uefi { code, .. } = &hardware.boot {
+            command = command.bind_ro(code);
+        }
         for (file, _) in &self.media {
             command = command.bind_ro(file);
         }

@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Accel, Error, Images, Result};
+use crate::{Accel, Error, Firmware, Images, Result};
 use sandbox::Tree;
-
-/// Where the tools tree keeps OVMF.
-const OVMF: &str = "/usr/share/OVMF";
 
 /// What machines are made from.
 #[derive(Clone, Debug)]
@@ -14,6 +11,7 @@ pub struct Testbed {
     tools: Tree,
     images: Images,
     accel: Accel,
+    firmware: Option<Firmware>,
 }
 
 impl Testbed {
@@ -30,7 +28,14 @@ impl Testbed {
 
     /// From parts that are known already.
     pub fn new(tools: Tree, images: Images, accel: Accel) -> Self {
-        Self { tools, images, accel }
+        let firmware = Firmware::find(&tools);
+        Self { tools, images, accel, firmware }
+    }
+
+    /// With another firmware than the one that was found.
+    #[must_use]
+    pub fn with_firmware(self, firmware: Firmware) -> Self {
+        Self { firmware: Some(firmware), ..self }
     }
 
     /// The tools tree.
@@ -48,14 +53,12 @@ impl Testbed {
         self.accel
     }
 
-    /// The firmware's code, as a path inside the tools tree.
-    pub fn firmware_code(&self) -> PathBuf {
-        Path::new(OVMF).join("OVMF_CODE_4M.fd")
-    }
-
-    /// The firmware's variables as shipped, as a path of the host.
-    pub(crate) fn firmware_variables(&self) -> PathBuf {
-        self.tools.path(OVMF).join("OVMF_VARS_4M.fd")
+    /// The firmware that machines start with.
+    ///
+    /// # Errors
+    /// Neither the tools tree nor the host has one.
+    pub fn firmware(&self) -> Result<&Firmware> {
+        self.firmware.as_ref().ok_or(Error::NoFirmware)
     }
 
     /// Runs a tool of the tree, with `folder` (and nothing else of the host) writable; what it
