@@ -105,6 +105,9 @@ pub fn run() -> Result<Infallible> {
     Step::Ask.begin();
     let command_line = command_line()?;
     make_panics_reboot();
+    if let Err(error) = sys::random::gather_early() {
+        kernel_log::alarm(&error.to_string());
+    }
     for name in arguments::unknown(&command_line) {
         kernel_log::alarm(&format!("the kernel argument {name} is not known"));
     }

@@ -54,7 +54,7 @@ fn directory() -> tempfile::TempDir {
 fn a_bad_spec_is_refused_with_its_place_and_the_nearest_name() {
     let cases: [(&str, &str, &[&str]); 6] = [
         ("an unknown key", "nmae: x\n", &["bad.yaml:1:1", "nmae", "`name`"]),
-        ("a wrong type", "name: x\nversion: 1.2.3\napplets: 7\n", &["bad.yaml:3:10", "list"]),
+        ("a wrong type", "name: x\nversion: 1.2.3\napplets: 7\n", &["bad.yaml:3:10", "expected a sequence"]),
         ("no such component", "name: x\nversion: 1.2.3\ncomponents: [etdc]\n", &["bad.yaml:3:14", "`etcd`"]),
         ("a bad version", "name: x\nversion: 1.2.3-rc1\n", &["bad.yaml:2:10", "1.2.3-rc1"]),
         ("not YAML", "name: [x\n", &["bad.yaml:"]),

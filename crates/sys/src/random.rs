@@ -2,7 +2,33 @@
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::child::fork;
 use crate::error::{Doing, Result};
+
+/// Has the kernel gather entropy from now on, if it has too little, in a process of its own that
+/// lives on when this one becomes another program.
+///
+/// Without a hardware source and a seed the kernel only begins to gather (from the jitter of its
+/// timer, a bit a tick: about a second) when a program waits for it. The first to wait would be etcd
+/// and containerd. A processor that has nothing else to do early in the boot saves them that second.
+///
+/// # Errors
+/// The process could not be made.
+pub fn gather_early() -> Result<()> {
+    let wait = |flags| {
+        let mut byte = [0; 1];
+        getrandom(&mut byte[..], flags)
+    };
+    if wait(GetRandomFlags::NONBLOCK) == Err(rustix::io::Errno::AGAIN) {
+        // Two system calls: nothing that another thread's lock could stop.
+        let gather = || {
+            let _ = rustix::process::nice(19);
+            wait(GetRandomFlags::empty()).is_err().into()
+        };
+        fork(gather).doing(|| "gather entropy early".to_owned())?;
+    }
+    Ok(())
+}
 
 /// 16 random bytes for a name, not for a secret: does not wait until the kernel has gathered enough
 /// entropy, which takes a machine without a hardware source a second or more of its first boot.
