@@ -52,21 +52,29 @@ fn directory() -> tempfile::TempDir {
 
 #[test]
 fn a_bad_spec_is_refused_with_its_place_and_the_nearest_name() {
-    let cases: [(&str, &str, &[&str]); 6] = [
-        ("an unknown key", "nmae: x\n", &["bad.yaml:1:1", "nmae", "`name`"]),
-        ("a wrong type", "name: x\nversion: 1.2.3\napplets: 7\n", &["bad.yaml:3:10", "expected a sequence"]),
-        ("no such component", "name: x\nversion: 1.2.3\ncomponents: [etdc]\n", &["bad.yaml:3:14", "`etcd`"]),
-        ("a bad version", "name: x\nversion: 1.2.3-rc1\n", &["bad.yaml:2:10", "1.2.3-rc1"]),
-        ("not YAML", "name: [x\n", &["bad.yaml:"]),
-        ("a size that is none", "name: x\nversion: 1.2.3\ndisk: {root: 5 parsecs}\n", &["bad.yaml:3:14"]),
+    // What is wrong, the line of the default spec that is changed, what it becomes, and what is said.
+    let cases: [(&str, &str, &str, &[&str]); 7] = [
+        ("an unknown key", "name: berth", "nmae: berth", &["nmae", "`name`"]),
+        ("a wrong type", "channel: dev", "channel: [dev]", &["channel", "expected a string"]),
+        ("no such component", "  - etcd", "  - etdc", &["etdc", "`etcd`"]),
+        ("a bad version", "version: 0.1.0", "version: 1.2.3-rc1", &["1.2.3-rc1"]),
+        ("not YAML", "name: berth", "name: [berth", &[]),
+        ("a size that is none", "  root: 512MiB", "  root: 5 parsecs", &["5 parsecs", "MiB"]),
+        ("no such key below", "  root: 512MiB", "  roott: 512MiB", &["roott", "`root`"]),
     ];
-    for (what, text, words) in cases {
+    let default = fs::read_to_string(checkout().join("images/default.yaml")).expect("the default spec");
+    for (what, line, becomes, words) in cases {
+        println!("{what}");
+        let number = default.lines().position(|other| other == line).expect("the line") + 1;
         let place = directory();
         let (spec, out) = (place.path().join("bad.yaml"), place.path().join("out"));
-        fs::write(&spec, text).expect("a spec");
+        fs::write(&spec, default.replacen(line, becomes, 1)).expect("a spec");
         let arguments = ["build", spec.to_str().expect("a path"), "--out", out.to_str().expect("a path")];
-        println!("{what}");
-        xtask(PLAINLY, &place.path().join("cache"), &[], &arguments).is_an_error_with(words);
+        let ended = xtask(PLAINLY, &place.path().join("cache"), &[], &arguments);
+        ended.is_an_error_with(words);
+        if !words.is_empty() {
+            ended.is_an_error_with(&[&format!("bad.yaml:{number}:")]);
+        }
         assert!(!out.exists(), "{what}: something was left behind");
     }
 }
