@@ -282,7 +282,10 @@ impl Hardware {
         if self.ports.is_empty() {
             return;
         }
-        line.pair("-device", self.device("virtio-serial", ",id=ports"));
+        // The guest's kernel makes two queues for each port that there might be, of 31 by default:
+        // memory that would be taken for the image's own use. Port 0 is the console's.
+        let most = self.ports.len() + 1;
+        line.pair("-device", self.device("virtio-serial", &format!(",id=ports,max_ports={most}")));
         for (index, port) in self.ports.iter().enumerate() {
             line.pair("-chardev", unix_chardev(&format!("port{index}"), &port.socket));
             line.pair(

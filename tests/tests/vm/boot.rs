@@ -6,9 +6,9 @@ use vm::{Bus, Vm};
 
 use crate::containers::{Host, with_archive};
 
-/// What an idle machine may use. The target is 75 MB, which is not reached yet under UEFI: this
-/// bound only notices what makes it worse.
-const MOST_MEMORY_MB: f64 = 110.0;
+/// What an idle machine may use that has the ports which tests talk to it by: the kernel's driver
+/// takes some 10 MB for each. Without them it is 73 MB, of the 75 that it may be.
+const MOST_MEMORY_MB: f64 = 95.0;
 
 #[test]
 fn by_uefi_it_is_ready_and_says_when_and_what_took_how_long() -> vm::Result<()> {
@@ -37,17 +37,28 @@ fn by_uefi_it_is_ready_and_says_when_and_what_took_how_long() -> vm::Result<()> 
     vm.shell().run("etcdctl endpoint health")?;
     vm.shell().run("ctr version")?;
 
-    let memory = vm.memory()?;
+    let used_mb = used_when_idle(&vm)?;
     println!(
         "by UEFI ready after {:?} from power-on ({:.2} s by the machine's own clock), {:.1} MB used, \
          PID 1 has {} KiB",
         ready.at,
         total_us as f64 / 1e6,
-        memory.used_mb(),
+        used_mb,
         vm.pid1_rss_kib()?
     );
-    assert!(memory.used_mb() <= MOST_MEMORY_MB, "{:.1} MB used by an idle machine", memory.used_mb());
+    assert!(used_mb <= MOST_MEMORY_MB, "{used_mb:.1} MB used by an idle machine");
     Ok(())
+}
+
+/// A machine that has just become ready still gives back what its boot needed: the least that it
+/// uses within some seconds is what it uses when idle.
+fn used_when_idle(vm: &Vm) -> vm::Result<f64> {
+    let mut least = f64::MAX;
+    for _ in 0..8 {
+        least = least.min(vm.memory()?.used_mb());
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    Ok(least)
 }
 
 #[test]
