@@ -7,8 +7,7 @@ use image::erofs::Compression;
 use manifest::Manifest;
 use pipeline::publish::{self, Format};
 use pipeline::steps::programs::Toolchain;
-use pipeline::steps::tools;
-use pipeline::{Cache, Plan, Progress, inputs};
+use pipeline::{Cache, Plan, Progress, inputs, plan};
 use spec::{ImageSpec, Override};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -188,10 +187,9 @@ impl Work {
     pub fn test_tools(&self) -> Result<PathBuf> {
         sandbox::check_user_namespaces()?;
         let mut wanted = self.checkout.package_sets()?;
-        wanted.retain(|set, _| set == TEST_SET);
+        wanted.retain(|set, _| set == plan::TEST);
         let resolved = inputs::resolve(&self.checkout.lock()?, &wanted, &self.cache, self.options.locked)?;
-        let packages = resolved.sets.get(TEST_SET).context("images/packages.yaml has no set `test`")?;
-        let step = tools::step(TEST_SET, packages, &self.cache)?;
+        let step = plan::tools_tree(plan::TEST, &resolved, &self.cache)?;
         pipeline::run(std::slice::from_ref(&step), &self.cache, &self.progress, self.jobs)?;
         Ok(self.cache.output(&step))
     }
@@ -208,9 +206,6 @@ impl Work {
         Ok(())
     }
 }
-
-/// The package set of the tools that boot and check images.
-const TEST_SET: &str = "test";
 
 /// The archive that tests import into containerd.
 const TEST_CONTAINER: &str = "berth-test-container.oci.tar";

@@ -14,7 +14,7 @@ pub mod kconfig;
 mod key;
 mod lock_file;
 pub mod multicall;
-mod plan;
+pub mod plan;
 mod progress;
 pub mod publish;
 mod read;

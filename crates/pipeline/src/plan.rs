@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Package sets of images/packages.yaml that steps name.
 const BUILD: &str = "build";
 const KERNEL_SOURCE: &str = "kernel-source";
-const TEST: &str = "test";
+/// The set of the tools that boot and check images.
+pub const TEST: &str = "test";
 
 /// Crates whose code makes the bytes of an image.
 const CODE: [&str; 4] = ["crates/image/src", "crates/image/guard", "crates/layout/src", "crates/verity/src"];
@@ -41,6 +42,16 @@ pub struct Plan {
     pub test_container: Arc<Step>,
 }
 
+/// The step of the tools tree that a set of packages makes.
+///
+/// # Errors
+/// There is no such set.
+pub fn tools_tree(set: &str, resolved: &Resolved, cache: &Cache) -> Result<Arc<Step>> {
+    let packages =
+        resolved.sets.get(set).with_context(|| format!("images/packages.yaml has no set `{set}`"))?;
+    tools::step(set, packages, cache)
+}
+
 impl Plan {
     /// Plans the image of `spec` in the checkout `root`.
     ///
@@ -55,13 +66,7 @@ impl Plan {
         cache: &Cache,
         compression: Compression,
     ) -> Result<Self> {
-        let set = |name: &str| -> Result<Arc<Step>> {
-            let packages = resolved
-                .sets
-                .get(name)
-                .with_context(|| format!("images/packages.yaml has no set `{name}`"))?;
-            tools::step(name, packages, cache)
-        };
+        let set = |name: &str| tools_tree(name, resolved, cache);
         let (build, test_tools, userland) = (set(BUILD)?, set(TEST)?, set(USERLAND)?);
         let epoch = spec.source_date_epoch;
         let kernel = kernel::step(&root.join("kernel-config"), epoch, &build, &set(KERNEL_SOURCE)?)?;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 type Action = Box<dyn Fn(&Context) -> Result<()> + Send + Sync>;
@@ -137,13 +137,9 @@ impl Context {
     /// # Errors
     /// It cannot be started, or fails.
     pub fn run(&self, doing: &str, command: sandbox::Command) -> Result<()> {
-        let mut child =
+        let child =
             command.stdout(self.log()?).stderr(self.log()?).spawn().with_context(|| doing.to_owned())?;
-        let status = child.wait().with_context(|| doing.to_owned())?;
-        if !status.success() {
-            bail!("{doing} failed ({status})");
-        }
-        Ok(())
+        finish(doing, child)
     }
 
     /// Runs a program to its end, its output in the step's log; what it prints on standard output
@@ -160,18 +156,18 @@ impl Context {
         let mut child =
             command.stdout(Stdio::piped()).stderr(self.log()?).spawn().with_context(|| doing.to_owned())?;
         let mut log = &self.log;
-        if let Some(output) = child.stdout.take() {
-            for line in BufReader::new(output).split(b'\n') {
-                let line = String::from_utf8_lossy(&line.with_context(|| doing.to_owned())?).into_owned();
-                writeln!(log, "{line}").with_context(|| doing.to_owned())?;
+        let copied = child.stdout.take().map_or(Ok(()), |output| {
+            BufReader::new(output).split(b'\n').try_for_each(|line| {
+                let line = String::from_utf8_lossy(&line?).into_owned();
                 watch(&line);
-            }
-        }
-        let status = child.wait().with_context(|| doing.to_owned())?;
-        if !status.success() {
-            bail!("{doing} failed ({status})");
-        }
-        Ok(())
+                writeln!(log, "{line}")
+            })
+        });
+        // Its output closed, a program that still runs ends too: it is waited for before the step's
+        // directory goes.
+        let finished = finish(doing, child);
+        copied.with_context(|| format!("{doing}: writing the log"))?;
+        finished
     }
 
     /// Runs a program to its end; what it printed on standard output.
@@ -186,4 +182,13 @@ impl Context {
         }
         Ok(output.stdout)
     }
+}
+
+/// Waits for a program's end.
+fn finish(doing: &str, mut child: Child) -> Result<()> {
+    let status = child.wait().with_context(|| doing.to_owned())?;
+    if !status.success() {
+        bail!("{doing} failed ({status})");
+    }
+    Ok(())
 }

@@ -333,13 +333,7 @@ impl<'a> Setup<'a> {
         };
         match self.way {
             Way::Direct => Ok(Boot::Direct(kernel())),
-            Way::Microvm => {
-                let mut kernel = kernel();
-                // The kernel's test of the timer fails where the host is busy; under other
-                // hypervisors than QEMU's translator it knows to leave it out.
-                kernel.arguments += " no_timer_check";
-                Ok(Boot::Microvm(kernel))
-            }
+            Way::Microvm => Ok(Boot::Microvm(kernel())),
             Way::Uefi if self.command_line.is_some() => {
                 Err(Error::Unsupported { machine: "UEFI", what: "command line from QEMU: its UKI holds it" })
             }
