@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use pipeline::{Cache, Lock, inputs};
 use spec::{Catalog, DiskSizes, ImageSpec, Override};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,16 +48,15 @@ impl Checkout {
     }
 
     fn catalog(&self) -> Result<Catalog> {
-        let directory = self.path("images/components");
-        let reading = || format!("listing {}", directory.display());
-        let mut components = Vec::new();
-        for entry in fs::read_dir(&directory).with_context(reading)? {
-            let entry = entry.with_context(reading)?;
-            if entry.path().join("go.mod").is_file() {
-                components.push(entry.file_name().to_string_lossy().into_owned());
-            }
-        }
-        components.sort();
+        let components = self.names("images/components", |path| {
+            path.join("go.mod").is_file().then(|| path.file_name()).flatten()
+        })?;
+        let kernel_options = self.names("kernel-config/optional", |path| {
+            path.extension()
+                .is_some_and(|extension| extension == "config")
+                .then(|| path.file_stem())
+                .flatten()
+        })?;
         use layout::disk;
         let sizes = DiskSizes {
             esp: disk::ESP.default_size,
@@ -64,7 +64,20 @@ impl Checkout {
             usr_verity: disk::USR_A_VERITY.default_size,
             root: disk::ROOT.default_size,
         };
-        Ok(Catalog { components, sizes })
+        Ok(Catalog { components, kernel_options, sizes })
+    }
+
+    /// What `name` makes of the entries of a directory, sorted.
+    fn names(&self, directory: &str, name: impl Fn(&Path) -> Option<&OsStr>) -> Result<Vec<String>> {
+        let directory = self.path(directory);
+        let reading = || format!("listing {}", directory.display());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&directory).with_context(reading)? {
+            let path = entry.with_context(reading)?.path();
+            names.extend(name(&path).map(|name| name.to_string_lossy().into_owned()));
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// The builder's package sets, by name.

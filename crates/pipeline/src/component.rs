@@ -22,9 +22,6 @@ pub struct Component {
     /// Words for `-ldflags`; `{version}` stands for the version.
     #[serde(default)]
     pub ldflags: Vec<String>,
-    /// Words for `-gcflags`.
-    #[serde(default)]
-    pub gcflags: Vec<String>,
     /// How the linker lays the binary out.
     #[serde(default)]
     pub buildmode: BuildMode,

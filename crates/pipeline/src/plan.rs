@@ -69,7 +69,13 @@ impl Plan {
         let set = |name: &str| tools_tree(name, resolved, cache);
         let (build, test_tools, userland) = (set(BUILD)?, set(TEST)?, set(USERLAND)?);
         let epoch = spec.source_date_epoch;
-        let kernel = kernel::step(&root.join("kernel-config"), epoch, &build, &set(KERNEL_SOURCE)?)?;
+        let kernel = kernel::step(
+            &root.join("kernel-config"),
+            &spec.kernel_options,
+            epoch,
+            &build,
+            &set(KERNEL_SOURCE)?,
+        )?;
         let go =
             lock.go.as_ref().context("images/inputs.lock names no Go toolchain: run `cargo xtask lock`")?;
         let go = go::toolchain(go, &build, cache);

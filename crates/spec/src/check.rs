@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Catalog {
     /// The directories of images/components.
     pub components: Vec<String>,
+    /// The fragments of kernel-config/optional.
+    pub kernel_options: Vec<String>,
     /// The layout's partition sizes, used where the spec names none.
     pub sizes: DiskSizes,
 }
@@ -41,6 +43,8 @@ pub struct ImageSpec {
     pub source_date_epoch: u64,
     /// Kernel arguments baked into the image.
     pub kernel_arguments: Vec<String>,
+    /// Optional fragments of the kernel's configuration, sorted.
+    pub kernel_options: BTreeSet<String>,
     /// Component directories, sorted.
     pub components: BTreeSet<String>,
     /// Debian packages and the absolute paths taken from each.
@@ -76,19 +80,9 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
             return Err(at("`usrhash=` is put in by the build: leave it out".to_owned()));
         }
     }
-    let mut components = BTreeSet::new();
-    for (index, name) in raw.components.into_iter().enumerate() {
-        let at = |message: String| problem(["components", &index.to_string()], message);
-        if !catalog.components.contains(&name) {
-            let near = nearest(&name, catalog.components.iter().map(String::as_str));
-            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            let known = catalog.components.join(", ");
-            return Err(at(format!("no component `{name}`, expected one of {known}{hint}")));
-        }
-        if !components.insert(name.clone()) {
-            return Err(at(format!("component `{name}` is named twice")));
-        }
-    }
+    let kernel_options =
+        check_names(&["kernel", "options"], "kernel option", raw.kernel.options, &catalog.kernel_options)?;
+    let components = check_names(&["components"], "component", raw.components, &catalog.components)?;
     for (package, paths) in &raw.userland {
         for (index, path) in paths.iter().enumerate() {
             let below = path.starts_with("/usr/") || path.starts_with("/etc/");
@@ -105,11 +99,38 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
         channel: raw.channel,
         source_date_epoch: raw.source_date_epoch,
         kernel_arguments: raw.kernel.arguments,
+        kernel_options,
         components,
         userland: raw.userland,
         applets: raw.applets.into_iter().collect(),
         disk: check_disk(&raw.disk, catalog.sizes)?,
     })
+}
+
+/// The names in the list at `path`, each a `kind` that is known, and there once.
+fn check_names(
+    path: &[&str],
+    kind: &str,
+    names: Vec<String>,
+    known: &[String],
+) -> Result<BTreeSet<String>, Problem> {
+    let mut found = BTreeSet::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let at = |message: String| {
+            let index = index.to_string();
+            let path = path.iter().copied().chain([index.as_str()]).map(str::to_owned).collect();
+            Problem { path, message }
+        };
+        if !known.contains(&name) {
+            let near = nearest(&name, known.iter().map(String::as_str));
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(at(format!("no {kind} `{name}`, expected one of {}{hint}", known.join(", "))));
+        }
+        if !found.insert(name.clone()) {
+            return Err(at(format!("{kind} `{name}` is named twice")));
+        }
+    }
+    Ok(found)
 }
 
 fn check_word(key: &str, value: &str) -> Result<(), Problem> {

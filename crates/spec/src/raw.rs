@@ -36,6 +36,9 @@ pub struct RawSpec {
 pub struct RawKernel {
     /// Arguments baked into the image, before `usrhash=`.
     pub arguments: Vec<String>,
+    /// Names of fragments in kernel-config/optional.
+    #[serde(default)]
+    pub options: Vec<String>,
 }
 
 /// The sizes of the partitions in the shipped image, where they differ from the layout's.

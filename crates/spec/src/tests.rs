@@ -17,6 +17,7 @@ disk:
 fn catalog() -> Catalog {
     Catalog {
         components: ["containerd", "etcd", "etcdctl", "runc"].map(str::to_owned).to_vec(),
+        kernel_options: vec!["btf".to_owned()],
         sizes: DiskSizes { esp: 1 << 30, usr: 1 << 30, usr_verity: 16 << 20, root: 1 << 30 },
     }
 }
@@ -33,6 +34,7 @@ fn a_good_spec_means_what_it_says() {
     assert_eq!(spec.disk.usr, 512 << 20);
     assert_eq!(spec.disk.esp, 1 << 30);
     assert_eq!(spec.kernel_arguments, ["quiet", "panic=10"]);
+    assert!(spec.kernel_options.is_empty());
 }
 
 /// What is written instead of what, and what the complaint must hold.
@@ -49,6 +51,7 @@ fn each_complaint_has_its_place_and_the_nearest_valid_name() {
         ("etcd, runc", "etcd, runk", &["x.yaml:6:20", "no component `runk`", "did you mean `runc`?"]),
         ("etcd, runc", "etcd, postgres", &["x.yaml:6:20", "expected one of containerd, etcd"]),
         ("etcd, runc", "etcd, etcd", &["x.yaml:6:20", "named twice"]),
+        ("panic=10]", "panic=10]\n  options: [btff]", &["x.yaml:6:13", "no kernel option `btff`", "`btf`?"]),
         ("512MiB", "512MB", &["x.yaml:11:8", "`512MB` is not a size", "MiB"]),
         ("512MiB", "1000000KiB", &["x.yaml:11:8", "not a multiple of 1MiB"]),
         ("512MiB", "99999999TiB", &["x.yaml:11:8", "not a size"]),

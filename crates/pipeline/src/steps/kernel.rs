@@ -5,6 +5,7 @@
 use crate::{Context, Recipe, Step, kconfig, read};
 use anyhow::{Context as _, Result, bail};
 use sandbox::{Command, Tree};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,17 +22,33 @@ const INSIDE: &str = "/build";
 /// BTF, and are stripped.
 const CHEAP_DEBUG: [&str; 2] = ["KCFLAGS=-fno-var-tracking-assignments", "CFLAGS_MODULE=-g0"];
 
-/// The step that builds the kernel from the fragments in `config`.
+/// The step that builds the kernel from the fragments in `config`, and those of `optional` in its
+/// folder of that name.
 ///
 /// # Errors
 /// A fragment cannot be read.
-pub fn step(config: &Path, epoch: u64, build: &Arc<Step>, source: &Arc<Step>) -> Result<Arc<Step>> {
-    let fragments = read_fragments(config)?;
+pub fn step(
+    config: &Path,
+    optional: &BTreeSet<String>,
+    epoch: u64,
+    build: &Arc<Step>,
+    source: &Arc<Step>,
+) -> Result<Arc<Step>> {
+    let mut fragments = read_fragments(config)?;
+    for name in optional {
+        let file = format!("optional/{name}.config");
+        let text = read::text(&config.join(&file))?;
+        fragments.push((file, text));
+    }
     let mut recipe = Recipe::new("kernel", include_str!("kernel.rs")).needs(build).needs(source);
     for (name, text) in &fragments {
         recipe = recipe.parameter(name, text);
     }
-    recipe = recipe.parameter("epoch", epoch.to_string());
+    // The epoch, and how the kernel shows it.
+    recipe = recipe
+        .parameter("epoch", epoch.to_string())
+        .parameter("timestamp", manifest::spdx::utc(epoch))
+        .parameter("kconfig", include_str!("../kconfig.rs"));
     Ok(recipe.action(move |context| make(context, &fragments, epoch)))
 }
 
