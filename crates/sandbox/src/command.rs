@@ -181,7 +181,7 @@ fn build_root(tree: &Tree, binds: &[Bind], directory: &Path, host_network: bool)
     {
         root.symlink(Path::new(target), Path::new(link))?;
     }
-    root.proc(Path::new("/proc"))?.tmpfs(Path::new("/tmp"))?.tmpfs(Path::new("/dev"))?;
+    root.proc(Path::new("/proc"))?.tmpfs(Path::new("/tmp"))?.devices(Path::new("/dev"))?;
     for name in DEVICES {
         let device = Path::new("/dev").join(name);
         if device.exists() {

@@ -36,6 +36,12 @@ fn a_program_is_root_in_a_clean_world() {
 }
 
 #[test]
+fn devices_can_be_written_to_by_whoever_runs_it() {
+    let Some(tree) = tree() else { return };
+    assert_eq!(stdout(shell(&tree, "echo x > /dev/null && head -c 2 /dev/zero | wc -c")), "2");
+}
+
+#[test]
 fn what_is_bound_is_seen_and_what_is_bound_read_only_stays() {
     let Some(tree) = tree() else { return };
     let directory = tempfile::tempdir().unwrap();
