@@ -8,6 +8,7 @@ mod reproduce;
 mod run;
 mod sizes;
 mod test;
+mod units;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -32,6 +33,7 @@ enum Command {
     Sizes(sizes::Sizes),
     Lock(lock::Lock),
     Reproduce(reproduce::Reproduce),
+    Units(units::Units),
 }
 
 /// Says what is done and why to who looks into the builder. What is said is chosen as in
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Sizes(command) => command.run(),
         Command::Lock(command) => command.run(),
         Command::Reproduce(command) => command.run(),
+        Command::Units(command) => command.run(),
     });
     match result {
         Ok(code) => code,

@@ -39,7 +39,9 @@ pub struct Cgroups {
 struct Group {
     path: PathBuf,
     folder: Option<OwnedFd>,
-    watch: Option<i32>,
+    watches: Vec<i32>,
+    /// Processes of it that the kernel has ended for want of memory.
+    oom_kills: u64,
     /// Leaders of the sessions begun for it: its processes, where there is no hierarchy.
     sessions: Vec<i32>,
 }
@@ -101,12 +103,26 @@ impl Cgroups {
                 complaints.push(format!("{error:#}"));
             }
         }
+        for limit in &service.cgroup.io_devices {
+            let set = block_device(Path::new(&limit.path)).and_then(|device| {
+                let (file, value) = cgroup::device_setting(limit, &device);
+                write(&path.join(file), &value)
+            });
+            complaints.extend(set.err().map(|error| format!("{error:#}")));
+        }
         let folder = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         let events = path.join("cgroup.events");
         let watch = inotify::add_watch(&self.watcher, &events, inotify::WatchFlags::MODIFY);
         let watch = watch.with_context(|| format!("cannot watch {}", events.display()))?;
         self.watched.insert(watch, unit.clone());
-        let group = Group { path, folder: Some(folder.into()), watch: Some(watch), sessions: Vec::new() };
+        // Without the memory controller nothing is ended for want of memory.
+        let memory = path.join("memory.events");
+        let memory_watch = inotify::add_watch(&self.watcher, &memory, inotify::WatchFlags::MODIFY).ok();
+        self.watched.extend(memory_watch.map(|watch| (watch, unit.clone())));
+        let oom_kills = oom_kills(&path);
+        let watches = [Some(watch), memory_watch].into_iter().flatten().collect();
+        let folder = Some(folder.into());
+        let group = Group { path, folder, watches, oom_kills, sessions: Vec::new() };
         self.groups.insert(unit.clone(), group);
         Ok(complaints)
     }
@@ -151,6 +167,17 @@ impl Cgroups {
         units
     }
 
+    /// The processes in the group, and those below it.
+    pub fn members(&self, unit: &UnitName) -> Vec<i32> {
+        let Some(group) = self.groups.get(unit) else {
+            return Vec::new();
+        };
+        match self.root {
+            None => session_members(&group.sessions),
+            Some(_) => members(&group.path),
+        }
+    }
+
     /// Whether any process is in the group.
     pub fn is_populated(&self, unit: &UnitName) -> bool {
         let Some(group) = self.groups.get(unit) else {
@@ -160,6 +187,15 @@ impl Cgroups {
             None => !session_members(&group.sessions).is_empty(),
             Some(_) => is_populated(&group.path),
         }
+    }
+
+    /// Whether the kernel has ended a process of the group for want of memory since this was asked last.
+    pub fn ran_out_of_memory(&mut self, unit: &UnitName) -> bool {
+        let Some(group) = self.groups.get_mut(unit).filter(|group| group.folder.is_some()) else {
+            return false;
+        };
+        let now = oom_kills(&group.path);
+        std::mem::replace(&mut group.oom_kills, now) < now
     }
 
     /// Sends a signal to every process in the group.
@@ -194,7 +230,7 @@ impl Cgroups {
         // What still runs in it (KillMode=process) keeps it: the next start finds it again.
         if !is_populated(&group.path) {
             remove_tree(&group.path);
-            if let Some(watch) = group.watch.take() {
+            for watch in group.watches.drain(..) {
                 self.watched.remove(&watch);
             }
             self.groups.remove(unit);
@@ -288,6 +324,24 @@ fn write(path: &Path, value: &str) -> Result<()> {
     fs::write(path, value).with_context(|| format!("cannot write {value:?} to {}", path.display()))
 }
 
+/// The processes of a group that the kernel has ended for want of memory so far.
+fn oom_kills(path: &Path) -> u64 {
+    let events = fs::read_to_string(path.join("memory.events")).unwrap_or_default();
+    let count = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// The numbers of the block device that a path is, or is on.
+fn block_device(path: &Path) -> Result<String> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let metadata = fs::metadata(path).with_context(|| format!("cannot find {}", path.display()))?;
+    let number = match metadata.file_type().is_block_device() {
+        true => metadata.rdev(),
+        false => metadata.dev(),
+    };
+    Ok(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
+}
+
 fn is_populated(path: &Path) -> bool {
     let events = fs::read_to_string(path.join("cgroup.events")).unwrap_or_default();
     events.lines().any(|line| line == "populated 1")
@@ -354,7 +408,8 @@ fn delegated_group() -> Option<PathBuf> {
     Some(path)
 }
 
-fn total_memory() -> u64 {
+/// The machine's memory, in bytes.
+pub fn total_memory() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());

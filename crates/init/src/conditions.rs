@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use unit::condition::{Condition, Test, unmet};
+use unit::condition::{self, Condition, Test, unmet};
 use unit::manager::Verdict;
 use unit::text::specifier::Host;
 use unit::text::value::boolean;
@@ -57,7 +57,113 @@ fn holds(condition: &Condition, facts: &Facts) -> bool {
         }
         Test::Capability => has_capability(argument),
         Test::User => matches!(argument, "0" | "root" | "@system"),
+        Test::Group => matches!(argument, "0" | "root"),
+        Test::KernelVersion => {
+            argument.split_whitespace().all(|word| version_holds(word, &facts.host.kernel_release))
+        }
+        Test::Memory => amount_holds(argument, crate::cgroups::total_memory()),
+        Test::CPUs => {
+            amount_holds(argument, std::thread::available_parallelism().map_or(1, |count| count.get() as u64))
+        }
+        Test::CPUFeature => has_processor_flag(argument),
+        Test::OSRelease => argument.split_whitespace().all(os_release_holds),
+        Test::Firmware => argument == "uefi" && Path::new("/sys/firmware/efi").exists(),
+        Test::ControlGroupController => has_controllers(argument),
+        Test::Environment => match argument.split_once('=') {
+            Some((name, value)) => std::env::var(name).is_ok_and(|set| set == value),
+            None => std::env::var_os(argument).is_some(),
+        },
+        Test::NeedsUpdate | Test::Credential => false,
+        Test::ACPower => boolean(argument).is_ok_and(|wanted| wanted == on_mains()),
+        Test::Security => has_security(argument),
+        Test::PathIsEncrypted => is_encrypted(path),
     }
+}
+
+/// A comparison with a version, or a pattern for it.
+fn version_holds(text: &str, version: &str) -> bool {
+    match condition::comparison(text) {
+        ("$=", pattern) => text::glob::matches(pattern, version),
+        ("=" | "!=", pattern) if pattern.contains(['*', '?', '[']) => {
+            text::glob::matches(pattern, version) != text.starts_with('!')
+        }
+        (operator, wanted) => condition::satisfies(operator, condition::compare_versions(version, wanted)),
+    }
+}
+
+/// A comparison with a number, `>=` where none is written.
+fn amount_holds(text: &str, actual: u64) -> bool {
+    let is_bare = text.starts_with(|c: char| c.is_ascii_digit());
+    let (operator, number) = condition::comparison(text);
+    let operator = if is_bare { ">=" } else { operator };
+    text::value::bytes(number).is_some_and(|wanted| condition::satisfies(operator, actual.cmp(&wanted)))
+}
+
+fn has_processor_flag(flag: &str) -> bool {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = info.lines().find(|line| line.starts_with("flags")).and_then(|line| line.split_once(':'));
+    flags.is_some_and(|(_, flags)| flags.split_whitespace().any(|known| known == flag))
+}
+
+/// One word of `ConditionOSRelease=`: a field, an operator, a value.
+fn os_release_holds(word: &str) -> bool {
+    let Some(at) = word.find(['=', '<', '>', '!', '$']) else {
+        return false;
+    };
+    let (field, rest) = word.split_at(at);
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let fields = text::environment::parse(&release);
+    let value = fields.iter().find(|(name, _)| name == field).map_or("", |(_, value)| value.as_str());
+    match condition::comparison(rest) {
+        ("=", wanted) => value == wanted,
+        ("!=", wanted) => value != wanted,
+        _ => version_holds(rest, value),
+    }
+}
+
+fn has_controllers(names: &str) -> bool {
+    let path = Path::new(crate::cgroups::MOUNT_POINT).join("cgroup.controllers");
+    let controllers = fs::read_to_string(path).unwrap_or_default();
+    let has = |name: &str| name == "v2" || controllers.split_whitespace().any(|known| known == name);
+    names.split_whitespace().all(has)
+}
+
+/// Without a battery it is mains power.
+fn on_mains() -> bool {
+    let supplies = fs::read_dir("/sys/class/power_supply").into_iter().flatten().flatten();
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let mains: Vec<String> = supplies
+        .map(|supply| supply.path())
+        .filter(|path| read(path.join("type")) == "Mains")
+        .map(|path| read(path.join("online")))
+        .collect();
+    mains.is_empty() || mains.iter().any(|online| online == "1")
+}
+
+fn has_security(name: &str) -> bool {
+    match name {
+        "audit" => Path::new("/proc/self/loginuid").exists(),
+        "tpm2" => Path::new("/sys/class/tpm/tpm0").exists(),
+        "uefi-secureboot" => {
+            let variable = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+            fs::read(variable).is_ok_and(|bytes| bytes.last() == Some(&1))
+        }
+        "measured-uki" => false,
+        module => {
+            let modules = fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+            modules.trim().split(',').any(|known| known == module)
+        }
+    }
+}
+
+/// Whether the block device that a path is on is a dm-crypt mapping.
+fn is_encrypted(path: &Path) -> bool {
+    let Ok(metadata) = fs::metadata(path) else {
+        return false;
+    };
+    let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
+    let uuid = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/dm/uuid")).unwrap_or_default();
+    uuid.starts_with("CRYPT-")
 }
 
 /// A word alone matches itself and any assignment to it.

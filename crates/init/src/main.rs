@@ -8,9 +8,9 @@
 
 mod cgroups;
 mod conditions;
+mod confine;
 mod control;
 mod end;
-mod loader;
 mod machine;
 mod notify;
 mod options;

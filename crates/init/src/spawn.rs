@@ -5,17 +5,18 @@ use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
-use sys::child::{Child, Started};
+use sys::child::{Capabilities, Child, Scheduling, Started, Step};
 use unit::service::config::{
     Command, DirectoryKind, ExecContext, FileMode, NotifyAccess, Resource, Service, Stream,
 };
 use unit::text::value::Bound;
 use unit::text::{environment, expand};
 
+use crate::confine::{self, View};
 use crate::users::{Database, Identity};
 
 /// Where programs are looked for that are named without a path, and the PATH of services.
@@ -38,6 +39,10 @@ pub struct Given<'a> {
     pub passed: Vec<(BorrowedFd<'a>, &'static str)>,
     /// The notification socket.
     pub notify: &'a Path,
+    /// PID 1's own folder.
+    pub runtime: &'a Path,
+    /// The service's folders in place of the shared temporary ones.
+    pub private: &'a [PathBuf],
     /// The main process, where this is a process beside it.
     pub main: Option<i32>,
     /// Whether this is a process beside the main one.
@@ -61,6 +66,14 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         false => expand::arguments(&command.argv, &variables).0,
     };
     let streams = Streams::open(exec)?;
+    let confined = !command.unconfined;
+    let view = View::plan(exec, given.private, given.runtime).filter(|_| confined);
+    if let Some(view) = &view {
+        view.prepare().context("cannot prepare its view of the file system")?;
+    }
+    let enter = view.as_ref().map(|view| move || view.enter());
+    let filters = if confined { confine::filters(&exec.sandbox)? } else { Vec::new() };
+    let is_root = identity.as_ref().is_none_or(|identity| identity.uid == 0);
     let null = null()?;
     let child = Child {
         programs: programs(&command.path)?,
@@ -79,7 +92,23 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         nice: exec.nice,
         directory: directory(exec, identity.as_ref())?,
         ignore_sigpipe: exec.ignore_sigpipe,
-        no_new_privileges: exec.no_new_privileges,
+        // Only root may filter its system calls and still gain privileges by them.
+        no_new_privileges: exec.no_new_privileges || (!filters.is_empty() && !is_root),
+        namespaces: enter.as_ref().map(|enter| enter as Step),
+        capabilities: match confined {
+            true => Capabilities { bounding: exec.sandbox.bounding_set(), ambient: exec.sandbox.ambient },
+            false => Capabilities { bounding: None, ambient: 0 },
+        },
+        scheduling: Scheduling {
+            policy: exec
+                .scheduling_policy
+                .map(|policy| (policy, exec.scheduling_priority, exec.scheduling_reset_on_fork)),
+            io_priority: exec.io_priority,
+            affinity: exec.cpu_affinity.iter().copied().collect(),
+            timer_slack: exec.timer_slack.map(|slack| slack.as_nanos() as u64),
+        },
+        personality: exec.personality,
+        filters,
     };
     Ok(child.start()?)
 }
@@ -186,6 +215,8 @@ fn variables(
         let paths = directories.paths.iter().map(|path| format!("{}/{path}", kind.base()));
         set(kind.variable(), paths.collect::<Vec<_>>().join(":"));
     }
+    let passed = exec.pass_environment.iter();
+    variables.extend(passed.filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))));
     variables.extend(exec.environment.iter().cloned());
     for file in &exec.environment_files {
         match fs::read_to_string(&file.path) {
@@ -253,6 +284,7 @@ fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u
         Resource::Data => 2,
         Resource::Stack => 3,
         Resource::Core => 4,
+        Resource::Rss => 5,
         Resource::Nproc => 6,
         Resource::Nofile => NOFILE,
         Resource::Memlock => 8,
@@ -261,6 +293,7 @@ fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u
         Resource::Msgqueue => 12,
         Resource::Nice => 13,
         Resource::Rtprio => 14,
+        Resource::Rttime => 15,
     };
     // A bare "infinity" of open files would be 2^30, over which some programs loop
     // (containerd#7566).

@@ -24,8 +24,8 @@ use unit::text::signal::Signal;
 
 use crate::cgroups::Cgroups;
 use crate::conditions::Facts;
+use crate::confine::PrivateFolders;
 use crate::control::ControlSocket;
-use crate::loader::Catalog;
 use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
@@ -33,6 +33,7 @@ use crate::poller::{Poller, Readiness, Source};
 use crate::power::PowerButtons;
 use crate::report::Reporter;
 use crate::watchdog::Watchdog;
+use unit_files::Catalog;
 
 /// How long the event port, or a port that a shell was asked for on, is looked for.
 const PORT_PATIENCE: Duration = Duration::from_secs(20);
@@ -80,6 +81,8 @@ pub struct Supervisor {
     buttons: PowerButtons,
     /// Processes that were started, and whose they are.
     owners: BTreeMap<i32, UnitName>,
+    /// Folders in place of the shared temporary ones.
+    private: PrivateFolders,
     /// Pipes that tell whether a process could execute its program.
     reports: BTreeMap<u32, (OwnedFd, UnitName, i32)>,
     last_report: u32,
@@ -149,6 +152,7 @@ impl Supervisor {
             notify,
             control,
             owners: BTreeMap::new(),
+            private: PrivateFolders::default(),
             reports: BTreeMap::new(),
             last_report: 0,
             waiting: BTreeMap::new(),
@@ -275,6 +279,9 @@ impl Supervisor {
             if let Some(unit) = owner {
                 // What it said of its program comes before its end.
                 self.reports_of(pid);
+                if self.cgroups.ran_out_of_memory(&unit) {
+                    self.tell(unit.clone(), Event::OutOfMemory);
+                }
                 let emptied = !self.cgroups.is_populated(&unit);
                 self.tell(unit, Event::Exited { pid, exit, emptied });
             } else if self.cgroups.has_sessions() {
@@ -294,6 +301,9 @@ impl Supervisor {
 
     fn groups_changed(&mut self) {
         for unit in self.cgroups.changed() {
+            if self.cgroups.ran_out_of_memory(&unit) {
+                self.tell(unit.clone(), Event::OutOfMemory);
+            }
             if !self.cgroups.is_populated(&unit) {
                 self.tell(unit, Event::Emptied);
             }

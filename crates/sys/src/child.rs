@@ -17,8 +17,43 @@ const INTO_CGROUP: u64 = 1 << 33;
 /// Linux gives at most this signal number.
 const LAST_SIGNAL: c_int = 64;
 
+/// A step of a child's preparation that its caller does.
+pub type Step<'a> = &'a dyn Fn() -> io::Result<()>;
+
+/// What capabilities a child has (capabilities(7)), a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Those it may ever have; none for all.
+    pub bounding: Option<u64>,
+    /// Those it has whoever it is.
+    pub ambient: u64,
+}
+
+/// How the kernel schedules a child (sched(7), ioprio_set(2)).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scheduling {
+    /// Policy, priority, and whether its own children go back to the usual policy.
+    pub policy: Option<(u32, u32, bool)>,
+    /// Class and priority of its input and output.
+    pub io_priority: Option<(u32, u32)>,
+    /// Processors that it may run on; none for all.
+    pub affinity: Vec<u32>,
+    /// Timer slack in nanoseconds.
+    pub timer_slack: Option<u64>,
+}
+
+/// An instruction of a system call filter (`struct sock_filter`, linux/filter.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+#[allow(missing_docs, reason = "the kernel's names")]
+pub struct Instruction {
+    pub code: u16,
+    pub jt: u8,
+    pub jf: u8,
+    pub k: u32,
+}
+
 /// What to run, and as what. Programs are tried in turn until one can be executed.
-#[derive(Debug)]
 pub struct Child<'a> {
     /// Absolute paths of the program.
     pub programs: Vec<CString>,
@@ -54,6 +89,16 @@ pub struct Child<'a> {
     pub ignore_sigpipe: bool,
     /// Whether executing a program can give it no more privileges.
     pub no_new_privileges: bool,
+    /// Makes the namespaces that it lives in, as long as it may.
+    pub namespaces: Option<Step<'a>>,
+    /// What it may do.
+    pub capabilities: Capabilities,
+    /// When it runs.
+    pub scheduling: Scheduling,
+    /// Execution domain (personality(2)).
+    pub personality: Option<u32>,
+    /// Filters of its system calls: each must let a call pass.
+    pub filters: Vec<Vec<Instruction>>,
 }
 
 /// A process that has been made.
@@ -107,12 +152,20 @@ const EXEC: c_int = 203;
 const LIMITS: c_int = 205;
 const OOM_ADJUST: c_int = 206;
 const STDIN: c_int = 208;
+const IO_PRIORITY: c_int = 211;
+const TIMER_SLACK: c_int = 212;
+const SCHEDULER: c_int = 214;
+const AFFINITY: c_int = 215;
 const GROUP: c_int = 216;
 const USER: c_int = 217;
+const CAPABILITIES: c_int = 218;
 const SETSID: c_int = 220;
+const NAMESPACE: c_int = 226;
 const NO_NEW_PRIVILEGES: c_int = 227;
+const SECCOMP: c_int = 228;
+const PERSONALITY: c_int = 230;
 
-const STEPS: [(c_int, &str); 11] = [
+const STEPS: [(c_int, &str); 19] = [
     (CHDIR, "change to the working directory"),
     (NICE, "set the niceness"),
     (FDS, "pass descriptors"),
@@ -120,10 +173,18 @@ const STEPS: [(c_int, &str); 11] = [
     (LIMITS, "set the resource limits"),
     (OOM_ADJUST, "set the OOM score"),
     (STDIN, "take the terminal"),
+    (IO_PRIORITY, "set the priority of its input and output"),
+    (TIMER_SLACK, "set the timer slack"),
+    (SCHEDULER, "set the scheduling policy"),
+    (AFFINITY, "choose processors"),
     (GROUP, "set the groups"),
     (USER, "set the user"),
+    (CAPABILITIES, "set the capabilities"),
     (SETSID, "make a session"),
+    (NAMESPACE, "set up its view of the file system"),
     (NO_NEW_PRIVILEGES, "give up new privileges"),
+    (SECCOMP, "filter system calls"),
+    (PERSONALITY, "set the execution domain"),
 ];
 
 impl Child<'_> {
@@ -192,7 +253,17 @@ impl Child<'_> {
             // SAFETY: the limit lives on this stack for the call.
             check(LIMITS, unsafe { libc::setrlimit(*resource, &raw const limit) })?;
         }
+        self.schedule()?;
+        if let Some(step) = self.namespaces {
+            step().map_err(|e| Failure { code: NAMESPACE, errno: e.raw_os_error().unwrap_or(0) })?;
+        }
+        self.bound_capabilities()?;
         self.take_identity()?;
+        self.raise_capabilities()?;
+        if let Some(domain) = self.personality {
+            // SAFETY: personality takes a number.
+            check(PERSONALITY, unsafe { libc::personality(domain.into()) })?;
+        }
         if self.no_new_privileges {
             // SAFETY: this prctl takes numbers.
             check(NO_NEW_PRIVILEGES, unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
@@ -206,7 +277,90 @@ impl Child<'_> {
         } else {
             changed?;
         }
+        for filter in &self.filters {
+            install(filter)?;
+        }
         Ok(reporter)
+    }
+
+    fn schedule(&self) -> std::result::Result<(), Failure> {
+        let Scheduling { policy, io_priority, affinity, timer_slack } = &self.scheduling;
+        if let Some((policy, priority, resets)) = policy {
+            let flag = if *resets { libc::SCHED_RESET_ON_FORK } else { 0 };
+            let parameter = libc::sched_param { sched_priority: *priority as c_int };
+            // SAFETY: the parameter lives on this stack for the call.
+            let result =
+                unsafe { libc::sched_setscheduler(0, *policy as c_int | flag, &raw const parameter) };
+            check(SCHEDULER, result)?;
+        }
+        if let Some((class, priority)) = io_priority {
+            // IOPRIO_WHO_PROCESS, and the class above 13 bits of data (linux/ioprio.h).
+            let (who, value) = (1, class << 13 | priority);
+            // SAFETY: ioprio_set takes numbers.
+            check_long(IO_PRIORITY, unsafe { libc::syscall(libc::SYS_ioprio_set, who, 0, value) })?;
+        }
+        if !affinity.is_empty() {
+            // SAFETY: the set is plain bits, for which zero is empty.
+            let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+            for cpu in affinity.iter().filter(|cpu| **cpu < libc::CPU_SETSIZE as u32) {
+                // SAFETY: the number is within the set.
+                unsafe { libc::CPU_SET(*cpu as usize, &mut set) };
+            }
+            // SAFETY: the pointer and the size are those of the set.
+            check(AFFINITY, unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) })?;
+        }
+        if let Some(nanos) = timer_slack {
+            // SAFETY: this prctl takes numbers.
+            check(TIMER_SLACK, unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, *nanos) })?;
+        }
+        Ok(())
+    }
+
+    /// Takes capabilities out of the bounding set, and keeps those it has beyond a change of user.
+    fn bound_capabilities(&self) -> std::result::Result<(), Failure> {
+        for capability in 0..u64::BITS {
+            let Some(bounding) = self.capabilities.bounding else {
+                break;
+            };
+            if bounding & 1 << capability != 0 {
+                continue;
+            }
+            // SAFETY: this prctl takes numbers.
+            let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+            // One that this kernel does not know need not be taken out.
+            let unknown = result < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
+            if unknown {
+                break;
+            }
+            check(CAPABILITIES, result)?;
+        }
+        if self.capabilities.ambient != 0 {
+            // SAFETY: this prctl takes numbers.
+            check(CAPABILITIES, unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) })?;
+        }
+        Ok(())
+    }
+
+    /// Gives the process its ambient capabilities, and of others none.
+    fn raise_capabilities(&self) -> std::result::Result<(), Failure> {
+        let ambient = self.capabilities.ambient;
+        if ambient == 0 {
+            return Ok(());
+        }
+        let mut data = get_capabilities()?;
+        for (index, half) in data.iter_mut().enumerate() {
+            let bits = (ambient >> (32 * index)) as u32;
+            half.inheritable |= bits;
+            half.permitted |= bits;
+            half.effective |= bits;
+        }
+        set_capabilities(&data)?;
+        for capability in (0..u64::BITS).filter(|capability| ambient & 1 << capability != 0) {
+            let raise = libc::PR_CAP_AMBIENT_RAISE;
+            // SAFETY: this prctl takes numbers.
+            check(CAPABILITIES, unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, capability, 0, 0) })?;
+        }
+        Ok(())
     }
 
     fn take_identity(&self) -> std::result::Result<(), Failure> {
@@ -307,6 +461,44 @@ fn reset_signals(ignore_sigpipe: bool) {
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
+}
+
+/// One half of a process's capability sets (capset(2), version 3).
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct CapabilityData {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// `_LINUX_CAPABILITY_VERSION_3`, and this process.
+const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
+
+fn get_capabilities() -> std::result::Result<[CapabilityData; 2], Failure> {
+    let (mut header, mut data) = (CAPABILITY_HEADER, [CapabilityData::default(); 2]);
+    // SAFETY: the header says that two halves are filled in, which `data` has room for.
+    let result = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) };
+    check_long(CAPABILITIES, result)?;
+    Ok(data)
+}
+
+fn set_capabilities(data: &[CapabilityData; 2]) -> std::result::Result<(), Failure> {
+    let mut header = CAPABILITY_HEADER;
+    // SAFETY: as above.
+    check_long(CAPABILITIES, unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) })
+}
+
+/// Installs a filter of system calls (seccomp(2)).
+fn install(filter: &[Instruction]) -> std::result::Result<(), Failure> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).map_err(|_| Failure { code: SECCOMP, errno: libc::E2BIG })?,
+        // The kernel only reads it; the two structures have the same layout.
+        filter: filter.as_ptr().cast_mut().cast(),
+    };
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: the program lives on this stack, its instructions in the caller's slice.
+    check_long(SECCOMP, unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const program) })
 }
 
 fn check(code: c_int, result: c_int) -> std::result::Result<c_int, Failure> {

@@ -7,6 +7,7 @@
 pub mod block;
 pub mod block_stack;
 pub mod child;
+pub mod confine;
 pub mod console;
 pub mod credentials;
 pub mod dm;

@@ -1,8 +1,8 @@
 //! Control groups: where a unit's is, and what is written to it (the kernel's cgroup-v2.rst).
 
 use crate::name::UnitName;
-use crate::service::config::CgroupLimits;
-use crate::text::value::Amount;
+use crate::service::config::{CgroupLimits, IoLimit};
+use crate::text::value::{Amount, Bound};
 
 /// The period of a processor quota, in microseconds.
 const QUOTA_PERIOD_US: u64 = 100_000;
@@ -57,6 +57,7 @@ pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64) -> Vec<(&'static
         ("memory.high", &limits.memory_high, memory),
         ("memory.max", &limits.memory_max, memory),
         ("memory.swap.max", &limits.memory_swap_max, memory),
+        ("memory.zswap.max", &limits.memory_zswap_max, memory),
         ("pids.max", &limits.tasks_max, tasks),
     ] {
         out.extend(limit.as_ref().map(|limit| (file, amount(limit, whole))));
@@ -64,11 +65,27 @@ pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64) -> Vec<(&'static
     out.extend(limits.cpu_weight.map(|weight| ("cpu.weight", weight.to_string())));
     out.extend(limits.io_weight.map(|weight| ("io.weight", format!("default {weight}"))));
     out.extend(limits.cpu_quota.map(|quota| {
-        let time = (u64::from(quota) * QUOTA_PERIOD_US / 10_000).max(1_000);
-        ("cpu.max", format!("{time} {QUOTA_PERIOD_US}"))
+        let period = limits.cpu_quota_period.map_or(QUOTA_PERIOD_US, |period| period.as_micros() as u64);
+        let period = period.clamp(1_000, 1_000_000);
+        let time = (u64::from(quota) * period / 10_000).max(1_000);
+        ("cpu.max", format!("{time} {period}"))
     }));
     out.extend(limits.allowed_cpus.clone().map(|cpus| ("cpuset.cpus", cpus)));
+    out.extend(limits.allowed_nodes.clone().map(|nodes| ("cpuset.mems", nodes)));
+    out.extend(limits.oom_group.then(|| ("memory.oom.group", "1".to_owned())));
     out
+}
+
+/// What to write for a limit of one block device, `device` being its numbers as `MAJOR:MINOR`.
+pub fn device_setting(limit: &IoLimit, device: &str) -> (&'static str, String) {
+    let value = match limit.value {
+        Bound::Finite(value) => value.to_string(),
+        Bound::Infinite => "max".to_owned(),
+    };
+    match limit.kind.file() {
+        (file, Some(key)) => (file, format!("{device} {key}={value}")),
+        (file, None) => (file, format!("{device} {value}")),
+    }
 }
 
 #[cfg(test)]

@@ -49,10 +49,38 @@ pub enum Test {
     Capability,
     /// The user PID 1 runs as.
     User,
+    /// The group PID 1 runs as, or one of its groups.
+    Group,
+    /// The kernel's release: words that each compare it (`>=6.1`), or a pattern.
+    KernelVersion,
+    /// The machine's memory in bytes, compared.
+    Memory,
+    /// The processors that PID 1 may use, compared.
+    CPUs,
+    /// A flag of the processor.
+    CPUFeature,
+    /// Fields of os-release: words that each compare one (`ID=berth`).
+    OSRelease,
+    /// `uefi`, or `smbios-field(NAME = VALUE)`.
+    Firmware,
+    /// Controllers that the hierarchy has, or `v2`.
+    ControlGroupController,
+    /// A variable of PID 1's environment, or an assignment to one.
+    Environment,
+    /// The folder is older than `/usr`, which never happens: `/usr` comes whole.
+    NeedsUpdate,
+    /// It runs on mains power (a boolean).
+    ACPower,
+    /// A security technology is in use.
+    Security,
+    /// It is on an encrypted block device.
+    PathIsEncrypted,
+    /// A credential was passed to PID 1: there are none.
+    Credential,
 }
 
 /// Every test by the name that follows `Condition` or `Assert`.
-pub const TESTS: [(&str, Test); 16] = [
+pub const TESTS: [(&str, Test); 30] = [
     ("PathExists", Test::PathExists),
     ("PathExistsGlob", Test::PathExistsGlob),
     ("PathIsDirectory", Test::PathIsDirectory),
@@ -69,6 +97,20 @@ pub const TESTS: [(&str, Test); 16] = [
     ("Host", Test::Host),
     ("Capability", Test::Capability),
     ("User", Test::User),
+    ("Group", Test::Group),
+    ("KernelVersion", Test::KernelVersion),
+    ("Memory", Test::Memory),
+    ("CPUs", Test::CPUs),
+    ("CPUFeature", Test::CPUFeature),
+    ("OSRelease", Test::OSRelease),
+    ("Firmware", Test::Firmware),
+    ("ControlGroupController", Test::ControlGroupController),
+    ("Environment", Test::Environment),
+    ("NeedsUpdate", Test::NeedsUpdate),
+    ("ACPower", Test::ACPower),
+    ("Security", Test::Security),
+    ("PathIsEncrypted", Test::PathIsEncrypted),
+    ("Credential", Test::Credential),
 ];
 
 impl Condition {
@@ -85,6 +127,52 @@ impl Condition {
         let negate = if self.negate { "!" } else { "" };
         format!("{name}={negate}{}", self.argument)
     }
+}
+
+/// Splits a comparison (`>= 6.1`) into its operator and what follows; `=` where none is written.
+pub fn comparison(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let operators = ["<=", ">=", "!=", "==", "$=", "<", ">", "="];
+    match operators.into_iter().find_map(|operator| Some((operator, text.strip_prefix(operator)?))) {
+        Some((operator, rest)) => (operator, rest.trim()),
+        None => ("=", text),
+    }
+}
+
+/// Whether an order is what an operator asks for.
+pub fn satisfies(operator: &str, order: std::cmp::Ordering) -> bool {
+    match operator {
+        "<" => order.is_lt(),
+        "<=" => order.is_le(),
+        ">" => order.is_gt(),
+        ">=" => order.is_ge(),
+        "!=" => order.is_ne(),
+        _ => order.is_eq(),
+    }
+}
+
+/// Compares versions the way people read them: numbers as numbers, a longer one as later.
+pub fn compare_versions(one: &str, other: &str) -> std::cmp::Ordering {
+    let parts = |version: &str| -> Vec<(bool, u64, String)> {
+        let mut parts = Vec::new();
+        let mut rest = version;
+        while let Some(first) = rest.chars().next() {
+            let is_digit = first.is_ascii_digit();
+            let same = |c: char| c.is_ascii_digit() == is_digit && c.is_ascii_alphanumeric();
+            let end = rest.find(|c| !same(c)).unwrap_or(rest.len());
+            match end {
+                0 => rest = &rest[first.len_utf8()..],
+                end => {
+                    let (part, tail) = rest.split_at(end);
+                    let letters = if is_digit { "" } else { part };
+                    parts.push((is_digit, part.parse().unwrap_or(0), letters.to_owned()));
+                    rest = tail;
+                }
+            }
+        }
+        parts
+    };
+    parts(one).cmp(&parts(other))
 }
 
 fn strip(value: &str, mark: char) -> (bool, &str) {
@@ -115,6 +203,23 @@ pub fn unmet(conditions: &[Condition], mut holds: impl FnMut(&Condition) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_compare_as_people_read_them() {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        for (one, other, order) in [
+            ("6.12", "6.2", Greater),
+            ("6.12.1-berth", "6.12", Greater),
+            ("6.1", "6.1", Equal),
+            ("6.01", "6.1", Equal),
+            ("5.19", "6", Less),
+        ] {
+            assert_eq!(compare_versions(one, other), order, "{one} {other}");
+        }
+        assert_eq!(comparison(">= 6.1"), (">=", "6.1"));
+        assert_eq!(comparison("6.*"), ("=", "6.*"));
+        assert!(satisfies("<=", Equal) && satisfies("!=", Less) && !satisfies(">", Equal));
+    }
 
     #[test]
     fn all_plain_ones_and_one_triggering_one_must_hold() {

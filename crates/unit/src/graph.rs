@@ -8,7 +8,7 @@ use crate::model::{Kind, Origin, Relation, Unit};
 use crate::name::UnitName;
 
 /// The relations that bring another unit in, and so need it loaded.
-const PULLS: [Relation; 8] = [
+const PULLS: [Relation; 12] = [
     Relation::Requires,
     Relation::Requisite,
     Relation::Wants,
@@ -16,6 +16,10 @@ const PULLS: [Relation; 8] = [
     Relation::PartOf,
     Relation::Conflicts,
     Relation::OnFailure,
+    Relation::OnSuccess,
+    Relation::PropagatesReloadTo,
+    Relation::PropagatesStopTo,
+    Relation::Upholds,
     Relation::After,
 ];
 

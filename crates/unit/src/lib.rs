@@ -6,12 +6,14 @@
 //!   order;
 //! - [`service::machine`] is one service's life, [`manager`] that of all units: both take an
 //!   event and return actions, which `init` carries out;
+//! - [`describe`] tells what a unit's files come to;
 //! - [`control`] is what `init` and `berthctl` say to each other.
 #![forbid(unsafe_code)]
 
 pub mod cgroup;
 pub mod condition;
 pub mod control;
+pub mod describe;
 pub mod directive;
 pub mod graph;
 pub mod load;

@@ -231,7 +231,8 @@ impl Manager {
         };
         let before = self.active(unit);
         let phase_before = self.service_state(unit).map(|state| state.phase);
-        let context = Context { now: self.now, shutdown: self.shutdown };
+        let restarting = self.jobs.get(unit).is_some_and(|job| job.kind == JobKind::Restart);
+        let context = Context { now: self.now, shutdown: self.shutdown, restarting };
         let Some(State::Service(state)) = self.entry(unit).map(|entry| &mut entry.state) else {
             return;
         };

@@ -29,6 +29,14 @@ pub enum Relation {
     ConflictedBy,
     OnFailure,
     OnFailureOf,
+    OnSuccess,
+    OnSuccessOf,
+    PropagatesReloadTo,
+    ReloadPropagatedFrom,
+    PropagatesStopTo,
+    StopPropagatedFrom,
+    Upholds,
+    UpheldBy,
 }
 
 impl Relation {
@@ -52,6 +60,14 @@ impl Relation {
             ConflictedBy => Conflicts,
             OnFailure => OnFailureOf,
             OnFailureOf => OnFailure,
+            OnSuccess => OnSuccessOf,
+            OnSuccessOf => OnSuccess,
+            PropagatesReloadTo => ReloadPropagatedFrom,
+            ReloadPropagatedFrom => PropagatesReloadTo,
+            PropagatesStopTo => StopPropagatedFrom,
+            StopPropagatedFrom => PropagatesStopTo,
+            Upholds => UpheldBy,
+            UpheldBy => Upholds,
         }
     }
 }
@@ -63,6 +79,49 @@ pub enum Origin {
     Default,
     /// A file, or a link in a `.wants` or `.requires` folder.
     Stated,
+}
+
+/// What becomes of the system when something happens to a unit (`FailureAction=` and kin).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SystemAction {
+    /// Nothing.
+    #[default]
+    None,
+    /// It restarts, services being stopped first.
+    Reboot,
+    /// It restarts at once.
+    RebootForce,
+    /// It is switched off, services being stopped first.
+    Poweroff,
+    /// It is switched off at once.
+    PoweroffForce,
+    /// It stops, services being stopped first.
+    Halt,
+    /// It stops at once.
+    HaltForce,
+}
+
+/// When the system is to do what of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SystemActions {
+    /// `FailureAction=`.
+    pub failure: SystemAction,
+    /// `SuccessAction=`.
+    pub success: SystemAction,
+    /// `StartLimitAction=`.
+    pub start_limit: SystemAction,
+    /// `JobTimeoutAction=`.
+    pub job_timeout: SystemAction,
+}
+
+/// How the units of `OnFailure=` and `OnSuccess=` are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobMode {
+    /// Jobs that conflict are replaced.
+    #[default]
+    Replace,
+    /// All else is stopped.
+    Isolate,
 }
 
 /// How often a unit may start.
@@ -87,6 +146,8 @@ pub struct Install {
     pub wanted_by: Vec<UnitName>,
     /// Units whose `.requires` folder gets a link.
     pub required_by: Vec<UnitName>,
+    /// Units whose `.upholds` folder gets a link.
+    pub upheld_by: Vec<UnitName>,
     /// Other names.
     pub alias: Vec<UnitName>,
     /// Units enabled with it.
@@ -121,6 +182,16 @@ pub struct Unit {
     pub asserts: Vec<Condition>,
     /// How often it may start.
     pub start_limit: StartLimit,
+    /// What the system does of itself.
+    pub system_actions: SystemActions,
+    /// `OnFailureJobMode=`.
+    pub on_failure_mode: JobMode,
+    /// `OnSuccessJobMode=`.
+    pub on_success_mode: JobMode,
+    /// `JobTimeoutSec=`: how long a job may wait and run.
+    pub job_timeout: Option<Duration>,
+    /// `StopWhenUnneeded=`: it goes down with the last unit that needs it.
+    pub stop_when_unneeded: bool,
     /// Whether only another unit may start it.
     pub refuse_manual_start: bool,
     /// Whether only another unit may stop it.
@@ -150,6 +221,11 @@ impl Unit {
             conditions: Vec::new(),
             asserts: Vec::new(),
             start_limit: StartLimit::default(),
+            system_actions: SystemActions::default(),
+            on_failure_mode: JobMode::default(),
+            on_success_mode: JobMode::default(),
+            job_timeout: None,
+            stop_when_unneeded: false,
             refuse_manual_start: false,
             refuse_manual_stop: false,
             default_dependencies: true,

@@ -107,7 +107,7 @@ pub fn plan(
         }
         JobKind::Reload => {
             plan.sound(anchor, None)?;
-            plan.out.jobs.insert(anchor.clone(), JobKind::Reload);
+            plan.reload(anchor);
         }
     }
     let jobs: BTreeSet<&UnitName> = plan.out.jobs.keys().collect();
@@ -140,7 +140,8 @@ impl Plan<'_> {
                     pending.push(other.clone());
                 }
             }
-            for other in self.graph.related(&name, Relation::Wants) {
+            let wishes = [Relation::Wants, Relation::Upholds];
+            for other in wishes.into_iter().flat_map(|relation| self.graph.related(&name, relation)) {
                 match self.sound(other, Some(&name)) {
                     Ok(()) => pending.push(other.clone()),
                     Err(error) if !self.out.skipped.contains(&error) => {
@@ -172,6 +173,17 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// Adds reload jobs for a unit, and for those that are up and to follow it.
+    fn reload(&mut self, anchor: &UnitName) {
+        let mut pending = vec![anchor.clone()];
+        while let Some(name) = pending.pop() {
+            if self.out.jobs.insert(name.clone(), JobKind::Reload).is_none() {
+                let followers = self.graph.related(&name, Relation::PropagatesReloadTo);
+                pending.extend(followers.filter(|other| (self.is_up)(other)).cloned());
+            }
+        }
+    }
+
     /// Adds jobs that bring a unit down, and with it those that cannot be up without it.
     fn down(&mut self, name: &UnitName, kind: JobKind) {
         let mut pending = vec![name.clone()];
@@ -180,7 +192,9 @@ impl Plan<'_> {
             if !seen.insert(name.clone()) {
                 continue;
             }
-            for relation in [Relation::RequiredBy, Relation::BoundBy, Relation::ConsistsOf] {
+            let downward =
+                [Relation::RequiredBy, Relation::BoundBy, Relation::ConsistsOf, Relation::PropagatesStopTo];
+            for relation in downward {
                 let dependents = self.graph.related(&name, relation);
                 pending.extend(dependents.filter(|other| (self.is_up)(other)).cloned());
             }

@@ -25,6 +25,42 @@ fn sample(name: &str) -> &'static str {
         "SuccessExitStatus" | "RestartPreventExitStatus" | "RestartForceExitStatus" => "3 SIGKILL",
         "OOMScoreAdjust" | "Nice" | "StartLimitBurst" => "5",
         "UMask" => "0077",
+        "PIDFile" => "/run/a.pid",
+        "ExitType" => "cgroup",
+        "OOMPolicy" => "kill",
+        "RestartMode" => "direct",
+        "RestartSteps" | "CPUSchedulingPriority" | "IOSchedulingPriority" => "3",
+        "TimeoutStartFailureMode" | "TimeoutStopFailureMode" => "abort",
+        "CPUAffinity" | "AllowedMemoryNodes" => "0-1",
+        "CPUSchedulingPolicy" | "IOSchedulingClass" => "idle",
+        "Personality" => "x86-64",
+        "TimerSlackNSec" => "1us",
+        "ProtectProc" => "invisible",
+        "ProcSubset" => "pid",
+        "ReadOnlyPaths"
+        | "ReadWritePaths"
+        | "InaccessiblePaths"
+        | "ReadOnlyDirectories"
+        | "ReadWriteDirectories"
+        | "InaccessibleDirectories" => "-/a +/b",
+        "BindPaths" | "BindReadOnlyPaths" => "/a:/b:norbind",
+        "TemporaryFileSystem" => "/a:ro",
+        "CapabilityBoundingSet" | "AmbientCapabilities" => "~CAP_SYS_ADMIN",
+        "RestrictAddressFamilies" => "AF_UNIX",
+        "RestrictNamespaces" => "~user",
+        "SystemCallFilter" => "@system-service",
+        "SystemCallErrorNumber" => "EPERM",
+        "SystemCallArchitectures" => "native",
+        "IODeviceWeight" => "/dev/vda 50",
+        "IODeviceLatencyTargetSec" => "/dev/vda 10ms",
+        "IOReadBandwidthMax" | "IOWriteBandwidthMax" | "IOReadIOPSMax" | "IOWriteIOPSMax" => "/dev/vda 10M",
+        _ if name.starts_with("Private") || name.starts_with("Protect") || ends("Accounting") => "yes",
+        "GuessMainPID"
+        | "CPUSchedulingResetOnFork"
+        | "RestrictRealtime"
+        | "RestrictSUIDSGID"
+        | "LockPersonality"
+        | "MemoryDenyWriteExecute" => "yes",
         "ConditionFirstBoot" | "AssertFirstBoot" => "yes",
         "CPUWeight" | "IOWeight" => "50",
         "TasksMax" => "10",
@@ -32,9 +68,26 @@ fn sample(name: &str) -> &'static str {
             "yes"
         }
         "SendSIGHUP" | "SendSIGKILL" | "IgnoreSIGPIPE" | "NoNewPrivileges" => "yes",
-        "After" | "Before" | "Requires" | "Requisite" | "Wants" | "BindsTo" | "PartOf" | "Conflicts"
-        | "OnFailure" => "b.service",
-        "WantedBy" | "RequiredBy" | "Alias" | "Also" => "b.target",
+        "After"
+        | "Before"
+        | "Requires"
+        | "Requisite"
+        | "Wants"
+        | "BindsTo"
+        | "PartOf"
+        | "Conflicts"
+        | "OnFailure"
+        | "OnSuccess"
+        | "PropagatesReloadTo"
+        | "ReloadPropagatedFrom"
+        | "PropagatesStopTo"
+        | "StopPropagatedFrom"
+        | "Upholds" => "b.service",
+        "OnFailureJobMode" | "OnSuccessJobMode" => "isolate",
+        "FailureAction" | "SuccessAction" | "StartLimitAction" | "JobTimeoutAction" => "reboot",
+        "CollectMode" => "inactive-or-failed",
+        "StopWhenUnneeded" => "yes",
+        "WantedBy" | "RequiredBy" | "UpheldBy" | "Alias" | "Also" => "b.target",
         _ if name.starts_with("Exec") => "/bin/true x",
         _ if name.starts_with("Limit") => "1024",
         _ if name.starts_with("Memory") => "1M",

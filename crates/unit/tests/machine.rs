@@ -39,7 +39,7 @@ impl Life {
 
     /// Sends an event; every spawn that is asked for succeeds at once.
     fn event(&mut self, event: Event) -> &mut Life {
-        let context = Context { now: self.now, shutdown: self.shutdown };
+        let context = Context { now: self.now, shutdown: self.shutdown, restarting: false };
         let (state, actions) = next(&self.config, std::mem::take(&mut self.state), event, &context);
         self.state = state;
         for action in actions {
@@ -414,7 +414,7 @@ fn a_reload_that_fails_leaves_the_service_up() {
 #[test]
 fn a_process_that_cannot_be_had_is_a_failure() {
     let config = Life::of("ExecStart=/a").config;
-    let context = Context { now: secs(1), shutdown: None };
+    let context = Context { now: secs(1), shutdown: None, restarting: false };
     let (state, _) = next(&config, ServiceState::default(), Event::Start, &context);
     let failed = Event::SpawnFailed(Role::Main, "no memory".into());
     let (state, _) = next(&config, state, failed, &context);
@@ -476,5 +476,108 @@ proptest! {
             let asked = life.phase() == Phase::AutoRestart && life.log.contains(&Action::Restart);
             prop_assert!(settled || asked || life.state.deadline.is_some(), "{:?}", life.state);
         }
+    }
+}
+
+fn bare_exit(life: &mut Life, pid: i32, exit: Exit, emptied: bool) -> Phase {
+    life.event(Event::Exited { pid, exit, emptied }).phase()
+}
+
+#[test]
+fn a_forking_service_is_up_once_its_starter_has_ended_and_its_main_process_is_known() {
+    let mut life = Life::of("Type=forking\nExecStart=/a\nPIDFile=/run/a.pid");
+    assert_eq!(life.event(Event::Start).phase(), Phase::Start(0));
+    assert!(life.state.main.is_none(), "what starts it is not it");
+    let starter = life.state.control.unwrap();
+    life.took();
+    assert_eq!(bare_exit(&mut life, starter, OK, false), Phase::Start(0));
+    assert_eq!(life.took(), [Action::FindMain]);
+    // The file comes a little later.
+    assert_eq!(life.event(Event::Main(Err("no file".into()))).phase(), Phase::Start(0));
+    assert_eq!(life.after(Duration::from_millis(50)).took(), [Action::FindMain]);
+    assert_eq!(life.event(Event::Main(Ok(77))).phase(), Phase::Running);
+    assert_eq!(life.state.main, Some(77));
+    assert_eq!(bare_exit(&mut life, 77, OK, true), Phase::Dead);
+}
+
+#[test]
+fn a_forking_service_fails_where_its_starter_fails_or_leaves_nothing() {
+    let mut life = Life::of("Type=forking\nExecStart=/a");
+    life.event(Event::Start);
+    assert_eq!(life.control_exits(BAD).phase(), Phase::Failed);
+
+    let mut life = Life::of("Type=forking\nExecStart=/a\nPIDFile=/run/a.pid");
+    life.event(Event::Start).control_exits(OK);
+    life.event(Event::Main(Err("PIDFile=/run/a.pid: no such file".into())));
+    assert_eq!((life.phase(), &life.state.outcome), (Phase::Failed, &Outcome::Protocol));
+}
+
+#[test]
+fn a_forking_service_whose_main_process_is_not_known_lives_by_its_group() {
+    let mut life = Life::of("Type=forking\nExecStart=/a\nGuessMainPID=no");
+    life.event(Event::Start);
+    let starter = life.state.control.unwrap();
+    bare_exit(&mut life, starter, OK, false);
+    assert_eq!(life.event(Event::Main(Err("several".into()))).phase(), Phase::Running);
+    assert_eq!(life.event(Event::Emptied).phase(), Phase::Dead);
+}
+
+#[test]
+fn with_exit_type_cgroup_it_ends_with_its_last_process() {
+    let mut life = Life::of("ExecStart=/a\nExitType=cgroup");
+    life.event(Event::Start);
+    let main = life.state.main.unwrap();
+    assert_eq!(bare_exit(&mut life, main, BAD, false), Phase::Running);
+    assert_eq!(life.event(Event::Emptied).phase(), Phase::Dead);
+}
+
+#[test]
+fn a_notify_reload_service_is_asked_by_a_signal_and_says_when_it_is_done() {
+    let mut life = Life::of("Type=notify-reload\nExecStart=/a\nReloadSignal=SIGUSR1");
+    life.event(Event::Start).ready();
+    life.took();
+    assert_eq!(life.event(Event::Reload).phase().active(), Active::Reloading);
+    assert_eq!(life.took(), [Action::Signal(Whom::Main, Signal::parse("SIGUSR1").unwrap())]);
+    assert_eq!(life.ready().phase(), Phase::Running);
+}
+
+#[test]
+fn a_service_may_say_that_it_reloads_and_that_it_stops() {
+    let mut life = Life::of("Type=notify\nExecStart=/a\nRestart=always");
+    life.event(Event::Start).ready();
+    let main = life.state.main.unwrap();
+    let says = |notification| Event::Notified(main, notification);
+    life.event(says(Notification { reloading: true, ..Notification::default() }));
+    assert_eq!(life.phase().active(), Active::Reloading);
+    assert_eq!(life.ready().phase(), Phase::Running);
+    life.event(says(Notification { stopping: true, ..Notification::default() }));
+    assert_eq!(life.phase().active(), Active::Deactivating);
+    assert_eq!(life.main_exits(OK).phase(), Phase::AutoRestart);
+}
+
+#[test]
+fn what_follows_when_memory_runs_out_is_the_policys_to_say() {
+    for (policy, phase, word) in [
+        ("stop", Phase::StopSignal, "oom-kill"),
+        ("kill", Phase::StopSignal, "oom-kill"),
+        ("continue", Phase::Running, "success"),
+    ] {
+        let mut life = Life::of(&format!("ExecStart=/a\nOOMPolicy={policy}"));
+        life.event(Event::Start).event(Event::OutOfMemory);
+        assert_eq!((life.phase(), life.state.outcome.word()), (phase, word), "{policy}");
+    }
+}
+
+#[test]
+fn the_pause_before_a_restart_may_grow() {
+    let mut life =
+        Life::of("ExecStart=/a\nRestart=always\nRestartSec=1\nRestartSteps=2\nRestartMaxDelaySec=4");
+    life.event(Event::Start);
+    for pause in [1, 2, 4, 4] {
+        life.main_exits(BAD);
+        let due = life.state.deadline.unwrap() - life.now;
+        assert_eq!(due.as_secs_f64().round() as u64, pause);
+        life.after(due);
+        life.event(Event::Start);
     }
 }

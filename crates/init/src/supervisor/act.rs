@@ -75,9 +75,14 @@ impl Supervisor {
                 return Some(Input::Service(unit, event));
             }
             machine::Action::Signal(whom, signal) => self.signal(&unit, whom, signal),
+            machine::Action::FindMain => {
+                let found = self.find_main(&unit);
+                return Some(Input::Service(unit, Event::Main(found)));
+            }
             machine::Action::Release => {
                 self.cgroups.release(&unit);
                 self.outputs.release(&unit);
+                self.private.release(&unit);
                 if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.service()) {
                     spawn::remove_runtime_directories(&service.exec);
                 }
@@ -111,12 +116,18 @@ impl Supervisor {
             let (code, status) = exit_words(state.main_exit);
             (state.outcome.word(), code, status)
         });
+        let private = match service.exec.sandbox.private_tmp {
+            true => self.private.of(name)?,
+            false => &[],
+        };
         let passed = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
         let given = spawn::Given {
             cgroup: self.cgroups.folder(name),
             output: self.outputs.writer(name)?,
             passed,
             notify: self.notify.path(),
+            runtime: &self.options.runtime,
+            private,
             main,
             is_control: role == Role::Control,
             result,
@@ -151,6 +162,27 @@ impl Supervisor {
             if follow_up {
                 _ = sys::signal::send(pid, Signal::CONT.0);
             }
+        }
+    }
+
+    /// Finds the main process that a forking service left: the one in its `PIDFile=`, or the only one.
+    fn find_main(&self, name: &UnitName) -> Result<i32, String> {
+        let unit = self.manager.graph().get(name).ok_or("the unit is not loaded any more")?;
+        let service = unit.service().ok_or("it is not a service")?;
+        let members = self.cgroups.members(name);
+        let Some(path) = &service.pid_file else {
+            return match members[..] {
+                [only] if service.guess_main_pid => Ok(only),
+                _ => Err("its main process is not known: it has no PIDFile=".to_owned()),
+            };
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| format!("PIDFile={path}: {error}"))?;
+        let pid = text.trim().parse::<i32>().ok().filter(|pid| *pid > 1);
+        let pid = pid.ok_or_else(|| format!("PIDFile={path}: {:?} is no process", text.trim()))?;
+        // A file that others can write must not hand PID 1 a process that is none of the service's.
+        match members.contains(&pid) {
+            true => Ok(pid),
+            false => Err(format!("PIDFile={path}: process {pid} is not of the service")),
         }
     }
 

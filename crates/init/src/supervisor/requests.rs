@@ -11,7 +11,7 @@ use unit::transaction::{JobKind, PlanError};
 use unit::{UnitName, load};
 
 use super::Supervisor;
-use crate::loader::Catalog;
+use unit_files::Catalog;
 
 impl Supervisor {
     pub(super) fn request(&mut self, client: u32, request: Request) {

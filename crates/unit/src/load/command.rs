@@ -56,6 +56,7 @@ fn command(setter: &Setter, words: &[String]) -> Outcome<Command> {
         ignore_failure: false,
         literal: false,
         privileged: false,
+        unconfined: false,
     };
     let mut own_name = false;
     let mut program = words[0].as_str();
@@ -63,7 +64,8 @@ fn command(setter: &Setter, words: &[String]) -> Outcome<Command> {
         match prefix {
             '-' => out.ignore_failure = true,
             ':' => out.literal = true,
-            '+' | '!' => out.privileged = true,
+            '+' => (out.privileged, out.unconfined) = (true, true),
+            '!' => out.privileged = true,
             '@' => own_name = true,
             _ => break,
         }

@@ -2,10 +2,10 @@
 
 use crate::condition::{Condition, TESTS};
 use crate::load::setter::{Outcome, Setter, text, unit_name};
-use crate::model::{Origin, Relation, Unit};
+use crate::model::{JobMode, Origin, Relation, SystemAction, Unit};
 use crate::text::value;
 
-const RELATIONS: [(&str, Relation); 9] = [
+const RELATIONS: [(&str, Relation); 15] = [
     ("After", Relation::After),
     ("Before", Relation::Before),
     ("Requires", Relation::Requires),
@@ -15,6 +15,36 @@ const RELATIONS: [(&str, Relation); 9] = [
     ("PartOf", Relation::PartOf),
     ("Conflicts", Relation::Conflicts),
     ("OnFailure", Relation::OnFailure),
+    ("OnSuccess", Relation::OnSuccess),
+    ("PropagatesReloadTo", Relation::PropagatesReloadTo),
+    ("ReloadPropagatedFrom", Relation::ReloadPropagatedFrom),
+    ("PropagatesStopTo", Relation::PropagatesStopTo),
+    ("StopPropagatedFrom", Relation::StopPropagatedFrom),
+    ("Upholds", Relation::Upholds),
+];
+
+const JOB_MODES: [(&str, JobMode); 5] = [
+    ("replace", JobMode::Replace),
+    ("fail", JobMode::Replace),
+    ("replace-irreversibly", JobMode::Replace),
+    ("ignore-dependencies", JobMode::Replace),
+    ("isolate", JobMode::Isolate),
+];
+
+const SYSTEM_ACTIONS: [(&str, SystemAction); 12] = [
+    ("none", SystemAction::None),
+    ("reboot", SystemAction::Reboot),
+    ("reboot-force", SystemAction::RebootForce),
+    ("reboot-immediate", SystemAction::RebootForce),
+    ("poweroff", SystemAction::Poweroff),
+    ("poweroff-force", SystemAction::PoweroffForce),
+    ("poweroff-immediate", SystemAction::PoweroffForce),
+    ("halt", SystemAction::Halt),
+    ("halt-force", SystemAction::HaltForce),
+    ("halt-immediate", SystemAction::HaltForce),
+    // Of a machine, to exit is to go off.
+    ("exit", SystemAction::Poweroff),
+    ("exit-force", SystemAction::PoweroffForce),
 ];
 
 /// Applies one directive.
@@ -44,6 +74,22 @@ pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
         "RefuseManualStop" => {
             unit.refuse_manual_stop = value::boolean(setter.value).map_err(text)?;
         }
+        "OnFailureJobMode" => unit.on_failure_mode = setter.choice(&JOB_MODES)?,
+        "OnSuccessJobMode" => unit.on_success_mode = setter.choice(&JOB_MODES)?,
+        "FailureAction" => unit.system_actions.failure = setter.choice(&SYSTEM_ACTIONS)?,
+        "SuccessAction" => unit.system_actions.success = setter.choice(&SYSTEM_ACTIONS)?,
+        "StartLimitAction" => unit.system_actions.start_limit = setter.choice(&SYSTEM_ACTIONS)?,
+        "JobTimeoutAction" => unit.system_actions.job_timeout = setter.choice(&SYSTEM_ACTIONS)?,
+        "JobTimeoutSec" | "JobRunningTimeoutSec" => {
+            unit.job_timeout = value::time_span(setter.value).map_err(text)?.finite();
+        }
+        "StopWhenUnneeded" => {
+            unit.stop_when_unneeded = value::boolean(setter.value).map_err(text)?;
+        }
+        // A unit that is not there any more is kept only as long as it failed, in either mode.
+        "CollectMode" => setter.choice(&[("inactive", ()), ("inactive-or-failed", ())])?,
+        // For people: where a generated unit comes from.
+        "SourcePath" => drop(setter.expanded()?),
         "StartLimitIntervalSec" | "StartLimitInterval" => {
             let interval = value::time_span(setter.value).map_err(text)?;
             // Without end, every start counts for ever: the longest span says the same.

@@ -9,6 +9,7 @@ pub(super) fn assign(install: &mut Install, setter: &Setter, key: &str) -> Outco
     match key {
         "WantedBy" => setter.list(&mut install.wanted_by, read),
         "RequiredBy" => setter.list(&mut install.required_by, read),
+        "UpheldBy" => setter.list(&mut install.upheld_by, read),
         "Alias" => setter.list(&mut install.alias, read),
         "Also" => setter.list(&mut install.also, read),
         "DefaultInstance" => setter.option(&mut install.default_instance),

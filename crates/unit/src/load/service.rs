@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod exec;
+mod sandbox;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use crate::load::setter::{Outcome, Setter, text};
 use crate::model::{Kind, Unit};
 use crate::name::UnitName;
 use crate::service::config::{
-    CgroupLimits, Commands, ExecContext, ExecList, Kill, KillMode, NotifyAccess, Restart, Service,
-    ServiceType,
+    CgroupLimits, Commands, ExecContext, ExecList, FailureMode, Kill, KillMode, NotifyAccess, OomPolicy,
+    Restart, Service, ServiceType,
 };
 use crate::service::exit::ExitSet;
 use crate::text::signal::Signal;
@@ -21,16 +22,6 @@ use crate::text::value::{self, Bound};
 
 /// The timeout of a start and of a stop that set none.
 const TIMEOUT: Duration = Duration::from_secs(90);
-
-const LISTS: [ExecList; 7] = [
-    ExecList::Condition,
-    ExecList::StartPre,
-    ExecList::Start,
-    ExecList::StartPost,
-    ExecList::Reload,
-    ExecList::Stop,
-    ExecList::StopPost,
-];
 
 /// Which directives were set: some defaults depend on others.
 #[derive(Debug, Default)]
@@ -41,12 +32,22 @@ pub(super) fn unset(name: &UnitName) -> Service {
     Service {
         kind: ServiceType::default(),
         remain_after_exit: false,
+        pid_file: None,
+        guess_main_pid: true,
+        ends_with_group: false,
+        reload_signal: Signal::HUP,
+        oom_policy: OomPolicy::default(),
         commands: Commands::default(),
         restart: Restart::default(),
         restart_sec: Duration::from_millis(100),
+        restart_steps: 0,
+        restart_max_delay: Bound::Infinite,
         timeout_start: Bound::Finite(TIMEOUT),
         timeout_stop: Bound::Finite(TIMEOUT),
         timeout_stop_stated: false,
+        timeout_abort: None,
+        timeout_start_mode: FailureMode::default(),
+        timeout_stop_mode: FailureMode::default(),
         runtime_max: Bound::Infinite,
         watchdog: Bound::Infinite,
         notify_access: NotifyAccess::None,
@@ -70,7 +71,7 @@ pub(super) fn assign(unit: &mut Unit, seen: &mut Seen, setter: &Setter, key: &st
     let Kind::Service(service) = &mut unit.kind else {
         return Ok(());
     };
-    if let Some(list) = LISTS.iter().find(|list| list.directive() == key) {
+    if let Some(list) = ExecList::ALL.iter().find(|list| list.directive() == key) {
         let commands = service.commands.list_mut(*list);
         if setter.value.is_empty() {
             commands.clear();
@@ -79,7 +80,10 @@ pub(super) fn assign(unit: &mut Unit, seen: &mut Seen, setter: &Setter, key: &st
         }
         return Ok(());
     }
-    if cgroup::assign(service, setter, key)? || exec::assign(&mut service.exec, setter, key)? {
+    if cgroup::assign(service, setter, key)?
+        || exec::assign(&mut service.exec, setter, key)?
+        || sandbox::assign(&mut service.exec.sandbox, setter, key)?
+    {
         return Ok(());
     }
     own(service, seen, setter, key)
@@ -139,6 +143,36 @@ fn own(service: &mut Service, seen: &mut Seen, setter: &Setter, key: &str) -> Ou
         "RuntimeMaxSec" => service.runtime_max = timeout()?,
         "WatchdogSec" => service.watchdog = timeout()?,
         "WatchdogSignal" => service.kill.watchdog_signal = signal()?,
+        "TimeoutAbortSec" => service.timeout_abort = Some(timeout()?),
+        "TimeoutStartFailureMode" => service.timeout_start_mode = setter.choice(&FAILURE_MODES)?,
+        "TimeoutStopFailureMode" => service.timeout_stop_mode = setter.choice(&FAILURE_MODES)?,
+        "PIDFile" => {
+            // A relative path is one below /run.
+            let value = setter.expanded()?;
+            service.pid_file = match value.as_str() {
+                "" => None,
+                path if path.starts_with('/') => Some(path.to_owned()),
+                path => Some(format!("/run/{path}")),
+            };
+        }
+        "GuessMainPID" => service.guess_main_pid = flag()?,
+        "ExitType" => service.ends_with_group = setter.choice(&[("main", false), ("cgroup", true)])?,
+        "ReloadSignal" => service.reload_signal = signal()?,
+        "OOMPolicy" => {
+            service.oom_policy = setter.choice(&[
+                ("continue", OomPolicy::Continue),
+                ("stop", OomPolicy::Stop),
+                ("kill", OomPolicy::Kill),
+            ])?;
+            seen.0.insert("OOMPolicy");
+        }
+        "RestartSteps" => {
+            service.restart_steps =
+                setter.value.parse().map_err(|_| "expected a number of restarts".to_owned())?;
+        }
+        "RestartMaxDelaySec" => service.restart_max_delay = span()?,
+        // Units that are bound to it are told of each restart in either mode.
+        "RestartMode" => setter.choice(&[("normal", ()), ("direct", ())])?,
         "NotifyAccess" => {
             service.notify_access = setter.choice(&[
                 ("none", NotifyAccess::None),
@@ -160,6 +194,7 @@ fn own(service: &mut Service, seen: &mut Seen, setter: &Setter, key: &str) -> Ou
             ])?;
         }
         "KillSignal" => service.kill.signal = signal()?,
+        "RestartKillSignal" => service.kill.restart_signal = Some(signal()?),
         "FinalKillSignal" => service.kill.final_signal = signal()?,
         "SendSIGHUP" => service.kill.send_sighup = flag()?,
         "SendSIGKILL" => service.kill.send_sigkill = flag()?,
@@ -168,15 +203,21 @@ fn own(service: &mut Service, seen: &mut Seen, setter: &Setter, key: &str) -> Ou
     Ok(())
 }
 
+const FAILURE_MODES: [(&str, FailureMode); 3] =
+    [("terminate", FailureMode::Terminate), ("abort", FailureMode::Abort), ("kill", FailureMode::Kill)];
+
 fn kind(setter: &Setter) -> Outcome<ServiceType> {
     match setter.value {
         "simple" => Ok(ServiceType::Simple),
         "exec" => Ok(ServiceType::Exec),
         "notify" => Ok(ServiceType::Notify),
+        "notify-reload" => Ok(ServiceType::NotifyReload),
+        "forking" => Ok(ServiceType::Forking),
         "oneshot" => Ok(ServiceType::Oneshot),
         // Without an order to start in, it is as good as simple.
         "idle" => Ok(ServiceType::Simple),
-        _ => Err("expected one of simple, exec, notify, oneshot, idle".to_owned()),
+        "dbus" => Err("there is no D-Bus on this system to take a name on; say Type=exec".to_owned()),
+        _ => Err("expected one of simple, exec, forking, oneshot, notify, notify-reload, idle".to_owned()),
     }
 }
 
@@ -199,7 +240,13 @@ pub(super) fn finish(service: &mut Service, seen: &Seen) -> Result<(), String> {
     if oneshot && !seen.0.contains("TimeoutStartSec") {
         service.timeout_start = Bound::Infinite;
     }
-    let asks_to_notify = service.kind == ServiceType::Notify || service.watchdog != Bound::Infinite;
+    if service.delegate && !seen.0.contains("OOMPolicy") {
+        // What runs in its groups is others' business, as are their deaths.
+        service.oom_policy = OomPolicy::Continue;
+    }
+    service.cgroup.oom_group = service.oom_policy == OomPolicy::Kill;
+    let notifies = matches!(service.kind, ServiceType::Notify | ServiceType::NotifyReload);
+    let asks_to_notify = notifies || service.watchdog != Bound::Infinite;
     if asks_to_notify && (service.notify_access == NotifyAccess::None) {
         service.notify_access = NotifyAccess::Main;
     }

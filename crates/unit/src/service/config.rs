@@ -1,10 +1,12 @@
 //! A service's settings (systemd.service(5), systemd.exec(5), systemd.kill(5),
 //! systemd.resource-control(5)).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::name::UnitName;
 use crate::service::exit::ExitSet;
+use crate::service::sandbox::Sandbox;
 use crate::text::signal::Signal;
 use crate::text::value::{Amount, Bound};
 
@@ -18,8 +20,12 @@ pub enum ServiceType {
     Exec,
     /// Once it says `READY=1`.
     Notify,
+    /// The same, and it says of a reload, too, when that is done.
+    NotifyReload,
     /// Once its commands have ended well.
     Oneshot,
+    /// Once its first process has ended, having left the service behind it.
+    Forking,
 }
 
 /// When a service that ended is started again.
@@ -44,6 +50,30 @@ pub enum NotifyAccess {
     Main,
     Exec,
     All,
+}
+
+/// What follows when the kernel ends a process of the service for want of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OomPolicy {
+    /// Nothing but a line in the log.
+    Continue,
+    /// The service is stopped.
+    #[default]
+    Stop,
+    /// The kernel ends all of it at once (`memory.oom.group`).
+    Kill,
+}
+
+/// How a service that took too long is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailureMode {
+    /// By the signal of a stop.
+    #[default]
+    Terminate,
+    /// By the signal of the watchdog.
+    Abort,
+    /// By the last signal.
+    Kill,
 }
 
 /// Which processes a stop ends.
@@ -74,6 +104,8 @@ pub struct Command {
     pub literal: bool,
     /// `+` or `!`: not as `User=` and `Group=`.
     pub privileged: bool,
+    /// `+`: nothing that confines the service holds for it.
+    pub unconfined: bool,
 }
 
 /// Which of a service's lists of commands.
@@ -90,6 +122,17 @@ pub enum ExecList {
 }
 
 impl ExecList {
+    /// All of them, in the order of a service's life.
+    pub const ALL: [ExecList; 7] = [
+        ExecList::Condition,
+        ExecList::StartPre,
+        ExecList::Start,
+        ExecList::StartPost,
+        ExecList::Reload,
+        ExecList::Stop,
+        ExecList::StopPost,
+    ];
+
     /// The directive.
     pub fn directive(self) -> &'static str {
         match self {
@@ -230,9 +273,48 @@ pub enum Resource {
     Nice,
     Nofile,
     Nproc,
+    Rss,
     Rtprio,
+    Rttime,
     Sigpending,
     Stack,
+}
+
+/// What of a block device is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the directives by name")]
+pub enum IoLimitKind {
+    Weight,
+    LatencyTarget,
+    ReadBandwidth,
+    WriteBandwidth,
+    ReadOperations,
+    WriteOperations,
+}
+
+impl IoLimitKind {
+    /// The file of the control group, and the key in it (none for `io.weight`).
+    pub fn file(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            IoLimitKind::Weight => ("io.weight", None),
+            IoLimitKind::LatencyTarget => ("io.latency", Some("target")),
+            IoLimitKind::ReadBandwidth => ("io.max", Some("rbps")),
+            IoLimitKind::WriteBandwidth => ("io.max", Some("wbps")),
+            IoLimitKind::ReadOperations => ("io.max", Some("riops")),
+            IoLimitKind::WriteOperations => ("io.max", Some("wiops")),
+        }
+    }
+}
+
+/// A limit of one block device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IoLimit {
+    /// What is limited.
+    pub kind: IoLimitKind,
+    /// The device, or a file on it.
+    pub path: String,
+    /// The limit, in the kernel's unit (a weight, microseconds, bytes or operations a second).
+    pub value: Bound<u64>,
 }
 
 /// Limits of a control group.
@@ -258,6 +340,16 @@ pub struct CgroupLimits {
     pub io_weight: Option<u64>,
     /// `AllowedCPUs=`, as the kernel takes it.
     pub allowed_cpus: Option<String>,
+    /// `AllowedMemoryNodes=`, as the kernel takes it.
+    pub allowed_nodes: Option<String>,
+    /// `MemoryZSwapMax=`.
+    pub memory_zswap_max: Option<Amount>,
+    /// `CPUQuotaPeriodSec=`.
+    pub cpu_quota_period: Option<Duration>,
+    /// `OOMPolicy=kill`: for want of memory all of the group is ended.
+    pub oom_group: bool,
+    /// Limits of single block devices, in order.
+    pub io_devices: Vec<IoLimit>,
 }
 
 /// What a process gets before its program runs.
@@ -289,6 +381,24 @@ pub struct ExecContext {
     pub ignore_sigpipe: bool,
     /// `NoNewPrivileges=`.
     pub no_new_privileges: bool,
+    /// What it is kept from.
+    pub sandbox: Sandbox,
+    /// `PassEnvironment=`: variables of PID 1's own.
+    pub pass_environment: Vec<String>,
+    /// `CPUAffinity=`: processors, none for all.
+    pub cpu_affinity: BTreeSet<u32>,
+    /// `CPUSchedulingPolicy=`, a number of sched(7).
+    pub scheduling_policy: Option<u32>,
+    /// `CPUSchedulingPriority=`.
+    pub scheduling_priority: u32,
+    /// `CPUSchedulingResetOnFork=`.
+    pub scheduling_reset_on_fork: bool,
+    /// `IOSchedulingClass=` and `IOSchedulingPriority=`, as ioprio_set(2) takes them.
+    pub io_priority: Option<(u32, u32)>,
+    /// `TimerSlackNSec=`.
+    pub timer_slack: Option<Duration>,
+    /// `Personality=`, as personality(2) takes it.
+    pub personality: Option<u32>,
     /// `StandardInput=`.
     pub stdin: Stream,
     /// `StandardOutput=`.
@@ -319,6 +429,15 @@ impl Default for ExecContext {
             nice: None,
             ignore_sigpipe: true,
             no_new_privileges: false,
+            sandbox: Sandbox::default(),
+            pass_environment: Vec::new(),
+            cpu_affinity: BTreeSet::new(),
+            scheduling_policy: None,
+            scheduling_priority: 0,
+            scheduling_reset_on_fork: false,
+            io_priority: None,
+            timer_slack: None,
+            personality: None,
             stdin: Stream::Null,
             stdout: Stream::Journal,
             stderr: Stream::Inherit,
@@ -344,6 +463,8 @@ pub struct Kill {
     pub final_signal: Signal,
     /// The signal of a missed watchdog.
     pub watchdog_signal: Signal,
+    /// The first signal of a stop that is part of a restart.
+    pub restart_signal: Option<Signal>,
 }
 
 impl Default for Kill {
@@ -355,6 +476,7 @@ impl Default for Kill {
             send_sigkill: true,
             final_signal: Signal::KILL,
             watchdog_signal: Signal::ABRT,
+            restart_signal: None,
         }
     }
 }
@@ -366,16 +488,38 @@ pub struct Service {
     pub kind: ServiceType,
     /// `RemainAfterExit=`.
     pub remain_after_exit: bool,
+    /// `PIDFile=`: where a forking service says which its main process is.
+    pub pid_file: Option<String>,
+    /// `GuessMainPID=`: of a forking service without such a file, whether the only process left is
+    /// taken for the main one.
+    pub guess_main_pid: bool,
+    /// `ExitType=cgroup`: it ends with its last process, not with its main one.
+    pub ends_with_group: bool,
+    /// `ReloadSignal=`: what asks a service of type notify-reload to reload.
+    pub reload_signal: Signal,
+    /// `OOMPolicy=`.
+    pub oom_policy: OomPolicy,
     /// `Exec...=`.
     pub commands: Commands,
     /// `Restart=`.
     pub restart: Restart,
     /// `RestartSec=`.
     pub restart_sec: Duration,
+    /// `RestartSteps=`: after so many restarts the pause has grown to `restart_max_delay`; 0 for a pause
+    /// that does not grow.
+    pub restart_steps: u32,
+    /// `RestartMaxDelaySec=`.
+    pub restart_max_delay: Bound<Duration>,
     /// `TimeoutStartSec=`; no limit for a oneshot that sets none.
     pub timeout_start: Bound<Duration>,
     /// `TimeoutStopSec=`.
     pub timeout_stop: Bound<Duration>,
+    /// `TimeoutAbortSec=`: of the end by the watchdog; that of a stop where nothing is said.
+    pub timeout_abort: Option<Bound<Duration>>,
+    /// `TimeoutStartFailureMode=`, `TimeoutStopFailureMode=`: which signal comes first.
+    pub timeout_start_mode: FailureMode,
+    /// See `timeout_start_mode`.
+    pub timeout_stop_mode: FailureMode,
     /// Whether a file sets the stop's timeout: then a shutdown, too, waits that long.
     pub timeout_stop_stated: bool,
     /// `RuntimeMaxSec=`.

@@ -10,10 +10,10 @@ mod stop;
 
 use std::time::Duration;
 
-use crate::service::config::{ExecList, NotifyAccess, Service, ServiceType};
+use crate::service::config::{ExecList, NotifyAccess, OomPolicy, Service, ServiceType};
 use crate::service::exit::Exit;
 use crate::service::notify::Notification;
-use crate::service::state::{Outcome, Phase, ServiceState};
+use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::text::signal::Signal;
 
 /// Whether a process is the service itself or one that helps it.
@@ -55,6 +55,11 @@ pub enum Event {
     SpawnFailed(Role, String),
     /// The main process runs its program.
     Executed,
+    /// The answer to [`Action::FindMain`]: the main process that a forking service left, or why there
+    /// is none yet.
+    Main(Result<i32, String>),
+    /// The kernel ended a process of it for want of memory.
+    OutOfMemory,
     /// A process ended.
     Exited {
         /// Which.
@@ -83,6 +88,9 @@ pub enum Action {
     Signal(Whom, Signal),
     /// The next start is due: ask for it.
     Restart,
+    /// Find out which process of a forking service is its main one: by its `PIDFile=`, else by being
+    /// the only one; answer with [`Event::Main`].
+    FindMain,
     /// Nothing of it runs: release what it held.
     Release,
     /// Say this in the log.
@@ -97,8 +105,12 @@ pub struct Context {
     /// The system goes down: services that set no time of their own must be gone by then, and
     /// what they leave behind goes with them.
     pub shutdown: Option<Duration>,
+    /// The unit has a job to restart: a stop is the first half of it.
+    pub restarting: bool,
 }
 
+/// How often a forking service's `PIDFile=` is looked for.
+const SEEK: Duration = Duration::from_millis(50);
 /// The least time that a service has to stop when the system goes down.
 const LEAST_STOP: Duration = Duration::from_millis(200);
 
@@ -168,6 +180,8 @@ impl Step<'_> {
                 self.state.populated = false;
                 self.emptied();
             }
+            Event::Main(found) => self.main_found(found),
+            Event::OutOfMemory => self.out_of_memory(),
             Event::Notified(pid, notification) => self.notified(pid, notification),
             Event::Tick => self.tick(),
             Event::Reset => {
@@ -201,7 +215,8 @@ impl Step<'_> {
     /// When a step of the stop has taken too long.
     fn stop_deadline(&self) -> Option<Duration> {
         let now = self.context.now;
-        let own = self.config.timeout_stop.finite();
+        let aborts = self.state.phase == Phase::StopWatchdog;
+        let own = self.config.timeout_abort.filter(|_| aborts).unwrap_or(self.config.timeout_stop).finite();
         let own = own.map(|timeout| now.saturating_add(timeout));
         match self.context.shutdown {
             Some(by) if !self.config.timeout_stop_stated => {
@@ -256,9 +271,28 @@ impl Step<'_> {
         if notification.watchdog_trigger && self.state.watchdog_deadline.is_some() {
             self.watchdog_missed();
         }
-        let awaited = matches!(self.state.phase, Phase::Start(_)) && self.config.kind == ServiceType::Notify;
-        if notification.ready && awaited {
+        let notifies = matches!(self.config.kind, ServiceType::Notify | ServiceType::NotifyReload);
+        if notification.ready && notifies && matches!(self.state.phase, Phase::Start(_)) {
             self.start_post(0);
+        }
+        // It says by itself that it reads its configuration again, and then that it has.
+        let is_main = self.state.main.is_some() && notifies;
+        match self.state.phase {
+            Phase::Running if notification.reloading && is_main => {
+                self.state.reloads_by_itself = true;
+                let deadline = self.start_deadline();
+                self.enter(Phase::Reload(usize::MAX), deadline);
+            }
+            Phase::Reload(_) if notification.ready && self.state.reloads_by_itself => {
+                self.state.reloads_by_itself = false;
+                self.running();
+            }
+            Phase::Running if notification.stopping && is_main => {
+                let deadline = self.stop_deadline();
+                self.state.watchdog_deadline = None;
+                self.enter(Phase::Stop(usize::MAX), deadline);
+            }
+            _ => {}
         }
     }
 
@@ -271,10 +305,33 @@ impl Step<'_> {
 
     fn tick(&mut self) {
         let due = |deadline: Option<Duration>| deadline.is_some_and(|at| at <= self.context.now);
+        if due(self.state.seek_due) {
+            self.state.seek_due = None;
+            if self.state.seeks_main {
+                self.actions.push(Action::FindMain);
+            }
+        }
         if due(self.state.watchdog_deadline) {
             self.watchdog_missed();
         } else if due(self.state.deadline) {
             self.timed_out();
+        }
+    }
+
+    /// The kernel ended a process of it for want of memory.
+    fn out_of_memory(&mut self) {
+        if self.state.phase.active().is_down() || self.state.phase == Phase::AutoRestart {
+            return;
+        }
+        let text = "the kernel ended a process of it for want of memory (MemoryMax=, or the machine's)";
+        self.actions.push(Action::Log(text.to_owned()));
+        if self.config.oom_policy == OomPolicy::Continue {
+            return;
+        }
+        let stops = matches!(self.state.phase.active(), Active::Deactivating);
+        self.fail(Outcome::OutOfMemory);
+        if !stops {
+            self.signal_phase(Phase::StopSignal);
         }
     }
 

@@ -4,4 +4,5 @@ pub mod config;
 pub mod exit;
 pub mod machine;
 pub mod notify;
+pub mod sandbox;
 pub mod state;

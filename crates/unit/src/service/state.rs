@@ -142,6 +142,8 @@ pub enum Outcome {
     Watchdog,
     /// It started too often.
     StartLimit,
+    /// The kernel ended a process of it for want of memory.
+    OutOfMemory,
     /// Its main process ended before it said that it was ready.
     Protocol,
     /// `ExecCondition=` said not to run it.
@@ -166,6 +168,7 @@ impl Outcome {
             Outcome::Timeout => "timeout",
             Outcome::Watchdog => "watchdog",
             Outcome::StartLimit => "start-limit-hit",
+            Outcome::OutOfMemory => "oom-kill",
             Outcome::Protocol => "protocol",
             Outcome::Condition => "exec-condition",
             Outcome::Resources(_) => "resources",
@@ -211,14 +214,17 @@ pub struct ServiceState {
     pub stop_requested: bool,
     /// Automatic restarts since the last start that was asked for.
     pub restarts: u32,
+    /// It said that it reloads, and will say when it has.
+    pub reloads_by_itself: bool,
+    /// The main process of a forking service is still to be found.
+    pub seeks_main: bool,
+    /// When that is looked for again.
+    pub seek_due: Option<Duration>,
 }
 
 impl ServiceState {
     /// When something is due, whatever it is.
     pub fn next_deadline(&self) -> Option<Duration> {
-        match (self.deadline, self.watchdog_deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [self.deadline, self.watchdog_deadline, self.seek_due].into_iter().flatten().min()
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod capability;
 pub mod environment;
+pub mod errno;
 pub mod escape;
 pub mod expand;
 pub mod file;
 pub mod glob;
 pub mod signal;
 pub mod specifier;
+pub mod syscall;
 pub mod value;
 pub mod words;

@@ -1,5 +1,6 @@
 //! Values of directives: booleans, time spans, sizes, modes, limits.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Why a value could not be read. The text says what was expected.
@@ -203,6 +204,28 @@ pub fn limit(value: &str) -> Result<(Bound<u64>, Bound<u64>), ValueError> {
     Ok((soft, hard))
 }
 
+/// The most processors that a number may stand for (the kernel's NR_CPUS of distributions).
+const CPUS_MAX: u32 = 8192;
+
+/// Reads a set of processors: numbers and ranges, between commas or white space (`0-3,8 10`).
+///
+/// # Errors
+/// The value is not such a list.
+pub fn cpus(value: &str) -> Result<BTreeSet<u32>, ValueError> {
+    let bad = || unexpected(value, "a list of processors (such as 0-3,8)");
+    let mut set = BTreeSet::new();
+    let is_separator = |c: char| c == ',' || c.is_ascii_whitespace();
+    for part in value.split(is_separator).filter(|part| !part.is_empty()) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (u32, u32) = (first.parse().map_err(|_| bad())?, last.parse().map_err(|_| bad())?);
+        if first > last || last >= CPUS_MAX {
+            return Err(bad());
+        }
+        set.extend(first..=last);
+    }
+    Ok(set)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +261,15 @@ mod tests {
         assert_eq!(amount("infinity"), Ok(Amount::Infinite));
         for text in ["", "M", "101%", "5X", "-1", "99999999999999999999E"] {
             assert!(amount(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn processors() {
+        assert_eq!(cpus("0-2,5 7"), Ok(BTreeSet::from([0, 1, 2, 5, 7])));
+        assert_eq!(cpus(""), Ok(BTreeSet::new()));
+        for text in ["a", "3-1", "1-", "99999"] {
+            assert!(cpus(text).is_err(), "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::service::config::{
 use crate::text::expand::is_name;
 use crate::text::value;
 
-const LIMITS: [(&str, Resource); 13] = [
+const LIMITS: [(&str, Resource); 15] = [
     ("LimitAS", Resource::As),
     ("LimitCORE", Resource::Core),
     ("LimitCPU", Resource::Cpu),
@@ -18,10 +18,22 @@ const LIMITS: [(&str, Resource); 13] = [
     ("LimitNICE", Resource::Nice),
     ("LimitNOFILE", Resource::Nofile),
     ("LimitNPROC", Resource::Nproc),
+    ("LimitRSS", Resource::Rss),
     ("LimitRTPRIO", Resource::Rtprio),
+    ("LimitRTTIME", Resource::Rttime),
     ("LimitSIGPENDING", Resource::Sigpending),
     ("LimitSTACK", Resource::Stack),
 ];
+
+/// Scheduling policies (sched(7)).
+const POLICIES: [(&str, u32); 5] = [("other", 0), ("fifo", 1), ("rr", 2), ("batch", 3), ("idle", 5)];
+/// Classes of ioprio_set(2).
+const IO_CLASSES: [(&str, u32); 4] = [("none", 0), ("realtime", 1), ("best-effort", 2), ("idle", 3)];
+const IO_BEST_EFFORT: u32 = 2;
+const IO_PRIORITY: u32 = 4;
+/// Execution domains of personality(2).
+const PERSONALITY_64: u32 = 0;
+const PERSONALITY_32: u32 = 8;
 
 const DIRECTORIES: [(&str, DirectoryKind); 5] = [
     ("RuntimeDirectory", DirectoryKind::Runtime),
@@ -69,6 +81,34 @@ pub(super) fn assign(exec: &mut ExecContext, setter: &Setter, key: &str) -> Outc
         "Nice" => exec.nice = Some(number(-20, 19)?),
         "IgnoreSIGPIPE" => exec.ignore_sigpipe = flag()?,
         "NoNewPrivileges" => exec.no_new_privileges = flag()?,
+        "PassEnvironment" => setter.list(&mut exec.pass_environment, Ok)?,
+        "CPUAffinity" => {
+            if setter.value.is_empty() {
+                exec.cpu_affinity.clear();
+            }
+            exec.cpu_affinity.extend(value::cpus(setter.value).map_err(text)?);
+        }
+        "CPUSchedulingPolicy" => exec.scheduling_policy = Some(setter.choice(&POLICIES)?),
+        "CPUSchedulingPriority" => exec.scheduling_priority = number(0, 99)?.unsigned_abs(),
+        "CPUSchedulingResetOnFork" => exec.scheduling_reset_on_fork = flag()?,
+        "IOSchedulingClass" => {
+            let class = setter.choice(&IO_CLASSES)?;
+            exec.io_priority = Some((class, exec.io_priority.map_or(IO_PRIORITY, |(_, priority)| priority)));
+        }
+        "IOSchedulingPriority" => {
+            let priority = number(0, 7)?.unsigned_abs();
+            exec.io_priority = Some((exec.io_priority.map_or(IO_BEST_EFFORT, |(class, _)| class), priority));
+        }
+        "TimerSlackNSec" => {
+            // A number alone is nanoseconds here.
+            exec.timer_slack = match setter.value.parse() {
+                Ok(nanos) => Some(std::time::Duration::from_nanos(nanos)),
+                Err(_) => value::time_span(setter.value).map_err(text)?.finite(),
+            };
+        }
+        "Personality" => {
+            exec.personality = Some(setter.choice(&[("x86-64", PERSONALITY_64), ("x86", PERSONALITY_32)])?);
+        }
         "StandardInput" => exec.stdin = input(setter)?,
         "StandardOutput" => exec.stdout = output(setter)?,
         "StandardError" => exec.stderr = output(setter)?,

@@ -18,6 +18,7 @@ impl Step<'_> {
             _ => 0,
         };
         let oneshot = self.config.kind == ServiceType::Oneshot;
+        let lives_on = self.config.ends_with_group && self.state.populated;
         let ignored = self
             .config
             .commands
@@ -25,7 +26,8 @@ impl Step<'_> {
             .get(index)
             .is_some_and(|command| command.ignore_failure);
         let clean = ignored || is_clean(exit, !oneshot, &self.config.success_status);
-        if !clean {
+        let matters = !(lives_on && self.state.phase == Phase::Running);
+        if !clean && matters {
             self.fail(Outcome::Exit(exit));
         }
         match self.state.phase {
@@ -34,19 +36,38 @@ impl Step<'_> {
                 (true, ServiceType::Oneshot) => self.start_main(index + 1),
                 // It came, ran its program, and went before this was told that it had.
                 (true, ServiceType::Exec | ServiceType::Simple) => self.start_post(0),
-                (true, ServiceType::Notify) => {
+                (true, ServiceType::Forking) => {}
+                (true, ServiceType::Notify | ServiceType::NotifyReload) => {
                     self.fail(Outcome::Protocol);
                     self.signal_phase(Phase::StopSignal);
                 }
             },
             Phase::StartPost(_) if !clean => self.signal_phase(Phase::StopSignal),
+            Phase::Running if lives_on => {}
+            // With its main process gone, what is left of a forking service is no service.
+            Phase::Running if !self.config.ends_with_group => self.main_gone(),
             Phase::Running => self.running(),
+            // It had said that it would stop.
+            Phase::Stop(usize::MAX) => self.signal_phase(Phase::StopSignal),
+            Phase::Reload(_) if self.state.reloads_by_itself => self.main_gone(),
             Phase::StopWatchdog
             | Phase::StopSignal
             | Phase::StopKill
             | Phase::FinalSignal
             | Phase::FinalKill => self.emptied(),
             _ => {}
+        }
+    }
+
+    /// The main process of a service that was up is gone.
+    fn main_gone(&mut self) {
+        if self.state.outcome.is_failure() {
+            self.signal_phase(Phase::StopSignal);
+        } else if self.config.remain_after_exit {
+            self.state.watchdog_deadline = None;
+            self.enter(Phase::Exited, None);
+        } else {
+            self.stop_commands(0);
         }
     }
 
@@ -76,7 +97,7 @@ impl Step<'_> {
         if let Phase::Reload(index) = self.state.phase {
             // A reload that failed leaves the service as it was.
             if clean {
-                self.reload_commands(index + 1);
+                self.reload_commands(index.saturating_add(1));
             } else {
                 let text = format!("reload failed: {exit}");
                 self.actions.push(super::Action::Log(text));
@@ -88,6 +109,8 @@ impl Step<'_> {
             self.fail(Outcome::Exit(exit));
         }
         match (self.state.phase, clean) {
+            (Phase::Start(_), true) => self.forked(),
+            (Phase::Start(_), false) => self.signal_phase(Phase::StopSignal),
             (Phase::StartPre(index), true) => self.start_pre(index + 1),
             (Phase::StartPost(index), true) => self.start_post(index + 1),
             (Phase::Stop(index), true) => self.stop_commands(index + 1),
@@ -118,6 +141,7 @@ impl Step<'_> {
         match self.state.phase {
             Phase::Condition(index) => Some((ExecList::Condition, index)),
             Phase::StartPre(index) => Some((ExecList::StartPre, index)),
+            Phase::Start(index) if self.config.kind == ServiceType::Forking => Some((ExecList::Start, index)),
             Phase::StartPost(index) => Some((ExecList::StartPost, index)),
             Phase::Reload(index) => Some((ExecList::Reload, index)),
             Phase::Stop(index) => Some((ExecList::Stop, index)),

@@ -1,6 +1,6 @@
 //! From dead to running.
 
-use super::{Action, Role, Step};
+use super::{Action, Role, SEEK, Step, Whom};
 use crate::service::config::{ExecList, ServiceType};
 use crate::service::state::{Outcome, Phase};
 
@@ -16,6 +16,8 @@ impl Step<'_> {
         self.state.stop_requested = false;
         self.state.main_exit = None;
         self.state.status = None;
+        self.state.seeks_main = false;
+        self.state.reloads_by_itself = false;
         self.state.watchdog = self.config.watchdog.finite();
         self.condition(0);
     }
@@ -40,7 +42,10 @@ impl Step<'_> {
         let deadline = self.start_deadline();
         self.enter(Phase::Start(index), deadline);
         if index < self.config.commands.list(ExecList::Start).len() {
-            self.actions.push(Action::Spawn(Role::Main, ExecList::Start, index));
+            // What a forking service is started by is not the service.
+            let forks = self.config.kind == ServiceType::Forking;
+            let role = if forks { Role::Control } else { Role::Main };
+            self.actions.push(Action::Spawn(role, ExecList::Start, index));
         } else {
             self.start_post(0);
         }
@@ -67,9 +72,10 @@ impl Step<'_> {
 
     /// Up, if there is something to be up.
     pub(super) fn running(&mut self) {
+        let by_group = self.state.populated && self.lives_by_its_group();
         if self.state.outcome.is_failure() {
             self.signal_phase(Phase::StopSignal);
-        } else if self.state.main.is_some() {
+        } else if self.state.main.is_some() || by_group {
             let limit = self.config.runtime_max.finite();
             let limit = limit.map(|limit| self.context.now.saturating_add(limit));
             self.enter(Phase::Running, limit);
@@ -90,8 +96,54 @@ impl Step<'_> {
     pub(super) fn reload_commands(&mut self, index: usize) {
         let deadline = self.start_deadline();
         self.enter(Phase::Reload(index), deadline);
-        if !self.control(ExecList::Reload, index) {
+        if self.control(ExecList::Reload, index) {
+            return;
+        }
+        let notifies = self.config.kind == ServiceType::NotifyReload && self.state.main.is_some();
+        if notifies && !self.state.reloads_by_itself {
+            self.state.reloads_by_itself = true;
+            self.actions.push(Action::Signal(Whom::Main, self.config.reload_signal));
+        } else if !notifies {
             self.running();
+        }
+    }
+
+    /// Whether it is up as long as any process of it is: its main process is not known, or does not
+    /// count.
+    pub(super) fn lives_by_its_group(&self) -> bool {
+        self.config.kind == ServiceType::Forking || self.config.ends_with_group
+    }
+
+    /// The process that a forking service was started by has ended well: it is up when its main process
+    /// is known.
+    pub(super) fn forked(&mut self) {
+        self.state.seeks_main = true;
+        self.actions.push(Action::FindMain);
+    }
+
+    /// Where the search for the main process of a forking service has ended.
+    pub(super) fn main_found(&mut self, found: Result<i32, String>) {
+        if !self.state.seeks_main {
+            return;
+        }
+        match found {
+            Ok(pid) => {
+                self.state.seeks_main = false;
+                self.state.main = Some(pid);
+                self.start_post(0);
+            }
+            // The file comes later, or the service has several processes, none of them the main one.
+            Err(_) if self.config.pid_file.is_none() => {
+                self.state.seeks_main = false;
+                self.start_post(0);
+            }
+            Err(reason) if !self.state.populated => {
+                self.state.seeks_main = false;
+                self.actions.push(Action::Log(reason));
+                self.fail(Outcome::Protocol);
+                self.signal_phase(Phase::StopSignal);
+            }
+            Err(_) => self.state.seek_due = Some(self.context.now.saturating_add(SEEK)),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! From running to dead.
 
+use std::time::Duration;
+
 use super::{Action, Step, Whom};
-use crate::service::config::{ExecList, KillMode, Restart};
+use crate::service::config::{ExecList, FailureMode, KillMode, Restart};
 use crate::service::exit::Exit;
 use crate::service::state::{Outcome, Phase};
 use crate::text::signal::Signal;
@@ -50,12 +52,16 @@ impl Step<'_> {
     /// Goes to a phase that begins with a signal, or past it where nobody is there to get it.
     pub(super) fn signal_phase(&mut self, phase: Phase) {
         self.state.watchdog_deadline = None;
+        self.state.seeks_main = false;
+        self.state.seek_due = None;
         let kill = &self.config.kill;
         let signal = match phase {
             Phase::StopWatchdog => kill.watchdog_signal,
             Phase::StopKill | Phase::FinalKill => kill.final_signal,
+            _ if self.context.restarting => kill.restart_signal.unwrap_or(kill.signal),
             _ => kill.signal,
         };
+        self.state.phase = phase;
         let deadline = self.stop_deadline();
         self.enter(phase, deadline);
         if self.send(signal, phase) {
@@ -101,6 +107,9 @@ impl Step<'_> {
             return;
         }
         match self.state.phase {
+            // The last process of a service that lives by its group.
+            Phase::Running if self.lives_by_its_group() => self.running(),
+            Phase::Start(_) if self.state.seeks_main => self.actions.push(Action::FindMain),
             Phase::StopWatchdog | Phase::StopSignal | Phase::StopKill => self.stop_post(0),
             Phase::FinalSignal | Phase::FinalKill if !self.waits_for_group() => self.dead(),
             _ => {}
@@ -140,15 +149,18 @@ impl Step<'_> {
             | Phase::StartPost(_)
             | Phase::Running => {
                 self.fail(Outcome::Timeout);
-                self.signal_phase(Phase::StopSignal);
+                self.signal_phase(first_signal(self.config.timeout_start_mode));
             }
             Phase::Stop(_) => {
                 self.fail(Outcome::Timeout);
-                self.signal_phase(Phase::StopSignal);
+                self.signal_phase(first_signal(self.config.timeout_stop_mode));
             }
             Phase::StopWatchdog | Phase::StopSignal => {
                 self.fail(Outcome::Timeout);
-                if sends_kill {
+                let aborts = self.config.timeout_stop_mode == FailureMode::Abort;
+                if aborts && phase == Phase::StopSignal {
+                    self.signal_phase(Phase::StopWatchdog);
+                } else if sends_kill {
                     self.signal_phase(Phase::StopKill);
                 } else {
                     self.stop_post(0);
@@ -184,12 +196,26 @@ impl Step<'_> {
         self.state.watchdog_deadline = None;
         self.actions.push(Action::Release);
         if self.restarts() {
-            let due = self.context.now.saturating_add(self.config.restart_sec);
+            let due = self.context.now.saturating_add(self.restart_pause());
             self.enter(Phase::AutoRestart, Some(due));
         } else if self.state.outcome.is_failure() {
             self.enter(Phase::Failed, None);
         } else {
             self.enter(Phase::Dead, None);
+        }
+    }
+
+    /// How long it rests before its next start: with `RestartSteps=` the pause grows by the same factor
+    /// each time, from `RestartSec=` to `RestartMaxDelaySec=`.
+    fn restart_pause(&self) -> Duration {
+        let (first, steps) = (self.config.restart_sec, self.config.restart_steps);
+        match self.config.restart_max_delay.finite() {
+            Some(last) if steps > 0 && !first.is_zero() && last > first => {
+                let step = f64::from(self.state.restarts.min(steps)) / f64::from(steps);
+                let factor = (last.as_secs_f64() / first.as_secs_f64()).powf(step);
+                first.mul_f64(factor).min(last)
+            }
+            _ => first,
         }
     }
 
@@ -221,5 +247,14 @@ impl Step<'_> {
             Restart::OnAbort => by_signal,
             Restart::OnWatchdog => *outcome == Outcome::Watchdog,
         }
+    }
+}
+
+/// The phase that a service which took too long goes to.
+fn first_signal(mode: FailureMode) -> Phase {
+    match mode {
+        FailureMode::Terminate => Phase::StopSignal,
+        FailureMode::Abort => Phase::StopWatchdog,
+        FailureMode::Kill => Phase::StopKill,
     }
 }

@@ -1,4 +1,6 @@
-//! Finding and reading unit files.
+//! Layer: effects. Finding and reading unit files: which file, alias, template, drop-in and link makes
+//! a unit (systemd.unit(5), "Unit File Load Path").
+#![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,6 +23,12 @@ pub struct Catalog {
     entries: BTreeMap<String, Vec<usize>>,
 }
 
+/// The files that a name stands for.
+enum Files {
+    Of(UnitFiles),
+    Alias(UnitName),
+}
+
 /// What a name turned out to be.
 enum Found {
     Unit(Box<Unit>),
@@ -38,6 +46,22 @@ impl Catalog {
             }
         }
         Catalog { folders: folders.to_vec(), entries }
+    }
+
+    /// The units that have a file, whatever it says.
+    pub fn names(&self) -> impl Iterator<Item = UnitName> {
+        self.entries.keys().filter_map(|entry| UnitName::parse(entry).ok())
+    }
+
+    /// A unit's files.
+    ///
+    /// # Errors
+    /// There is none, it is masked, or it cannot be read.
+    pub fn files(&self, name: &UnitName) -> Result<UnitFiles, LoadError> {
+        match self.find(name)? {
+            Files::Of(files) => Ok(files),
+            Files::Alias(other) => Err(LoadError::NotFound(other)),
+        }
     }
 
     /// The paths of an entry, the winning one first.
@@ -74,6 +98,20 @@ impl Catalog {
     }
 
     fn read(&self, name: &UnitName, host: &Host) -> Result<Found, LoadError> {
+        let files = match self.find(name)? {
+            Files::Alias(other) => return Ok(Found::Alias(other)),
+            Files::Of(files) => files,
+        };
+        let has_own = files.sources.first().is_some_and(|source| !is_drop_in(&source.path));
+        let unit = match has_own {
+            true => load::load(name, &files, host)?,
+            // A built-in unit to which drop-ins and links may add.
+            false => load::extend_builtin(name, &files, host)?,
+        };
+        Ok(Found::Unit(Box::new(unit)))
+    }
+
+    fn find(&self, name: &UnitName) -> Result<Files, LoadError> {
         let template = name.template();
         let first = |name: &UnitName| self.paths(name.as_str()).into_iter().next();
         let path = first(name).or_else(|| first(template.as_ref()?));
@@ -81,7 +119,7 @@ impl Catalog {
         match path {
             Some(path) => {
                 if let Some(other) = alias(&path, name)? {
-                    return Ok(Found::Alias(other));
+                    return Ok(Files::Alias(other));
                 }
                 let source = read_source(name, &path)?;
                 if source.text.is_empty() {
@@ -89,28 +127,14 @@ impl Catalog {
                 }
                 files.sources.push(source);
             }
-            None => {
-                let builtin = load::builtin_target(name);
-                let links = self.links(name, "wants").len() + self.links(name, "requires").len();
-                let drop_ins = self.drop_ins(name);
-                if links == 0 && drop_ins.is_empty() {
-                    return builtin.map(|unit| Found::Unit(Box::new(unit)));
-                }
-                // A built-in target to which folders of links add; a target that only they make.
-                builtin?;
-            }
+            None => drop(load::builtin_target(name)?),
         }
-        let is_builtin = files.sources.is_empty();
         for path in self.drop_ins(name) {
             files.sources.push(read_source(name, &path)?);
         }
         files.wants = self.links(name, "wants");
         files.requires = self.links(name, "requires");
-        let unit = match is_builtin {
-            true => load::extend_builtin(name, &files, host)?,
-            false => load::load(name, &files, host)?,
-        };
-        Ok(Found::Unit(Box::new(unit)))
+        Ok(Files::Of(files))
     }
 
     /// The names that the links in `NAME.wants` folders give.
@@ -140,6 +164,11 @@ impl Catalog {
         let is_mask = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(MASK));
         winners.into_values().filter(|path| !is_mask(path)).collect()
     }
+}
+
+/// Whether a file adds to a unit rather than being one.
+fn is_drop_in(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "conf")
 }
 
 /// The folders whose drop-ins apply to a unit, the most specific first.

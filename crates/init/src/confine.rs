@@ -1,0 +1,9 @@
+//! What a confined service sees of the system, and which system calls it may make.
+
+mod filter;
+mod private;
+mod view;
+
+pub use filter::filters;
+pub use private::PrivateFolders;
+pub use view::View;

@@ -1,0 +1,133 @@
+//! Services that are kept from things, by what their processes then see.
+
+use unit::control::JobAction;
+
+use crate::harness::Units;
+
+/// Runs a script as a oneshot with some settings; the machine, once it has ended well.
+fn run(settings: &str, script: &str) -> (crate::harness::Machine, String) {
+    let units = Units::new()
+        .with("all.target", "[Unit]\nDescription=all\n")
+        .with("script", script)
+        .with("a.service", &format!("[Service]\nType=oneshot\n{settings}\nExecStart=/bin/sh @/script\n"));
+    let machine = units.boot().reached();
+    machine.job(JobAction::Start, "a.service");
+    let result = machine.status("a.service").result;
+    (machine, result)
+}
+
+#[track_caller]
+fn sees(settings: &str, script: &str, expected: &str) {
+    let (machine, result) = run(settings, &script.replace("OUT", "@/out"));
+    let out = std::fs::read_to_string(machine.units.path("out")).unwrap_or_default();
+    assert_eq!(out.trim(), expected, "{settings}: {result}");
+}
+
+#[test]
+fn its_temporary_files_are_its_own() {
+    // The folder of the test is one of those that it does not see.
+    let units = Units::new().with("all.target", "[Unit]\nDescription=all\n").with(
+        "a.service",
+        "[Service]\nType=oneshot\nPrivateTmp=yes\nStandardOutput=file:@/out\n\
+         ExecStart=/bin/sh -c 'ls -A /tmp; touch /tmp/x /var/tmp/y'\nExecStart=/bin/ls -A /tmp /var/tmp\n",
+    );
+    let machine = units.boot().reached();
+    machine.job(JobAction::Start, "a.service");
+    let out = std::fs::read_to_string(machine.units.path("out")).unwrap();
+    assert_eq!(out.trim(), "/tmp:\nx\n\n/var/tmp:\ny");
+    let left = std::fs::read_dir("/tmp").unwrap().flatten();
+    let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("berth-private-a"));
+    assert_eq!(left.count(), 0, "they go with the service");
+}
+
+#[test]
+fn the_system_is_read_only() {
+    let script = "touch /etc/berth-test 2>/dev/null && echo etc > OUT; touch @/fine && echo own >> OUT; \
+                  echo x > /dev/null && echo null >> OUT";
+    sees("ProtectSystem=strict\nReadWritePaths=@", script, "own\nnull");
+}
+
+#[test]
+fn what_is_inaccessible_is_empty() {
+    sees("InaccessiblePaths=/usr/share\nReadWritePaths=@", "ls -A /usr/share | wc -l > OUT", "0");
+    sees(
+        "TemporaryFileSystem=/usr/share:ro",
+        "touch /usr/share/x 2>/dev/null || ls -A /usr/share | wc -l > OUT",
+        "0",
+    );
+}
+
+#[test]
+fn what_is_bound_is_seen_elsewhere() {
+    sees(
+        "BindReadOnlyPaths=@:/opt/berth-test\nTemporaryFileSystem=/opt",
+        "cat /opt/berth-test/script | wc -l > OUT",
+        "0",
+    );
+}
+
+#[test]
+fn it_has_the_devices_of_every_program_and_no_others() {
+    let script = "for d in null zero random kmsg sda vda; do test -e /dev/$d && echo $d; done > OUT";
+    sees("PrivateDevices=yes", script, "null\nzero\nrandom");
+}
+
+#[test]
+fn it_has_no_network() {
+    let script = "grep -c : /proc/net/dev > OUT; cat /sys/class/net/lo/operstate >/dev/null; \
+                  test -e /proc/net/route && tail -n +2 /proc/net/route | wc -l >> OUT";
+    sees("PrivateNetwork=yes", script, "1\n0");
+}
+
+#[test]
+fn system_calls_that_are_denied_fail_or_kill() {
+    let script = "mkdir @/d 2> /dev/null; echo $? > OUT";
+    sees("SystemCallFilter=~mkdir mkdirat\nSystemCallErrorNumber=EPERM", script, "1");
+    // The harness puts a path for a bare @.
+    sees("SystemCallFilter=\\x40system-service", script, "0");
+    let (_, result) = run("SystemCallFilter=~mkdir mkdirat", "exec mkdir @/d");
+    assert!(result.contains("SYS"), "{result}");
+}
+
+#[test]
+fn it_cannot_make_namespaces_or_files_that_lend_identity() {
+    sees("RestrictNamespaces=yes", "unshare -m true 2>/dev/null; echo $? > OUT", "1");
+    sees(
+        "RestrictSUIDSGID=yes",
+        "touch @/f; chmod u+s @/f 2>/dev/null; echo $? > OUT; chmod 755 @/f && echo fine >> OUT",
+        "1\nfine",
+    );
+    sees("RestrictAddressFamilies=AF_UNIX", "cat < /dev/tcp/127.0.0.1/1 2>/dev/null; echo > OUT", "");
+}
+
+#[test]
+fn capabilities_are_taken_away() {
+    let script = "grep CapBnd /proc/self/status | cut -f2 > OUT";
+    sees("CapabilityBoundingSet=CAP_CHOWN CAP_KILL", script, "0000000000000021");
+    sees("CapabilityBoundingSet=", script, "0000000000000000");
+}
+
+#[test]
+fn a_command_with_a_plus_sees_everything() {
+    let units = Units::new()
+        .with("all.target", "[Unit]\nDescription=all\n")
+        .with("look", "ls /usr/share | wc -l > @/inside")
+        .with(
+            "a.service",
+            "[Service]\nType=oneshot\nInaccessiblePaths=/usr/share\nExecStartPre=+/bin/sh -c 'ls /usr/share | wc -l > \
+             @/outside'\nExecStart=/bin/sh @/look\n",
+        );
+    let machine = units.boot().reached();
+    machine.job(JobAction::Start, "a.service");
+    let read = |name: &str| std::fs::read_to_string(machine.units.path(name)).unwrap().trim().parse::<u32>();
+    assert_eq!(read("inside"), Ok(0));
+    assert_ne!(read("outside"), Ok(0));
+}
+
+#[test]
+fn a_path_that_must_be_there_and_is_not_keeps_it_from_starting() {
+    let (_, result) = run("ReadOnlyPaths=/no/such/path", "true");
+    assert!(result.contains("226"), "{result}");
+    let (_, result) = run("ReadOnlyPaths=-/no/such/path", "true");
+    assert_eq!(result, "success");
+}

@@ -1,0 +1,108 @@
+//! What a process does to itself to see less of the system: namespaces and mounts of its own
+//! (unshare(2), mount(2), mount_setattr(2)).
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::mount as kernel;
+use rustix::mount::{MountFlags, MountPropagationFlags};
+
+/// Namespaces to leave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the namespaces of namespaces(7)")]
+pub struct Namespaces {
+    pub mount: bool,
+    pub network: bool,
+    pub ipc: bool,
+    pub host_name: bool,
+}
+
+/// Leaves namespaces for new ones. What is mounted later outside is still seen.
+pub fn leave(namespaces: Namespaces) -> io::Result<()> {
+    let Namespaces { mount, network, ipc, host_name } = namespaces;
+    let flags = [
+        (mount, libc::CLONE_NEWNS),
+        (network, libc::CLONE_NEWNET),
+        (ipc, libc::CLONE_NEWIPC),
+        (host_name, libc::CLONE_NEWUTS),
+    ];
+    let flags = flags.iter().filter(|(asked, _)| *asked).fold(0, |all, (_, flag)| all | flag);
+    // SAFETY: unshare takes a number.
+    if flags != 0 && unsafe { libc::unshare(flags) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if mount {
+        let flags = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+        kernel::mount_change("/", flags)?;
+    }
+    if network {
+        bring_up_loopback()?;
+    }
+    Ok(())
+}
+
+/// A new network namespace has its loopback port, but down.
+fn bring_up_loopback() -> io::Result<()> {
+    let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)?;
+    // SAFETY: the structure is plain numbers, for which zero is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as libc::c_char;
+    request.ifr_name[1] = b'o' as libc::c_char;
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads a name and flags from the structure.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Shows `source` at `target` too, with what is mounted below it where asked.
+pub fn bind(source: &Path, target: &Path, recursive: bool) -> io::Result<()> {
+    match recursive {
+        true => kernel::mount_bind_recursive(source, target)?,
+        false => kernel::mount_bind(source, target)?,
+    }
+    Ok(())
+}
+
+/// Mounts an empty file system in memory; `options` are tmpfs(5)'s own.
+pub fn mount_tmpfs(target: &Path, options: &str) -> io::Result<()> {
+    let options = CString::new(options)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    Ok(kernel::mount("tmpfs", target, "tmpfs", flags, options.as_c_str())?)
+}
+
+/// Mounts a view of the processes; `options` are proc(5)'s.
+pub fn mount_proc(target: &Path, options: &str) -> io::Result<()> {
+    let options = CString::new(options)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    Ok(kernel::mount("proc", target, "proc", flags, options.as_c_str())?)
+}
+
+/// Moves a mount.
+pub fn move_mount(from: &Path, to: &Path) -> io::Result<()> {
+    Ok(kernel::mount_move(from, to)?)
+}
+
+/// Makes one mount read-only, and nothing that is mounted below it.
+pub fn set_read_only(path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attributes =
+        libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: the pointers are to a string and a structure that outlive the call, and the size is
+    // that structure's.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            0,
+            &raw const attributes,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,130 @@
+//! What unit files come to, as data for people and programs: each setting after drop-ins, resets,
+//! specifiers and quoting.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::load::UnitFiles;
+use crate::model::Unit;
+use crate::name::UnitName;
+use crate::service::config::ExecList;
+use crate::text::expand;
+use crate::text::file;
+use crate::text::specifier::{self, Host};
+use crate::text::words::{self, Backslash};
+
+/// A setting's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Of a setting that holds one thing.
+    One(String),
+    /// Of one that each line adds to.
+    Many(Vec<String>),
+    /// Commands, each the arguments of its process.
+    Commands(Vec<Vec<String>>),
+}
+
+/// Settings by section and name.
+pub type Sections = BTreeMap<String, BTreeMap<String, Value>>;
+
+/// Settings that each line adds words to, and an empty one resets.
+const WORD_LISTS: [&str; 27] = [
+    "After",
+    "Before",
+    "Requires",
+    "Requisite",
+    "Wants",
+    "BindsTo",
+    "PartOf",
+    "Upholds",
+    "Conflicts",
+    "OnFailure",
+    "OnSuccess",
+    "PropagatesReloadTo",
+    "ReloadPropagatedFrom",
+    "Documentation",
+    "RequiresMountsFor",
+    "WantedBy",
+    "RequiredBy",
+    "Alias",
+    "Also",
+    "Environment",
+    "PassEnvironment",
+    "UnsetEnvironment",
+    "SupplementaryGroups",
+    "ReadOnlyPaths",
+    "ReadWritePaths",
+    "InaccessiblePaths",
+    "Symlinks",
+];
+/// Settings of which each line is one more value.
+const LINE_LISTS: [&str; 14] = [
+    "EnvironmentFile",
+    "ListenStream",
+    "ListenDatagram",
+    "ListenSequentialPacket",
+    "ListenFIFO",
+    "ListenNetlink",
+    "OnCalendar",
+    "PathExists",
+    "PathExistsGlob",
+    "PathChanged",
+    "PathModified",
+    "DirectoryNotEmpty",
+    "SystemCallFilter",
+    "CapabilityBoundingSet",
+];
+
+/// The settings of a unit as its files come to, `unit` being what was loaded of them. Commands are
+/// expanded under the unit's own `Environment=`.
+pub fn sections(name: &UnitName, unit: &Unit, files: &UnitFiles, host: &Host) -> Sections {
+    let mut sections = Sections::new();
+    let expanded = |text: &str| specifier::expand(text, name, host).unwrap_or_else(|_| text.to_owned());
+    for assignment in files.sources.iter().flat_map(|source| file::parse(source).0) {
+        let settings = sections.entry(assignment.section.clone()).or_default();
+        let key = assignment.key.as_str();
+        if key.starts_with("Exec") {
+            continue;
+        }
+        let conditions = ["Condition", "Assert"].iter().any(|prefix| key.starts_with(prefix));
+        let words = WORD_LISTS.contains(&key);
+        if assignment.value.is_empty() {
+            settings.remove(key);
+        } else if words || conditions || LINE_LISTS.contains(&key) {
+            let entry = settings.entry(key.to_owned()).or_insert(Value::Many(Vec::new()));
+            if let Value::Many(list) = entry {
+                match words::split(&assignment.value, Backslash::CEscape) {
+                    Ok(split) if words => list.extend(split.iter().map(|word| expanded(word))),
+                    _ => list.push(expanded(&assignment.value)),
+                }
+            }
+        } else {
+            settings.insert(key.to_owned(), Value::One(expanded(&assignment.value)));
+        }
+    }
+    for (key, commands) in commands(unit) {
+        sections.entry("Service".to_owned()).or_default().insert(key, Value::Commands(commands));
+    }
+    sections
+}
+
+/// A service's commands by directive.
+fn commands(unit: &Unit) -> BTreeMap<String, Vec<Vec<String>>> {
+    let Some(service) = unit.service() else {
+        return BTreeMap::new();
+    };
+    let environment: BTreeMap<String, String> = service.exec.environment.iter().cloned().collect();
+    let lists = ExecList::ALL.into_iter().filter(|list| !service.commands.list(*list).is_empty());
+    lists
+        .map(|list| {
+            let commands = service.commands.list(list).iter();
+            let arguments = commands.map(|command| match command.literal {
+                true => command.argv.clone(),
+                false => expand::arguments(&command.argv, &environment).0,
+            });
+            (list.directive().to_owned(), arguments.collect())
+        })
+        .collect()
+}
