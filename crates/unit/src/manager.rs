@@ -3,6 +3,7 @@
 //! The manager does nothing itself. It takes requests and events, and returns actions; whoever
 //! carries them out tells it how they went.
 
+mod follow;
 mod jobs;
 mod status;
 
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::graph::Graph;
-use crate::model::{Kind, Relation};
+use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
 use crate::service::machine::{self, Context};
 use crate::service::state::{Active, Phase, ServiceState};
@@ -56,6 +57,8 @@ pub enum Action {
         /// How.
         result: JobResult,
     },
+    /// The system is to end, because of what became of a unit.
+    System(UnitName, SystemAction, &'static str),
     /// Say this in the log.
     Log(UnitName, String),
 }
@@ -96,6 +99,8 @@ struct Job {
     id: u64,
     kind: JobKind,
     running: bool,
+    /// When it has taken too long (`JobTimeoutSec=`).
+    due: Option<Duration>,
 }
 
 /// See the module.
@@ -165,13 +170,15 @@ impl Manager {
         for unit in due {
             self.drive(&unit, machine::Event::Tick);
         }
+        self.end_late_jobs();
         self.run();
         std::mem::take(&mut self.actions)
     }
 
     /// When [`Manager::tick`] has something to do next.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.entries.values().filter_map(Entry::deadline).min()
+        let jobs = self.jobs.values().filter_map(|job| job.due);
+        self.entries.values().filter_map(Entry::deadline).chain(jobs).min()
     }
 
     /// Brings everything down but `last`, in reverse order. Services that set no stop timeout of
@@ -284,43 +291,9 @@ impl Manager {
         }
         let had_job = self.jobs.get(unit).is_some_and(|job| job.running);
         self.settle_job(unit, after);
-        if after == Active::Failed && before != Active::Failed {
-            self.failed(unit);
-        }
-        if after.is_down() && !before.is_down() && !had_job {
-            self.stop_bound(unit);
-        }
+        self.follow(unit, before, after, had_job);
         if after.is_down() && self.jobs.contains_key(unit) {
             self.queue.insert(unit.clone());
-        }
-    }
-
-    fn failed(&mut self, unit: &UnitName) {
-        let reason = self.failure_reason(unit);
-        self.actions.push(Action::Failed(unit.clone(), reason));
-        let handlers: Vec<UnitName> = self.graph.related(unit, Relation::OnFailure).cloned().collect();
-        for handler in &handlers {
-            if let Err(error) = self.enqueue(handler, JobKind::Start) {
-                let text = format!("OnFailure= cannot be followed: {error}");
-                self.actions.push(Action::Log(unit.clone(), text));
-            }
-        }
-    }
-
-    /// Units that are bound to one that went down by itself go down too.
-    fn stop_bound(&mut self, unit: &UnitName) {
-        if self.shutdown.is_some() {
-            return;
-        }
-        let bound: Vec<UnitName> = self
-            .graph
-            .related(unit, Relation::BoundBy)
-            .filter(|other| !self.active(other).is_down())
-            .cloned()
-            .collect();
-        for other in &bound {
-            // A stop cannot fail to be planned: it needs nothing loaded that is not.
-            let _ = self.enqueue(other, JobKind::Stop);
         }
     }
 

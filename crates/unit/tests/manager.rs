@@ -83,6 +83,7 @@ impl World {
                     self.exits(unit.as_str(), 0);
                 }
                 Action::JobDone { unit, result, .. } => drop(self.results.insert(unit.to_string(), result)),
+                Action::System(unit, action, _) => self.story.push(format!("{unit}: system {action:?}")),
                 Action::Log(unit, text) => self.story.push(format!("{unit}: {text}")),
                 Action::Service(..) | Action::Changed(..) | Action::Failed(..) => {}
             }
@@ -408,4 +409,78 @@ fn a_thousand_units_in_a_chain_start_in_order() {
     assert_eq!(story.len(), 1000);
     assert!(story.is_sorted());
     assert_eq!(world.active("all.target"), Active::Active);
+}
+
+#[test]
+fn what_is_to_follow_a_success_or_a_failure_follows() {
+    let mut world = World::of(&[
+        ("a.service", &unit("OnSuccess=well.service\nOnFailure=badly.service\nFailureAction=reboot")),
+        ("well.service", &unit("")),
+        ("badly.service", &unit("")),
+    ]);
+    world.request("a.service", JobKind::Start);
+    world.exits("a.service", 0);
+    assert_eq!(world.story(), ["+a.service", "+well.service"]);
+    world.request("a.service", JobKind::Start);
+    world.exits("a.service", 1);
+    assert_eq!(world.story(), ["+a.service", "a.service: system Reboot", "+badly.service"]);
+}
+
+#[test]
+fn reloads_and_stops_are_passed_on() {
+    let reloads = "[Unit]\nDefaultDependencies=no\nPropagatesReloadTo=b.service\n\
+                   [Service]\nExecStart=/x\nExecReload=/r\n";
+    let mut world = World::of(&[("a.service", reloads), ("b.service", reloads)]);
+    world.request("a.service", JobKind::Start);
+    world.request("b.service", JobKind::Start);
+    world.story();
+    world.request("a.service", JobKind::Reload);
+    assert_eq!(world.story(), ["+a.service", "+b.service"]);
+
+    let mut world =
+        World::of(&[("a.service", &unit("PropagatesStopTo=b.service")), ("b.service", &unit(""))]);
+    world.request("a.service", JobKind::Start);
+    world.request("b.service", JobKind::Start);
+    world.request("a.service", JobKind::Stop);
+    assert_eq!((world.active("a.service"), world.active("b.service")), (Active::Inactive, Active::Inactive));
+}
+
+#[test]
+fn a_unit_that_nobody_needs_any_more_goes_down() {
+    let mut world = World::of(&[
+        ("a.service", &unit("Requires=helper.service")),
+        ("b.service", &unit("Wants=helper.service")),
+        ("helper.service", &unit("StopWhenUnneeded=yes")),
+    ]);
+    world.request("a.service", JobKind::Start);
+    world.request("b.service", JobKind::Start);
+    world.request("a.service", JobKind::Stop);
+    assert_eq!(world.active("helper.service"), Active::Active, "b still wants it");
+    world.request("b.service", JobKind::Stop);
+    assert_eq!(world.active("helper.service"), Active::Inactive);
+}
+
+#[test]
+fn a_unit_that_is_upheld_comes_up_again_unless_it_was_stopped() {
+    let mut world = World::of(&[("a.service", &unit("Upholds=b.service")), ("b.service", &unit(""))]);
+    world.request("a.service", JobKind::Start);
+    assert_eq!(world.active("b.service"), Active::Active);
+    world.exits("b.service", 1);
+    assert_eq!(world.active("b.service"), Active::Active);
+    world.request("b.service", JobKind::Stop);
+    assert_eq!(world.active("b.service"), Active::Inactive);
+}
+
+#[test]
+fn a_job_that_takes_too_long_ends() {
+    let text = "[Unit]\nDefaultDependencies=no\nJobTimeoutSec=5\nJobTimeoutAction=poweroff\n\
+                [Service]\nType=notify\nExecStart=/x\n";
+    let mut world = World::of(&[("a.service", text)]);
+    world.request("a.service", JobKind::Start);
+    assert_eq!(world.manager.next_deadline(), Some(world.now + Duration::from_secs(5)));
+    world.now += Duration::from_secs(5);
+    let actions = world.manager.tick(world.now);
+    world.perform(actions);
+    assert!(matches!(world.results["a.service"], JobResult::Failed(_)));
+    assert_eq!(world.story(), ["+a.service", "a.service: system Poweroff"]);
 }

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result};
-use event::Event as Milestone;
+use event::{Event as Milestone, ShutdownKind};
 use sys::child::Failure;
 use sys::machine::monotonic;
 use unit::manager::{Action, Input, JobResult};
+use unit::model::SystemAction;
 use unit::service::config::ExecList;
 use unit::service::exit::Exit;
 use unit::service::machine::{self, Event, Role, Whom};
@@ -54,10 +55,32 @@ impl Supervisor {
                 self.job_done(id, &unit, result);
                 None
             }
+            Action::System(unit, action, why) => {
+                self.end_because(&unit, action, why);
+                None
+            }
             Action::Log(unit, text) => {
                 self.reporter.info(&format!("{unit}: {text}"));
                 None
             }
+        }
+    }
+
+    /// Ends the system because of what became of a unit.
+    fn end_because(&mut self, unit: &UnitName, action: SystemAction, why: &str) {
+        let (kind, force) = match action {
+            SystemAction::None => return,
+            SystemAction::Reboot => (ShutdownKind::Reboot, false),
+            SystemAction::RebootForce => (ShutdownKind::Reboot, true),
+            SystemAction::Poweroff => (ShutdownKind::Poweroff, false),
+            SystemAction::PoweroffForce => (ShutdownKind::Poweroff, true),
+            SystemAction::Halt => (ShutdownKind::Halt, false),
+            SystemAction::HaltForce => (ShutdownKind::Halt, true),
+        };
+        self.reporter.warn(&format!("{unit}: {why}"));
+        match force {
+            true => self.end_at_once(kind),
+            false => self.shut_down(kind, &format!("{unit}: {why}")),
         }
     }
 

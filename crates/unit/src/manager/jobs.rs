@@ -18,7 +18,9 @@ impl Manager {
             self.finish(unit, JobResult::Canceled);
         }
         self.last_job += 1;
-        let job = Job { id: self.last_job, kind, running: false };
+        let timeout = self.graph.get(unit).and_then(|unit| unit.job_timeout);
+        let due = timeout.map(|timeout| self.now.saturating_add(timeout));
+        let job = Job { id: self.last_job, kind, running: false, due };
         self.jobs.insert(unit.clone(), job);
         self.queue.insert(unit.clone());
     }

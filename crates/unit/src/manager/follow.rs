@@ -1,0 +1,121 @@
+//! What follows of itself when a unit comes up, goes down or fails.
+
+use crate::manager::{Action, JobResult, Manager};
+use crate::model::{Relation, SystemAction};
+use crate::name::UnitName;
+use crate::service::state::{Active, Outcome};
+use crate::transaction::JobKind;
+
+impl Manager {
+    /// Sees to what follows from a new state. `had_job`: it was asked for.
+    pub(super) fn follow(&mut self, unit: &UnitName, before: Active, after: Active, had_job: bool) {
+        if after == Active::Failed && before != Active::Failed {
+            self.failed(unit);
+        }
+        if after == Active::Inactive && !before.is_down() {
+            self.succeeded(unit);
+        }
+        if self.shutdown.is_some() || !after.is_down() || before.is_down() {
+            return;
+        }
+        if !had_job {
+            self.stop_bound(unit);
+        }
+        self.stop_unneeded(unit);
+        self.uphold(unit, had_job);
+    }
+
+    fn failed(&mut self, unit: &UnitName) {
+        let reason = self.failure_reason(unit);
+        self.actions.push(Action::Failed(unit.clone(), reason));
+        self.start_all(unit, Relation::OnFailure, "OnFailure=");
+        let Some(actions) = self.graph.get(unit).map(|unit| unit.system_actions) else {
+            return;
+        };
+        let limit = self.service_state(unit).is_some_and(|state| state.outcome == Outcome::StartLimit);
+        if limit {
+            self.end_system(unit, actions.start_limit, "it started too often (StartLimitAction=)");
+        }
+        self.end_system(unit, actions.failure, "it failed (FailureAction=)");
+    }
+
+    fn succeeded(&mut self, unit: &UnitName) {
+        self.start_all(unit, Relation::OnSuccess, "OnSuccess=");
+        if let Some(actions) = self.graph.get(unit).map(|unit| unit.system_actions) {
+            self.end_system(unit, actions.success, "it has done its work (SuccessAction=)");
+        }
+    }
+
+    fn end_system(&mut self, unit: &UnitName, action: SystemAction, why: &'static str) {
+        if action != SystemAction::None && self.shutdown.is_none() {
+            self.actions.push(Action::System(unit.clone(), action, why));
+        }
+    }
+
+    /// Starts the units that stand in a relation to one.
+    fn start_all(&mut self, unit: &UnitName, relation: Relation, directive: &str) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        let others: Vec<UnitName> = self.graph.related(unit, relation).cloned().collect();
+        for other in &others {
+            if let Err(error) = self.enqueue(other, JobKind::Start) {
+                let text = format!("{directive} cannot be followed: {error}");
+                self.actions.push(Action::Log(unit.clone(), text));
+            }
+        }
+    }
+
+    /// Units that are bound to one that went down by itself go down too.
+    fn stop_bound(&mut self, unit: &UnitName) {
+        let bound = self.up_and_related(unit, Relation::BoundBy);
+        for other in &bound {
+            // A stop cannot fail to be planned: it needs nothing loaded that is not.
+            _ = self.enqueue(other, JobKind::Stop);
+        }
+    }
+
+    /// Units that are only there for others, the last of which went down, go down too.
+    fn stop_unneeded(&mut self, unit: &UnitName) {
+        let needs = [Relation::Requires, Relation::BindsTo, Relation::Wants, Relation::Requisite];
+        let needed: Vec<UnitName> =
+            needs.into_iter().flat_map(|relation| self.up_and_related(unit, relation)).collect();
+        for other in needed {
+            let asks = self.graph.get(&other).is_some_and(|other| other.stop_when_unneeded);
+            let needed_by =
+                [Relation::RequiredBy, Relation::BoundBy, Relation::WantedBy, Relation::RequisiteOf];
+            let is_needed =
+                needed_by.into_iter().any(|relation| !self.up_and_related(&other, relation).is_empty());
+            if asks && !is_needed {
+                _ = self.enqueue(&other, JobKind::Stop);
+            }
+        }
+    }
+
+    /// A unit that others uphold comes up again, unless it was asked to go down.
+    fn uphold(&mut self, unit: &UnitName, had_job: bool) {
+        if had_job || self.up_and_related(unit, Relation::UpheldBy).is_empty() {
+            return;
+        }
+        if let Err(error) = self.enqueue(unit, JobKind::Start) {
+            self.actions.push(Action::Log(unit.clone(), format!("cannot be upheld: {error}")));
+        }
+    }
+
+    fn up_and_related(&self, unit: &UnitName, relation: Relation) -> Vec<UnitName> {
+        self.graph.related(unit, relation).filter(|other| !self.active(other).is_down()).cloned().collect()
+    }
+
+    /// Ends the jobs that have taken too long.
+    pub(super) fn end_late_jobs(&mut self) {
+        let now = self.now;
+        let late = self.jobs.iter().filter(|(_, job)| job.due.is_some_and(|due| due <= now));
+        let late: Vec<UnitName> = late.map(|(unit, _)| unit.clone()).collect();
+        for unit in late {
+            let action = self.graph.get(&unit).map_or(SystemAction::None, |u| u.system_actions.job_timeout);
+            let reason = "its job took too long (JobTimeoutSec=)";
+            self.finish(&unit, JobResult::Failed(reason.to_owned()));
+            self.end_system(&unit, action, "a job took too long (JobTimeoutAction=)");
+        }
+    }
+}
