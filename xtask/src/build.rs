@@ -134,7 +134,8 @@ impl Work {
         let lock = self.checkout.lock()?;
         let toolchain = Toolchain::of_host(&self.checkout.root)?;
         self.compare_compilers(&lock.rustc, &toolchain.version)?;
-        let wanted = self.checkout.wanted(&[&self.spec])?;
+        let mut wanted = self.checkout.wanted(&[&self.spec])?;
+        wanted.remove(plan::DAEMONS);
         let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.locked)?;
         for departure in &resolved.departures {
             self.progress.line(&format!("warning: not as locked: {departure}"));
@@ -183,13 +184,13 @@ impl Work {
         Ok(Built { directory: directory.to_owned(), manifest, test_tools })
     }
 
-    /// Makes the tree of QEMU and the checking tools, and nothing else; its root.
-    pub fn test_tools(&self) -> Result<PathBuf> {
+    /// Makes the tree of one set of packages, and nothing else; its root.
+    pub fn tools_tree(&self, set: &str) -> Result<PathBuf> {
         sandbox::check_user_namespaces()?;
         let mut wanted = self.checkout.package_sets()?;
-        wanted.retain(|set, _| set == plan::TEST);
+        wanted.retain(|name, _| name == set);
         let resolved = inputs::resolve(&self.checkout.lock()?, &wanted, &self.cache, self.options.locked)?;
-        let step = plan::tools_tree(plan::TEST, &resolved, &self.cache)?;
+        let step = plan::tools_tree(set, &resolved, &self.cache)?;
         pipeline::run(std::slice::from_ref(&step), &self.cache, &self.progress, self.jobs)?;
         Ok(self.cache.output(&step))
     }

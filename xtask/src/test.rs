@@ -4,6 +4,7 @@ use crate::build::{Options, Work};
 use crate::checkout::Checkout;
 use anyhow::{Context as _, Result};
 use clap::Args;
+use pipeline::plan;
 use pipeline::publish::Format;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -71,7 +72,11 @@ impl Test {
             environment.push(("BERTH_TEST_TOOLS", built.test_tools));
         } else {
             // Tests of what runs foreign tools need the tools, not an image.
-            environment.push(("BERTH_TEST_TOOLS", work.test_tools()?));
+            environment.push(("BERTH_TEST_TOOLS", work.tools_tree(plan::TEST)?));
+        }
+
+        if chosen.iter().any(|tier| !tier.needs_image) {
+            environment.push(("BERTH_TEST_DAEMONS", work.tools_tree(plan::DAEMONS)?));
         }
 
         let mut lines = Vec::new();

@@ -15,6 +15,8 @@ use rustix::fs::inotify;
 use unit::service::config::Service;
 use unit::{UnitName, cgroup};
 
+use crate::confine;
+
 /// Where the hierarchy is in a machine.
 pub const MOUNT_POINT: &str = "/sys/fs/cgroup";
 /// PID 1's own group.
@@ -111,6 +113,16 @@ impl Cgroups {
             complaints.extend(set.err().map(|error| format!("{error:#}")));
         }
         let folder = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        if let Some(devices) = confine::devices(&service.exec.sandbox) {
+            let attached = sys::device_filter::attach(folder.as_fd(), &devices);
+            match attached.context("cannot limit its devices (DeviceAllow=, DevicePolicy=)") {
+                // In a container devices are given by who made it.
+                Err(error) if self.root.as_deref() != Some(Path::new(MOUNT_POINT)) => {
+                    complaints.push(format!("{error:#}"));
+                }
+                other => other?,
+            }
+        }
         let events = path.join("cgroup.events");
         let watch = inotify::add_watch(&self.watcher, &events, inotify::WatchFlags::MODIFY);
         let watch = watch.with_context(|| format!("cannot watch {}", events.display()))?;
@@ -148,6 +160,27 @@ impl Cgroups {
             && let Some(group) = self.groups.get_mut(unit)
         {
             group.sessions.push(pid);
+        }
+    }
+
+    /// Without a hierarchy: takes a process for one of the unit's that has left the session it was begun
+    /// in, as daemons do. Given where the unit says which it is; else all orphans of sessions that
+    /// nobody began are taken.
+    pub fn adopt(&mut self, unit: &UnitName, pid: Option<i32>) {
+        if self.root.is_some() {
+            return;
+        }
+        let known: Vec<i32> = self.groups.values().flat_map(|group| group.sessions.clone()).collect();
+        let found: Vec<i32> = match pid {
+            Some(pid) => session_of(pid).into_iter().collect(),
+            None => orphans().into_iter().filter_map(session_of).collect(),
+        };
+        if let Some(group) = self.groups.get_mut(unit) {
+            for session in found {
+                if session > 1 && !known.contains(&session) && !group.sessions.contains(&session) {
+                    group.sessions.push(session);
+                }
+            }
         }
     }
 
@@ -376,6 +409,12 @@ fn session_members(sessions: &[i32]) -> Vec<i32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| session_of(*pid).is_some_and(|session| sessions.contains(&session))).collect()
+}
+
+/// The children of this process: those that it began, and those whose parents are gone.
+fn orphans() -> Vec<i32> {
+    let text = fs::read_to_string("/proc/self/task/1/children").unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// The session of a living process: the sixth field of its stat (proc(5)), counted from behind

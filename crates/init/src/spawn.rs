@@ -59,7 +59,9 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
     let exec = &service.exec;
     let users = Database::read(Path::new("/"));
     let identity = identity(exec, command, &users)?;
-    make_directories(exec, identity.as_ref())?;
+    // They are the service's, whoever runs this command.
+    let owner = owner(exec, &users)?;
+    make_directories(exec, owner.as_ref())?;
     let variables = variables(service, given, identity.as_ref())?;
     let arguments = match command.literal {
         true => command.argv.clone(),
@@ -95,6 +97,7 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         // Only root may filter its system calls and still gain privileges by them.
         no_new_privileges: exec.no_new_privileges || (!filters.is_empty() && !is_root),
         namespaces: enter.as_ref().map(|enter| enter as Step),
+        private_users: confined && exec.sandbox.private_users,
         capabilities: match confined {
             true => Capabilities { bounding: exec.sandbox.bounding_set(), ambient: exec.sandbox.ambient },
             false => Capabilities { bounding: None, ambient: 0 },
@@ -114,8 +117,13 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
 }
 
 fn identity(exec: &ExecContext, command: &Command, users: &Database) -> Result<Option<Identity>> {
+    if command.privileged { Ok(None) } else { owner(exec, users) }
+}
+
+/// Whom a service runs as; none where its unit does not say.
+fn owner(exec: &ExecContext, users: &Database) -> Result<Option<Identity>> {
     let asks = exec.user.is_some() || exec.group.is_some() || !exec.supplementary_groups.is_empty();
-    if !asks || command.privileged {
+    if !asks {
         return Ok(None);
     }
     let mut identity = users.user(exec.user.as_deref().unwrap_or("0")).context("User=")?;

@@ -16,6 +16,9 @@ const BUILD: &str = "build";
 const KERNEL_SOURCE: &str = "kernel-source";
 /// The set of the tools that boot and check images.
 pub const TEST: &str = "test";
+/// The set of the daemons of others whose unit files tests read, and some of which they run. No image
+/// needs it.
+pub const DAEMONS: &str = "daemons";
 
 /// Crates whose code makes the bytes of an image.
 const CODE: [&str; 4] = ["crates/image/src", "crates/image/guard", "crates/layout/src", "crates/verity/src"];

@@ -91,6 +91,8 @@ pub struct Child<'a> {
     pub no_new_privileges: bool,
     /// Makes the namespaces that it lives in, as long as it may.
     pub namespaces: Option<Step<'a>>,
+    /// Whether it lives in a user namespace that knows root and itself only.
+    pub private_users: bool,
     /// What it may do.
     pub capabilities: Capabilities,
     /// When it runs.
@@ -241,8 +243,14 @@ impl Child<'_> {
         // SAFETY: umask takes a number and cannot fail.
         unsafe { libc::umask(self.umask) };
         if let Some(score) = self.oom_score_adjust {
-            std::fs::write("/proc/self/oom_score_adj", score.to_string())
-                .map_err(|e| Failure { code: OOM_ADJUST, errno: e.raw_os_error().unwrap_or(0) })?;
+            match std::fs::write("/proc/self/oom_score_adj", score.to_string()) {
+                // In a container this process may be kept from what its caller may do on a machine.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(error) => {
+                    return Err(Failure { code: OOM_ADJUST, errno: error.raw_os_error().unwrap_or(0) });
+                }
+                Ok(()) => {}
+            }
         }
         if let Some(nice) = self.nice {
             // SAFETY: setpriority takes numbers.
@@ -251,11 +259,20 @@ impl Child<'_> {
         for (resource, soft, hard) in &self.limits {
             let limit = libc::rlimit { rlim_cur: *soft, rlim_max: *hard };
             // SAFETY: the limit lives on this stack for the call.
-            check(LIMITS, unsafe { libc::setrlimit(*resource, &raw const limit) })?;
+            let result = check(LIMITS, unsafe { libc::setrlimit(*resource, &raw const limit) });
+            // Where more is asked for than may be given, as in a container, all that may be.
+            match result {
+                Err(failure) if failure.errno == libc::EPERM => limit_as_far_as_allowed(*resource, limit)?,
+                other => drop(other?),
+            }
         }
         self.schedule()?;
         if let Some(step) = self.namespaces {
             step().map_err(|e| Failure { code: NAMESPACE, errno: e.raw_os_error().unwrap_or(0) })?;
+        }
+        if self.private_users {
+            crate::confine::leave_users(self.uid.unwrap_or(0), self.gid.unwrap_or(0))
+                .map_err(|e| Failure { code: NAMESPACE, errno: e.raw_os_error().unwrap_or(0) })?;
         }
         self.bound_capabilities()?;
         self.take_identity()?;
@@ -487,6 +504,23 @@ fn set_capabilities(data: &[CapabilityData; 2]) -> std::result::Result<(), Failu
     let mut header = CAPABILITY_HEADER;
     // SAFETY: as above.
     check_long(CAPABILITIES, unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) })
+}
+
+/// Sets a limit, but none above the hard one that there is.
+fn limit_as_far_as_allowed(
+    resource: libc::__rlimit_resource_t,
+    wanted: libc::rlimit,
+) -> std::result::Result<(), Failure> {
+    let mut most = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit lives on this stack for the call.
+    check(LIMITS, unsafe { libc::getrlimit(resource, &raw mut most) })?;
+    let limit = libc::rlimit {
+        rlim_cur: wanted.rlim_cur.min(most.rlim_max),
+        rlim_max: wanted.rlim_max.min(most.rlim_max),
+    };
+    // SAFETY: as above.
+    check(LIMITS, unsafe { libc::setrlimit(resource, &raw const limit) })?;
+    Ok(())
 }
 
 /// Installs a filter of system calls (seccomp(2)).

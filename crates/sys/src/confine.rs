@@ -44,6 +44,33 @@ pub fn leave(namespaces: Namespaces) -> io::Result<()> {
     Ok(())
 }
 
+/// Leaves the user namespace for one in which only root and one other user and group have a number:
+/// their own. A process outside must write that down, so one is made for it.
+pub fn leave_users(uid: u32, gid: u32) -> io::Result<()> {
+    let map = |id: u32| if id == 0 { "0 0 1".to_owned() } else { format!("0 0 1\n{id} {id} 1") };
+    let (users, groups) = (map(uid), map(gid));
+    let own = std::process::id();
+    let (ready_read, ready_write) = rustix::pipe::pipe()?;
+    let helper = crate::child::fork(|| {
+        let mut buffer = [0; 1];
+        let told = rustix::io::read(&ready_read, &mut buffer).is_ok() && buffer == *b"x";
+        let write = |file: &str, text: &str| std::fs::write(format!("/proc/{own}/{file}"), text).is_ok();
+        i32::from(!(told && write("uid_map", &users) && write("gid_map", &groups)))
+    })?;
+    // SAFETY: unshare takes a number.
+    let result = unsafe { libc::unshare(libc::CLONE_NEWUSER) };
+    let error = (result < 0).then(io::Error::last_os_error);
+    rustix::io::write(&ready_write, if error.is_none() { b"x" } else { b"-" })?;
+    let mut status = 0;
+    // SAFETY: the status is a number on this stack.
+    unsafe { libc::waitpid(helper, &raw mut status, 0) };
+    match error {
+        Some(error) => Err(error),
+        None if status != 0 => Err(io::Error::from_raw_os_error(libc::EPERM)),
+        None => Ok(()),
+    }
+}
+
 /// A new network namespace has its loopback port, but down.
 fn bring_up_loopback() -> io::Result<()> {
     let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)?;
@@ -89,9 +116,17 @@ pub fn move_mount(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Makes one mount read-only, and nothing that is mounted below it.
 pub fn set_read_only(path: &Path) -> io::Result<()> {
+    set_attribute(path, libc::MOUNT_ATTR_RDONLY)
+}
+
+/// Lets nothing of one mount be executed.
+pub fn set_no_exec(path: &Path) -> io::Result<()> {
+    set_attribute(path, libc::MOUNT_ATTR_NOEXEC)
+}
+
+fn set_attribute(path: &Path, attribute: u64) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let attributes =
-        libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let attributes = libc::mount_attr { attr_set: attribute, attr_clr: 0, propagation: 0, userns_fd: 0 };
     // SAFETY: the pointers are to a string and a structure that outlive the call, and the size is
     // that structure's.
     let result = unsafe {

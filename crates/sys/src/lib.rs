@@ -10,6 +10,7 @@ pub mod child;
 pub mod confine;
 pub mod console;
 pub mod credentials;
+pub mod device_filter;
 pub mod dm;
 pub mod error;
 pub mod ext4;

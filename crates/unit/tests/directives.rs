@@ -43,6 +43,9 @@ fn sample(name: &str) -> &'static str {
         | "ReadOnlyDirectories"
         | "ReadWriteDirectories"
         | "InaccessibleDirectories" => "-/a +/b",
+        "ExecPaths" | "NoExecPaths" => "-/a +/b",
+        "DevicePolicy" => "closed",
+        "DeviceAllow" => "char-rtc rw",
         "BindPaths" | "BindReadOnlyPaths" => "/a:/b:norbind",
         "TemporaryFileSystem" => "/a:ro",
         "CapabilityBoundingSet" | "AmbientCapabilities" => "~CAP_SYS_ADMIN",

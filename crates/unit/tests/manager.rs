@@ -195,12 +195,12 @@ fn a_missing_unit_is_an_error_where_it_is_required_and_a_note_where_it_is_wanted
 
 #[test]
 fn a_unit_that_asks_for_confinement_that_is_not_built_does_not_start() {
-    let text = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/x\nDevicePolicy=closed\n";
+    let text = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/x\nDynamicUser=yes\n";
     let mut world = World::of(&[("a.service", text)]);
     world.request("a.service", JobKind::Start);
     assert_eq!(world.story(), Vec::<String>::new());
     let JobResult::Failed(reason) = &world.results["a.service"] else { panic!("it did not fail") };
-    assert!(reason.contains("a.service:5: DevicePolicy="), "{reason}");
+    assert!(reason.contains("a.service:5: DynamicUser="), "{reason}");
 }
 
 #[test]

@@ -119,6 +119,8 @@ fn a_word_that_means_nothing_is_told_with_its_line() {
         ("RestrictAddressFamilies=AF_MOON", "AF_MOON"),
         ("SystemCallFilter=@nonsense", "@nonsense"),
         ("SystemCallFilter=nonsense", "none of these is a system call"),
+        ("DeviceAllow=rtc rw", "char-NAME"),
+        ("DeviceAllow=/dev/x q", "r, w and m"),
         ("ReadOnlyPaths=relative", "absolute"),
         ("RestrictNamespaces=moon", "moon"),
     ] {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use sys::confine::{self, Namespaces};
 use unit::service::config::ExecContext;
-use unit::service::sandbox::{self, Access, Bind, PathRule};
+use unit::service::sandbox::{self, Access, Bind, ExecRule, PathRule};
 
 use super::private::SHARED;
 
@@ -40,6 +40,7 @@ pub struct View {
     proc: Option<String>,
     binds: Vec<Bind>,
     rules: Vec<PathRule>,
+    exec_rules: Vec<ExecRule>,
     /// A folder of PID 1's own, to put things together in.
     scratch: PathBuf,
 }
@@ -90,6 +91,7 @@ impl View {
             proc,
             binds: sandbox.binds.clone(),
             rules,
+            exec_rules: sandbox.exec_paths.clone(),
             scratch: runtime.join("scratch"),
         })
     }
@@ -185,6 +187,21 @@ impl View {
                 Err(error) => return Err(error),
             }
         }
+        let mut exec_rules = Vec::new();
+        for rule in &self.exec_rules {
+            match fs::canonicalize(&rule.path) {
+                Ok(path) => exec_rules.push(ExecRule { path: path.display().to_string(), ..rule.clone() }),
+                Err(_) if rule.optional => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // Each of these paths, too, is to be a mount of its own.
+        for rule in &exec_rules {
+            let access = sandbox::access(&rules, &rule.path);
+            if !rules.iter().any(|known| known.path == rule.path) {
+                rules.push(PathRule { path: rule.path.clone(), access, optional: true });
+            }
+        }
         rules.sort_by_key(|rule| rule.path.len());
         let mut mounted = mount_points()?;
         for rule in &rules {
@@ -206,12 +223,15 @@ impl View {
         mounted.sort();
         mounted.dedup();
         for path in mounted {
-            if sandbox::access(&rules, &path) != Access::Writable {
-                match confine::set_read_only(Path::new(&path)) {
-                    // Under another mount, or closed.
-                    Err(error) if !Path::new(&path).exists() => drop(error),
-                    other => other?,
-                }
+            let read_only = sandbox::access(&rules, &path) != Access::Writable;
+            let no_exec = !sandbox::may_execute(&exec_rules, &path);
+            let path = Path::new(&path);
+            // One under another mount, or closed, cannot be reached.
+            if read_only && path.exists() {
+                confine::set_read_only(path)?;
+            }
+            if no_exec && path.exists() {
+                confine::set_no_exec(path)?;
             }
         }
         Ok(())

@@ -189,9 +189,15 @@ impl Supervisor {
     }
 
     /// Finds the main process that a forking service left: the one in its `PIDFile=`, or the only one.
-    fn find_main(&self, name: &UnitName) -> Result<i32, String> {
+    fn find_main(&mut self, name: &UnitName) -> Result<i32, String> {
         let unit = self.manager.graph().get(name).ok_or("the unit is not loaded any more")?;
+        let unit = unit.clone();
         let service = unit.service().ok_or("it is not a service")?;
+        let told = service.pid_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+        let told = told.and_then(|text| text.trim().parse().ok());
+        if told.is_some() || service.pid_file.is_none() {
+            self.cgroups.adopt(name, told);
+        }
         let members = self.cgroups.members(name);
         let Some(path) = &service.pid_file else {
             return match members[..] {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
 mod confined;
+mod forking;
 mod harness;
 mod services;
 mod shutdown;

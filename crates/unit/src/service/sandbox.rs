@@ -170,6 +170,55 @@ pub struct Sandbox {
     pub denial: Option<Denial>,
     /// `SystemCallArchitectures=native`.
     pub native_only: bool,
+    pub private_users: bool,
+    /// `NoExecPaths=` and `ExecPaths=`.
+    pub exec_paths: Vec<ExecRule>,
+    pub device_policy: DevicePolicy,
+    /// `DeviceAllow=`.
+    pub devices: Vec<DeviceRule>,
+}
+
+/// Whether programs of a path, and of what is below it, may be executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecRule {
+    /// The path, absolute.
+    pub path: String,
+    /// Whether they may.
+    pub allowed: bool,
+    /// `-`: it may be missing.
+    pub optional: bool,
+}
+
+/// `DevicePolicy=`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DevicePolicy {
+    /// All devices, unless some are named.
+    #[default]
+    Auto,
+    /// Those of every program, and those named.
+    Closed,
+    /// Those named.
+    Strict,
+}
+
+/// A device, or a group of devices, that a service may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRule {
+    /// Which.
+    pub which: DeviceName,
+    /// Bits: 1 to make nodes, 2 to read, 4 to write.
+    pub access: u32,
+}
+
+/// How a device is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeviceName {
+    /// By the path of its node.
+    Path(String),
+    /// Block devices by the name of their driver in /proc/devices, a pattern.
+    Block(String),
+    /// Character devices, likewise.
+    Char(String),
 }
 
 /// Capabilities by number (capabilities(7)) that settings take away.
@@ -213,6 +262,12 @@ impl Sandbox {
             || !self.paths.is_empty()
             || !self.binds.is_empty()
             || !self.temporary.is_empty()
+            || !self.exec_paths.is_empty()
+    }
+
+    /// Whether it may use only some devices.
+    pub fn limits_devices(&self) -> bool {
+        self.device_policy != DevicePolicy::Auto || !self.devices.is_empty()
     }
 
     /// Whether it gets a `/proc` of its own.
@@ -331,6 +386,12 @@ const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 pub fn access(rules: &[PathRule], path: &str) -> Access {
     let rule = rules.iter().filter(|rule| is_at_or_below(path, &rule.path)).max_by_key(|r| r.path.len());
     rule.map_or(Access::Writable, |rule| rule.access)
+}
+
+/// Whether what is at a path may be executed by these rules.
+pub fn may_execute(rules: &[ExecRule], path: &str) -> bool {
+    let rule = rules.iter().filter(|rule| is_at_or_below(path, &rule.path)).max_by_key(|r| r.path.len());
+    rule.is_none_or(|rule| rule.allowed)
 }
 
 fn is_at_or_below(path: &str, above: &str) -> bool {

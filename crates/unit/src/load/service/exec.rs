@@ -142,6 +142,7 @@ fn directories(exec: &mut ExecContext, setter: &Setter, key: &str) -> Outcome<bo
         directories.mode = value::mode(setter.value).map_err(text)?;
     } else {
         setter.list(&mut directories.paths, |path| {
+            let path = path.trim_end_matches('/').to_owned();
             let ok = !path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
             if ok { Ok(path) } else { Err(format!("{path:?} must be a relative path without dots")) }
         })?;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::setter::{Outcome, Setter, text};
 use crate::service::sandbox::{
-    Access, Bind, Denial, Filter, PathRule, ProtectHome, ProtectProc, ProtectSystem, Sandbox, SystemCalls,
+    Access, Bind, Denial, DeviceName, DevicePolicy, DeviceRule, ExecRule, Filter, PathRule, ProtectHome,
+    ProtectProc, ProtectSystem, Sandbox, SystemCalls,
 };
 use crate::text::{capability, errno, syscall, value};
 
@@ -49,6 +50,20 @@ pub(super) fn assign(sandbox: &mut Sandbox, setter: &Setter, key: &str) -> Outco
         "PrivateDevices" => sandbox.private_devices = flag()?,
         "PrivateNetwork" => sandbox.private_network = flag()?,
         "PrivateIPC" => sandbox.private_ipc = flag()?,
+        "PrivateUsers" => {
+            // The other words map more users than these two.
+            sandbox.private_users = matches!(setter.value, "self" | "identity") || flag()?;
+        }
+        "ExecPaths" => exec_paths(sandbox, setter, true)?,
+        "NoExecPaths" => exec_paths(sandbox, setter, false)?,
+        "DevicePolicy" => {
+            sandbox.device_policy = setter.choice(&[
+                ("auto", DevicePolicy::Auto),
+                ("closed", DevicePolicy::Closed),
+                ("strict", DevicePolicy::Strict),
+            ])?;
+        }
+        "DeviceAllow" => device_allow(sandbox, setter)?,
         "PrivateMounts" => sandbox.private_mounts = flag()?,
         "ProtectSystem" => {
             sandbox.protect_system = match setter.value {
@@ -158,6 +173,49 @@ fn paths(sandbox: &mut Sandbox, setter: &Setter, access: Access) -> Outcome {
         absolute(path)?;
         sandbox.paths.push(PathRule { path: normal(path), access, optional });
     }
+    Ok(())
+}
+
+fn exec_paths(sandbox: &mut Sandbox, setter: &Setter, allowed: bool) -> Outcome {
+    if setter.value.is_empty() {
+        sandbox.exec_paths.retain(|rule| rule.allowed != allowed);
+        return Ok(());
+    }
+    for word in setter.words()? {
+        let (optional, path) = marks(&word);
+        absolute(path)?;
+        sandbox.exec_paths.push(ExecRule { path: normal(path), allowed, optional });
+    }
+    Ok(())
+}
+
+fn device_allow(sandbox: &mut Sandbox, setter: &Setter) -> Outcome {
+    if setter.value.is_empty() {
+        sandbox.devices.clear();
+        return Ok(());
+    }
+    let words = setter.words()?;
+    let (name, access) = match words.as_slice() {
+        [name] => (name, "rwm"),
+        [name, access] => (name, access.as_str()),
+        _ => return Err("expected a device, and r, w, m or some of them".to_owned()),
+    };
+    let mut bits = 0;
+    for letter in access.chars() {
+        bits |= match letter {
+            'm' => 1,
+            'r' => 2,
+            'w' => 4,
+            _ => return Err(format!("{access:?} is not made of r, w and m")),
+        };
+    }
+    let which = match (name.strip_prefix("char-"), name.strip_prefix("block-")) {
+        (Some(name), _) => DeviceName::Char(name.to_owned()),
+        (_, Some(name)) => DeviceName::Block(name.to_owned()),
+        _ if name.starts_with('/') => DeviceName::Path(name.clone()),
+        _ => return Err(format!("{name:?} is neither a path nor char-NAME nor block-NAME")),
+    };
+    sandbox.devices.push(DeviceRule { which, access: bits });
     Ok(())
 }
 
