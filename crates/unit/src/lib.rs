@@ -6,6 +6,8 @@
 //!   order;
 //! - [`service::machine`] is one service's life, [`manager`] that of all units: both take an
 //!   event and return actions, which `init` carries out;
+//! - [`install`] says what enabling a unit links, and [`preset`] what is enabled by default;
+//! - [`show`] is a unit as properties, [`virt`] what kind of machine this is;
 //! - [`control`] is what `init` and `berthctl` say to each other.
 #![forbid(unsafe_code)]
 
@@ -14,13 +16,17 @@ pub mod condition;
 pub mod control;
 pub mod directive;
 pub mod graph;
+pub mod install;
 pub mod load;
 pub mod manager;
 pub mod model;
 pub mod name;
+pub mod preset;
 pub mod service;
+pub mod show;
 pub mod text;
 pub mod transaction;
+pub mod virt;
 
 pub use model::{Kind, Origin, Relation, Unit};
 pub use name::{UnitName, UnitType};

@@ -28,6 +28,8 @@ fn sample(name: &str) -> &'static str {
         "ConditionFirstBoot" | "AssertFirstBoot" => "yes",
         "CPUWeight" | "IOWeight" => "50",
         "TasksMax" => "10",
+        "AllowIsolate" | "IgnoreOnIsolate" => "yes",
+        "CollectMode" => "inactive-or-failed",
         "RemainAfterExit" | "Delegate" | "DefaultDependencies" | "RefuseManualStart" | "RefuseManualStop" => {
             "yes"
         }

@@ -44,6 +44,11 @@ pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
         "RefuseManualStop" => {
             unit.refuse_manual_stop = value::boolean(setter.value).map_err(text)?;
         }
+        "AllowIsolate" => unit.allow_isolate = value::boolean(setter.value).map_err(text)?,
+        "IgnoreOnIsolate" => unit.ignore_on_isolate = value::boolean(setter.value).map_err(text)?,
+        "CollectMode" => {
+            unit.collect_failed = setter.choice(&[("inactive", false), ("inactive-or-failed", true)])?;
+        }
         "StartLimitIntervalSec" | "StartLimitInterval" => {
             let interval = value::time_span(setter.value).map_err(text)?;
             // Without end, every start counts for ever: the longest span says the same.

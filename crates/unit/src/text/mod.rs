@@ -7,6 +7,7 @@ pub mod expand;
 pub mod file;
 pub mod glob;
 pub mod signal;
+pub mod span;
 pub mod specifier;
 pub mod value;
 pub mod words;
