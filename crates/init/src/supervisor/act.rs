@@ -182,6 +182,10 @@ impl Supervisor {
     }
 
     fn changed(&mut self, unit: &UnitName, active: Active) {
+        if active.is_down() {
+            self.answer_awaiting(unit);
+            self.note_end(unit, active);
+        }
         // A shell on a port that nobody is connected to comes and goes all the time.
         if unit.as_str() == SHELL_UNIT {
             return;

@@ -121,14 +121,15 @@ impl Machine {
     pub fn ask_raw(&self, bytes: &[u8]) -> Reply {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(bytes).unwrap();
+        // Who has heard enough answers, and listens no more.
+        _ = stream.write_all(bytes);
         let mut reply = String::new();
         BufReader::new(stream).read_line(&mut reply).unwrap();
         serde_json::from_str(&reply).unwrap()
     }
 
     pub fn job(&self, action: JobAction, unit: &str) -> Reply {
-        self.ask(&Request::Job { action, unit: unit.to_owned(), wait: true })
+        self.ask(&Request::Job { action, units: vec![unit.to_owned()], wait: true })
     }
 
     pub fn status(&self, unit: &str) -> UnitStatus {
