@@ -117,10 +117,16 @@ impl Machine {
         self.ask_raw(&line)
     }
 
+    /// A new client of the control socket.
+    pub fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
     /// Sends bytes to the control socket and reads one reply.
     pub fn ask_raw(&self, bytes: &[u8]) -> Reply {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut stream = self.connect();
         // Who has heard enough answers, and listens no more.
         _ = stream.write_all(bytes);
         let mut reply = String::new();
