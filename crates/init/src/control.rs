@@ -16,12 +16,10 @@ use anyhow::{Context, Result};
 use unit::control::{ErrorKind as ReplyError, REQUEST_MAX, ROOT_REQUEST_MAX, Reply, Request};
 
 use crate::poller::{Poller, Readiness, Source};
-use places::{Guest, Verdict};
+use places::{Guest, Taker, Verdict};
 
 /// How many clients are let in at once, before something else is looked at.
 const ACCEPT_BATCH: usize = 32;
-/// How much, over all clients, may wait to be taken by them, in bytes.
-const ANSWERS_MAX: usize = 4 << 20;
 /// How long a client has to make its request, and to take its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -130,17 +128,19 @@ impl ControlSocket {
 
     /// Answers a client. It is let go once it has taken the answer.
     pub fn answer(&mut self, number: u32, reply: &Reply, poller: &Poller, now: Duration) {
-        let waiting: usize = self.clients.values().map(Client::untaken).sum();
-        let Some(client) = self.clients.get_mut(&number) else {
+        let Some(uid) = self.clients.get(&number).map(|client| client.uid) else {
             return;
         };
         let mut answer = serde_json::to_vec(reply).unwrap_or_default();
         answer.push(b'\n');
-        if waiting + answer.len() > ANSWERS_MAX {
-            // Others do not take theirs: rather none than all of memory.
-            self.drop_client(number);
-            return;
+        let takers = self.clients.iter().filter_map(|(number, client)| client.taker(*number));
+        match places::make_room(uid, answer.len(), takers) {
+            Some(gone) => gone.into_iter().for_each(|number| self.drop_client(number)),
+            None => self.drop_client(number),
         }
+        let Some(client) = self.clients.get_mut(&number) else {
+            return;
+        };
         client.stage = Stage::Takes(answer);
         client.deadline = Some(now + PATIENCE);
         poller.change(&client.stream, Source::Client(number), Readiness::WriteEdge);
@@ -193,10 +193,11 @@ impl ControlSocket {
 }
 
 impl Client {
-    fn untaken(&self) -> usize {
+    /// It as one that has yet to take its answer, where it has.
+    fn taker(&self, number: u32) -> Option<Taker> {
         match &self.stage {
-            Stage::Takes(answer) => answer.len(),
-            Stage::Asks(_) | Stage::Waits => 0,
+            Stage::Takes(answer) => Some(Taker { number, uid: self.uid, bytes: answer.len() }),
+            Stage::Asks(_) | Stage::Waits => None,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 /// For a test that hangs, not for the thing under test.
 const PATIENCE: Duration = Duration::from_secs(60);
+const NOBODY: u32 = 65_534;
 
 /// A running PID 1 with unit files of its own. Dropped, it ends.
 pub struct System {
@@ -61,6 +64,16 @@ impl System {
         command.stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Runs a command as a user who is nobody in particular; only root can.
+    pub fn run_as_nobody(&self, name: &str, arguments: &[&str]) -> Output {
+        let program = self.path("berthctl");
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_berthctl"), &program).unwrap();
+        let mut command = Command::new(program);
+        command.arg(name).args(arguments).env("BERTH_INIT_SOCKET", self.path("run/init.sock"));
+        command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null()).output().unwrap()
+    }
+
     /// What a command prints; it ends well.
     pub fn printed(&self, name: &str, arguments: &[&str]) -> String {
         let output = self.run(name, arguments);
@@ -95,6 +108,10 @@ impl Drop for System {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+pub fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 pub fn text(bytes: &[u8]) -> String {

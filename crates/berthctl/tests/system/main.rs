@@ -60,6 +60,30 @@ fn jobs_and_their_exit_codes() {
 }
 
 #[test]
+fn who_is_not_root_may_look_and_not_act() {
+    let system = System::of(&[("all.target", target("a.service")), ("a.service", service(SLEEPS))]);
+    if !harness::is_root() {
+        // Only root can become somebody else.
+        return;
+    }
+    for (arguments, code, said) in [
+        (&["is-active", "a"][..], 0, "active\n"),
+        (&["show", "-P", "SubState", "a"], 0, "running\n"),
+        (&["list-dependencies", "all.target"], 0, "a.service\n"),
+        (&["stop", "a"], 1, "Failed to stop a.service: only root may do this"),
+        (&["kill", "a"], 1, "only root may do this"),
+        (&["daemon-reload"], 1, "only root may do this"),
+        (&["poweroff", "-f"], 1, "only root may do this"),
+    ] {
+        let output = system.run_as_nobody("systemctl", arguments);
+        let all = harness::text(&output.stdout) + &harness::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {all}");
+        assert!(all.contains(said), "{arguments:?}: {all}");
+    }
+    assert_eq!(system.printed("systemctl", &["is-active", "a"]), "active\n");
+}
+
+#[test]
 fn what_status_show_and_cat_tell() {
     let system = System::of(&[
         ("all.target", target("a.service")),

@@ -47,9 +47,73 @@ pub fn admit(uid: Option<u32>, guests: impl Iterator<Item = Guest>) -> Verdict {
     idle.map_or(Verdict::Refuse, Verdict::InPlaceOf)
 }
 
+/// How much may wait to be taken by the clients of one ordinary user, of all of them, and of
+/// root, in bytes.
+const ANSWERS_PER_USER: usize = 1 << 20;
+const ANSWERS_ORDINARY: usize = 4 << 20;
+const ANSWERS_ROOT: usize = 8 << 20;
+
+/// A client that has yet to take its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taker {
+    /// Its number.
+    pub number: u32,
+    /// Whose it is.
+    pub uid: Option<u32>,
+    /// What it has yet to take, in bytes.
+    pub bytes: usize,
+}
+
+/// Makes room for an answer: gives the clients that go for it, those that have been at theirs
+/// for longest first. None where it is too long in any case.
+pub fn make_room(uid: Option<u32>, bytes: usize, takers: impl Iterator<Item = Taker>) -> Option<Vec<u32>> {
+    let is_root = uid == Some(0);
+    let mut takers: Vec<Taker> = takers.filter(|taker| (taker.uid == Some(0)) == is_root).collect();
+    takers.sort_by_key(|taker| taker.number);
+    let limits = match is_root {
+        true => vec![(ANSWERS_ROOT, false)],
+        false => vec![(ANSWERS_PER_USER, true), (ANSWERS_ORDINARY, false)],
+    };
+    let mut gone = Vec::new();
+    for (limit, own_only) in limits {
+        let is_counted = |taker: &Taker| !own_only || taker.uid == uid;
+        while takers.iter().filter(|taker| is_counted(taker)).map(|taker| taker.bytes).sum::<usize>() + bytes
+            > limit
+        {
+            let oldest = takers.iter().position(is_counted)?;
+            gone.push(takers.remove(oldest).number);
+        }
+    }
+    Some(gone)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_that_nobody_takes_make_room() {
+        let taker = |number, uid, bytes| Taker { number, uid: Some(uid), bytes };
+        let quarter = ANSWERS_PER_USER / 4;
+        let cases = [
+            (1000, quarter, vec![], Some(vec![])),
+            (1000, ANSWERS_PER_USER + 1, vec![], None),
+            (0, ANSWERS_PER_USER + 1, vec![], Some(vec![])),
+            (1000, quarter, (0..4).map(|n| taker(n, 1000, quarter)).collect(), Some(vec![0])),
+            (1000, 2 * quarter, (0..4).map(|n| taker(n, 1000, quarter)).collect(), Some(vec![0, 1])),
+            (1001, quarter, (0..4).map(|n| taker(n, 1000, quarter)).collect(), Some(vec![])),
+            // Many users together keep out neither another one nor root.
+            (5000, quarter, (0..16).map(|n| taker(n, 1000 + n, quarter)).collect(), Some(vec![0])),
+            (0, quarter, (0..16).map(|n| taker(n, 1000 + n, quarter)).collect(), Some(vec![])),
+        ];
+        for (uid, bytes, takers, gone) in cases {
+            assert_eq!(
+                make_room(Some(uid), bytes, takers.clone().into_iter()),
+                gone,
+                "{uid} {bytes} {takers:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_crowd_keeps_nobody_else_out() {
