@@ -2,6 +2,7 @@
 
 mod act;
 mod boot;
+mod reload;
 mod requests;
 mod stop;
 mod waiting;
@@ -89,8 +90,10 @@ pub struct Supervisor {
     waiting: Waiting,
     /// Units whose end clients wait for.
     awaited: Vec<(UnitName, u32)>,
-    /// Transient units that have ended, and are to be taken away.
+    /// Units that are to be taken away, once they have no job.
     ended: BTreeSet<UnitName>,
+    /// Units in use that could not be read again: they go once they are down.
+    stale: BTreeSet<UnitName>,
     /// A shell that waits for its port.
     shell_pending: Option<String>,
     stage: Stage,
@@ -165,6 +168,7 @@ impl Supervisor {
             waiting: Waiting::default(),
             awaited: Vec::new(),
             ended: BTreeSet::new(),
+            stale: BTreeSet::new(),
             stage: Stage::Up,
             failing: None,
             failed: false,

@@ -273,3 +273,49 @@ fn states() {
         assert_eq!(got.map(install::FileState::name), state, "{unit}");
     }
 }
+
+/// The folders after changes.
+fn changed(mut view: View, changes: &[Change]) -> View {
+    for change in changes {
+        let (Change::Link { path, .. } | Change::Remove { path }) = change;
+        let folder = view.folders.iter_mut().find(|folder| path.starts_with(&folder.path)).unwrap();
+        let below = &path[folder.path.len() + 1..];
+        let link = match change {
+            Change::Link { to, .. } => Some(to.clone()),
+            Change::Remove { .. } => None,
+        };
+        match (below.split_once('/'), link) {
+            (None, Some(to)) => drop(folder.entries.insert(below.into(), Node::Link(to))),
+            (None, None) => drop(folder.entries.remove(below)),
+            (Some((links, name)), link) => {
+                let entry = folder.entries.entry(links.into()).or_insert(Node::Links(BTreeMap::new()));
+                let Node::Links(links) = entry else { panic!("{links} is no folder") };
+                match link {
+                    Some(to) => drop(links.insert(name.into(), to)),
+                    None => drop(links.remove(name)),
+                }
+            }
+        }
+    }
+    view
+}
+
+#[test]
+fn disabling_undoes_enabling() {
+    for unit in ["a.service", "b.service", "c.socket", "t@two.service", "bare@n.service", "off.service"] {
+        let unit = name(unit);
+        let before = view(&[]);
+        let links =
+            install::enable(&before, std::slice::from_ref(&unit), ETC, false, &stated).unwrap().changes;
+        let enabled = changed(before.clone(), &links);
+        assert_eq!(enabled.state(&unit, &stated(&unit)), Some(install::FileState::Enabled), "{unit}");
+        let removed = install::disable(&enabled, std::slice::from_ref(&unit), ETC, &stated);
+        let after = changed(enabled, &removed);
+        assert_eq!(after.state(&unit, &stated(&unit)), before.state(&unit, &stated(&unit)), "{unit}");
+        let left = after.folders[0]
+            .entries
+            .values()
+            .filter(|node| !matches!(node, Node::Links(links) if links.is_empty()));
+        assert_eq!(left.count(), 0, "{unit}");
+    }
+}

@@ -349,6 +349,22 @@ fn new_unit_files_with_a_cycle_do_not_hold_up_what_waits() {
 }
 
 #[test]
+fn what_may_not_be_started_any_more_does_not_wait_for_its_next_start() {
+    let text = unit("").replace("[Service]", "[Service]\nRestart=always");
+    let mut world = World::of(&[("a.service", &text)]);
+    world.request("a.service", JobKind::Start);
+    world.exits("a.service", 1);
+    assert_eq!(world.active("a.service"), Active::Activating);
+    let refused = format!("{text}ProtectSystem=strict\n");
+    world.manager.set_graph(World::of(&[("a.service", &refused)]).manager.graph().clone());
+    world.now += Duration::from_secs(1);
+    let actions = world.manager.tick(world.now);
+    world.perform(actions);
+    assert_eq!(world.active("a.service"), Active::Failed);
+    assert!(world.manager.is_idle());
+}
+
+#[test]
 fn only_what_is_down_is_forgotten() {
     let mut world = World::of(&[("a.service", &unit("")), ("b.target", "[Unit]\nWants=a.service\n")]);
     world.request("a.service", JobKind::Start);

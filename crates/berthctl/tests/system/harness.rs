@@ -28,11 +28,22 @@ impl System {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
+        System::boot(folder, "all.target")
+    }
+
+    /// Ends it, and starts another target of the same files.
+    pub fn again(mut self, target: &str) -> System {
+        self.end();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        System::boot(folder, target)
+    }
+
+    fn boot(folder: tempfile::TempDir, target: &str) -> System {
         let mut command = Command::new("unshare");
         command
             .args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"])
             .arg(init())
-            .args(["--container", "--target", "all.target", "--unit-path"])
+            .args(["--container", "--target", target, "--unit-path"])
             .arg(folder.path().join("units"))
             .arg("--runtime-dir")
             .arg(folder.path().join("run"))
@@ -96,8 +107,8 @@ impl System {
     }
 }
 
-impl Drop for System {
-    fn drop(&mut self) {
+impl System {
+    fn end(&mut self) {
         self.run("poweroff", &["-f"]);
         for _ in 0..200 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -107,6 +118,12 @@ impl Drop for System {
         }
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

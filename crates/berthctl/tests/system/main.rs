@@ -201,6 +201,64 @@ fn enabling_with_now_and_at_the_next_boot() {
 }
 
 #[test]
+fn what_is_masked_while_it_runs_is_not_started_again() {
+    let system = System::of(&[("all.target", target("a.service")), ("m.target", target("a.service"))]);
+    let unit = |name: &str| system.path("far").join(name);
+    std::fs::create_dir(system.path("far")).unwrap();
+    for name in ["a.service", "b.service"] {
+        std::fs::write(unit(name), service(SLEEPS) + "Restart=always\nRestartSec=10ms\n").unwrap();
+        system.printed("systemctl", &["link", unit(name).to_str().unwrap()]);
+        system.printed("systemctl", &["start", name]);
+    }
+    for name in ["a.service", "b.service"] {
+        // In the place of the link that made it known.
+        std::fs::remove_file(system.path("units").join(name)).unwrap();
+    }
+    system.printed("systemctl", &["mask", "--now", "a"]);
+    system.printed("systemctl", &["mask", "b"]);
+    let load = |name: &str| system.printed("systemctl", &["show", "-p", "LoadState,ActiveState", name]);
+    assert_eq!(load("a"), "LoadState=masked\nActiveState=inactive\n");
+    for (name, reason) in [("a", "unit a.service is masked"), ("b", "unit b.service is masked")] {
+        let verb = if name == "a" { "start" } else { "restart" };
+        let output = system.run("systemctl", &[verb, name]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(harness::text(&output.stderr).contains(reason), "{output:?}");
+    }
+    system.printed("systemctl", &["start", "m.target"]);
+    assert_eq!(
+        harness::text(&system.run("systemctl", &["is-active", "a", "b"]).stdout),
+        "inactive\ninactive\n"
+    );
+    system.printed("systemctl", &["unmask", "a"]);
+    assert_eq!(load("a"), "LoadState=not-found\nActiveState=inactive\n");
+}
+
+#[test]
+fn the_default_target_is_what_a_boot_starts() {
+    let system = System::of(&[("all.target", target("")), ("m.target", target(""))]);
+    assert_eq!(system.printed("systemctl", &["get-default"]), "multi-user.target\n");
+    let output = system.run("systemctl", &["set-default", "m"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(system.printed("systemctl", &["get-default"]), "m.target\n");
+    let system = system.again("default.target");
+    assert_eq!(system.printed("systemctl", &["show", "-p", "DefaultTarget"]), "DefaultTarget=m.target\n");
+    assert_eq!(system.printed("systemctl", &["is-active", "m.target", "default.target"]), "active\nactive\n");
+}
+
+#[test]
+fn a_transient_unit_that_does_not_start_goes_too() {
+    let system = System::of(&[("all.target", target(""))]);
+    for (property, code) in
+        [("ConditionPathExists=/none", 0), ("Requires=none.service", 1), ("ProtectClock=no", 1)]
+    {
+        let output = system.run("systemd-run", &["--unit=u", "-p", property, "true"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        system.wait_until("u", "LoadState", "not-found");
+        assert!(!system.path("run/transient/u.service").exists());
+    }
+}
+
+#[test]
 fn a_command_as_a_service() {
     let system = System::of(&[("all.target", target(""))]);
     let folder = system.path("");

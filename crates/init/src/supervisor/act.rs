@@ -214,6 +214,10 @@ impl Supervisor {
             }
             _ => {}
         }
+        let active = self.manager.active(unit);
+        if active.is_down() {
+            self.note_end(unit, active);
+        }
         self.boot_job_done(id, unit, &result);
         self.answer_waiting(id, unit, &result);
     }

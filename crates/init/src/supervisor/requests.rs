@@ -10,7 +10,6 @@ use unit::control::{
 use unit::graph::Graph;
 use unit::manager::{Action, JobResult, SystemFacts, SystemState, relations};
 use unit::service::machine::Event;
-use unit::service::state::Active;
 use unit::text::signal::Signal;
 use unit::transaction::{JobKind, PlanError};
 use unit::{UnitName, load, show};
@@ -127,6 +126,7 @@ impl Supervisor {
                     self.perform(actions);
                 }
                 Err((kind, message)) => {
+                    self.note_rest(unit);
                     self.waiting.refused(client, UnitError { unit: unit.clone(), kind, message });
                 }
             }
@@ -333,50 +333,6 @@ impl Supervisor {
             self.tell(unit, Event::Reset);
         }
         Reply::Done
-    }
-
-    /// Reads every unit that is known anew. What runs, waits or has failed goes on so, by its new
-    /// settings.
-    fn reload_units(&mut self) {
-        self.catalog = Catalog::list(&self.options.unit_path);
-        let old = self.manager.graph().clone();
-        let busy: Vec<String> = self.manager.jobs().into_iter().map(|job| job.unit).collect();
-        let mut graph = Graph::default();
-        for unit in old.units() {
-            self.catalog.load_with_related(&mut graph, &unit.name, &self.facts.host);
-            let is_in_use = self.manager.active(&unit.name) != Active::Inactive
-                || busy.iter().any(|name| name == unit.name.as_str());
-            if graph.get(&unit.name).is_none() && is_in_use {
-                // Its file is gone, or broken now, but it runs: it must still be stopped well.
-                graph.insert(unit.as_ref().clone());
-            }
-        }
-        graph.link();
-        self.manager.set_graph(graph);
-    }
-
-    /// Notes that a unit that lasts until it ends has ended.
-    pub(super) fn note_end(&mut self, unit: &UnitName, active: Active) {
-        let Some(loaded) = self.manager.graph().get(unit) else {
-            return;
-        };
-        let transient = self.options.transient();
-        let is_transient =
-            loaded.sources.first().is_some_and(|path| std::path::Path::new(&**path).starts_with(&transient));
-        if is_transient && (active == Active::Inactive || loaded.collect_failed) {
-            self.ended.insert(unit.clone());
-        }
-    }
-
-    /// Takes away the units that last until they end, and have.
-    pub(super) fn collect(&mut self) {
-        for unit in std::mem::take(&mut self.ended) {
-            let file = self.options.transient().join(unit.as_str());
-            if self.manager.forget(&unit) {
-                // It is in memory, and gone at the next boot in any case.
-                _ = std::fs::remove_file(file);
-            }
-        }
     }
 }
 
