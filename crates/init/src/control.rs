@@ -309,4 +309,55 @@ mod tests {
             drop(other);
         }
     }
+
+    /// The socket, and a client that has sent something.
+    fn with_client(sent: &[u8]) -> (tempfile::TempDir, Poller, ControlSocket, UnixStream) {
+        let folder = tempfile::tempdir().unwrap();
+        let poller = Poller::new().unwrap();
+        let mut socket = ControlSocket::open(folder.path()).unwrap();
+        let mut client = UnixStream::connect(folder.path().join("init.sock")).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.write_all(sent).unwrap();
+        socket.accept(&poller, Duration::ZERO);
+        (folder, poller, socket, client)
+    }
+
+    #[test]
+    fn a_client_has_its_time_to_ask_and_to_take_and_none_to_wait() {
+        let request = b"{\"request\":\"list\"}\n";
+        let later = PATIENCE + Duration::from_secs(1);
+        let is_open = |client: &mut UnixStream| !matches!(client.read(&mut [0; 64]), Ok(0));
+
+        let (_folder, poller, mut socket, mut half) = with_client(&request[..5]);
+        assert_eq!(socket.ready(1, &poller, Duration::ZERO), None);
+        assert_eq!(socket.next_deadline(), Some(PATIENCE));
+        socket.tick(PATIENCE - Duration::from_millis(1));
+        assert!(is_open(&mut half));
+        socket.tick(later);
+        assert!(!is_open(&mut half));
+        assert!(socket.take_gone().is_empty());
+
+        let (_folder, poller, mut socket, mut waiting) = with_client(request);
+        assert_eq!(socket.ready(1, &poller, Duration::ZERO), Some(Request::List));
+        assert_eq!(socket.next_deadline(), None);
+        socket.tick(later);
+        assert!(is_open(&mut waiting));
+        // More than the kernel holds for it: the rest waits, and not for ever.
+        let long = Reply::Error { kind: ReplyError::Failed, message: "x".repeat(1 << 19) };
+        socket.answer(1, &long, &poller, later);
+        assert_eq!(socket.next_deadline(), Some(later + PATIENCE));
+        socket.tick(later + PATIENCE);
+        assert!(socket.clients.is_empty());
+    }
+
+    #[test]
+    fn a_client_that_goes_while_it_waits_is_told_of() {
+        let (_folder, poller, mut socket, client) = with_client(b"{\"request\":\"list\"}\nand more");
+        assert_eq!(socket.ready(1, &poller, Duration::ZERO), Some(Request::List));
+        drop(client);
+        assert_eq!(socket.ready(1, &poller, Duration::ZERO), None);
+        assert_eq!(socket.take_gone(), [1]);
+        // Its answer has nowhere to go.
+        socket.answer(1, &Reply::Done, &poller, Duration::ZERO);
+    }
 }

@@ -9,7 +9,7 @@ use crate::arguments::Parsed;
 use crate::client;
 use crate::files::Files;
 use crate::names::{loaded, matches};
-use crate::table::{columns, mark, paint};
+use crate::table::{Paint, columns, paint};
 
 fn cells(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -48,11 +48,8 @@ pub(super) fn units(parsed: &Parsed) -> Result<u8> {
         rows.push(row);
     }
     let marked = units.iter().map(|unit| match unit.active.as_str() {
-        _ if unit.load != "loaded" => "\u{25cb} ".to_owned(),
-        "failed" => {
-            let (text, color) = mark("failed");
-            format!("{} ", paint(text, color))
-        }
+        "failed" => format!("{} ", paint("\u{25cf}", Paint::Bad)),
+        _ if unit.load != "loaded" => format!("{} ", paint("\u{25cf}", Paint::Busy)),
         _ => "  ".to_owned(),
     });
     let marks = has_legend(parsed).then(|| "  ".to_owned()).into_iter().chain(marked);

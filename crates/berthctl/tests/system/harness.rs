@@ -1,7 +1,7 @@
 //! A PID 1 of a namespace, and the commands run against it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,16 @@ impl System {
         fs::copy(env!("CARGO_BIN_EXE_berthctl"), &program).unwrap();
         let mut command = Command::new(program);
         command.arg(name).args(arguments).env("BERTH_INIT_SOCKET", self.path("run/init.sock"));
-        command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null()).output().unwrap()
+        command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null());
+        loop {
+            match command.output() {
+                // A child that another test began just now still holds the copy open for writing.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                other => return other.unwrap(),
+            }
+        }
     }
 
     /// What a command prints; it ends well.
@@ -142,13 +151,13 @@ fn init() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let folder = Path::new(env!("CARGO_BIN_EXE_berthctl")).parent().unwrap();
         let is_release = folder.file_name().is_some_and(|name| name == "release");
+        let target = folder.parent().unwrap();
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--offline", "-p", "init", "--manifest-path"]);
         cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        cargo.arg("--target-dir").arg(folder.parent().unwrap());
-        cargo.args(is_release.then_some("--release"));
+        cargo.arg("--target-dir").arg(target).args(is_release.then_some("--release"));
         assert!(cargo.status().expect("cargo runs").success(), "PID 1 does not compile");
-        folder.join("init")
+        target.join(if is_release { "release/init" } else { "debug/init" })
     })
 }
 
