@@ -97,4 +97,24 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn a_group_is_read_with_those_below_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::process::id() as i32;
+        for (group, pids) in
+            [("", format!("{own}\n")), ("b", format!("{own}\n{own}\n")), ("a", String::new())]
+        {
+            let path = folder.path().join(group);
+            fs::create_dir_all(&path).unwrap();
+            fs::write(path.join("cgroup.procs"), pids).unwrap();
+        }
+        let group = read(folder.path());
+        let pids = |group: &Group| group.processes.iter().map(|(pid, _)| *pid).collect::<Vec<_>>();
+        assert_eq!(pids(&group), [own]);
+        // The empty one is not shown.
+        assert_eq!(group.groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(pids(&group.groups[0]), [own, own]);
+        assert!(!group.processes[0].1.is_empty());
+    }
 }
