@@ -274,11 +274,15 @@ fn hostile_clients_neither_stop_nor_grow_it() {
         }
     }
     answers(&machine);
-    // More connections than there is room for, all kept.
-    let crowd: Vec<UnixStream> = (0..900).map(|_| machine.connect()).collect();
+    // More connections than there is room for, all kept; and thousands that come and go.
+    let crowd: Vec<UnixStream> = (0..300).map(|_| machine.connect()).collect();
+    answers(&machine);
+    for _ in 0..5000 {
+        drop(machine.connect());
+    }
     answers(&machine);
     // Long answers that nobody takes.
-    let deaf: Vec<UnixStream> = (0..200)
+    let deaf: Vec<UnixStream> = (0..150)
         .map(|_| {
             let mut client = machine.connect();
             _ = client.write_all(&request);
