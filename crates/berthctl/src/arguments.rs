@@ -132,6 +132,39 @@ pub fn parse(arguments: Vec<String>, known: &[Opt]) -> Result<Parsed> {
     Ok(parsed)
 }
 
+/// Splits a program's own arguments from the command line that follows them: at `--`, or at the
+/// first word that is neither an option nor the value of one.
+pub fn split_command(arguments: Vec<String>, known: &[Opt]) -> (Vec<String>, Vec<String>) {
+    let mut at = 0;
+    while let Some(argument) = arguments.get(at) {
+        if argument == "--" {
+            let command = arguments[at + 1..].to_vec();
+            return (arguments[..at].to_vec(), command);
+        }
+        if !argument.starts_with('-') || argument == "-" {
+            break;
+        }
+        at += 1;
+        let takes_next = match argument.strip_prefix("--") {
+            Some(name) => known.iter().any(|option| option.long == name && option.takes == Takes::Value),
+            // Of joined letters only the last may have its value in the next argument.
+            None => argument.chars().next_back().is_some_and(|letter| {
+                let option = known.iter().find(|option| option.short == Some(letter));
+                let is_first_valued =
+                    !argument[1..argument.len() - letter.len_utf8()].chars().any(|before| {
+                        known
+                            .iter()
+                            .any(|option| option.short == Some(before) && option.takes != Takes::Nothing)
+                    });
+                is_first_valued && option.is_some_and(|option| option.takes == Takes::Value)
+            }),
+        };
+        at += usize::from(takes_next);
+    }
+    let at = at.min(arguments.len());
+    (arguments[..at].to_vec(), arguments[at..].to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +189,27 @@ mod tests {
         assert_eq!(read(&["-b", "-1"]).unwrap().value("boot"), Some("-1"));
         assert_eq!(read(&["-b", "-q"]).unwrap().options, [("boot", None), ("quiet", None)]);
         assert_eq!(read(&["a", "--", "-q"]).unwrap().words, ["a", "-q"]);
+    }
+
+    #[test]
+    fn a_command_follows_the_options() {
+        let split = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+            let (own, command) = split_command(arguments, &KNOWN);
+            (own.join(" "), command.join(" "))
+        };
+        for (arguments, own, command) in [
+            (&["-u", "x", "cmd", "-u"][..], "-u x", "cmd -u"),
+            (&["-ux", "cmd"], "-ux", "cmd"),
+            (&["-qu", "x", "cmd"], "-qu x", "cmd"),
+            (&["--unit", "x", "--quiet", "cmd", "--", "y"], "--unit x --quiet", "cmd -- y"),
+            (&["--unit=x", "cmd"], "--unit=x", "cmd"),
+            (&["-q", "--", "-cmd"], "-q", "-cmd"),
+            (&["-q"], "-q", ""),
+            (&["-u"], "-u", ""),
+        ] {
+            assert_eq!(split(arguments), (own.to_owned(), command.to_owned()), "{arguments:?}");
+        }
     }
 
     #[test]

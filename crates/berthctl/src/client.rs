@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, bail};
-use unit::control::{Reply, Request};
+use unit::UnitName;
+use unit::control::{ManagerStatus, Reply, Request, UnitStatus};
 
 /// Names another control socket: that of a PID 1 in a container.
 const SOCKET_VARIABLE: &str = "BERTH_INIT_SOCKET";
@@ -26,4 +27,60 @@ pub fn ask(request: &Request) -> Result<Reply> {
         bail!("PID 1 closed the connection without an answer");
     }
     serde_json::from_str(&reply).context("PID 1 answered something that this program does not know")
+}
+
+/// Turns an answer that is not the one asked for into an error.
+///
+/// # Errors
+/// Always.
+pub fn unexpected<T>(reply: Reply) -> Result<T> {
+    match reply {
+        Reply::Error { message, .. } => bail!(message),
+        other => bail!("unexpected answer {other:?}"),
+    }
+}
+
+/// Asks for something to be done.
+///
+/// # Errors
+/// It is not done.
+pub fn order(request: &Request) -> Result<()> {
+    match ask(request)? {
+        Reply::Done => Ok(()),
+        other => unexpected(other),
+    }
+}
+
+/// What is known of a unit.
+///
+/// # Errors
+/// PID 1 cannot be asked.
+pub fn status(unit: &UnitName) -> Result<UnitStatus> {
+    told(&Request::Status { unit: unit.to_string() })
+}
+
+/// What is known of a unit once nothing of it runs, however long that takes.
+///
+/// # Errors
+/// PID 1 cannot be asked.
+pub fn await_end(unit: &UnitName) -> Result<UnitStatus> {
+    told(&Request::Await { unit: unit.to_string() })
+}
+
+fn told(request: &Request) -> Result<UnitStatus> {
+    match ask(request)? {
+        Reply::Status { unit } => Ok(*unit),
+        other => unexpected(other),
+    }
+}
+
+/// What is known of PID 1.
+///
+/// # Errors
+/// It cannot be asked.
+pub fn manager() -> Result<ManagerStatus> {
+    match ask(&Request::Manager)? {
+        Reply::Manager { manager } => Ok(*manager),
+        other => unexpected(other),
+    }
 }

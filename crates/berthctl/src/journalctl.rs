@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use journal::{Entry, Priority, Query, Reader, WhichBoot};
 
 use crate::arguments::{self, Opt, Parsed, Takes, both, long};
-use crate::systemctl::unit_name;
+use crate::names::unit_name;
 use crate::time::{Utc, size};
 
 const USAGE: &str = "\
@@ -98,12 +98,20 @@ fn query(parsed: &Parsed) -> Result<Query> {
         };
     }
     if let Some(level) = parsed.value("priority") {
-        let named = PRIORITIES.iter().position(|name| *name == level).map(|number| number as u8);
-        let number = named.or_else(|| level.parse().ok());
-        let priority = number.and_then(|number| Priority::try_from(number).ok());
-        query.priority = Some(priority.with_context(|| format!("-p takes 0 to 7 or a name, not {level}"))?);
+        query.priority = Some(priority(level)?);
     }
     Ok(query)
+}
+
+/// Reads a priority: a number or a name.
+///
+/// # Errors
+/// It is neither.
+pub fn priority(level: &str) -> Result<Priority> {
+    let named = PRIORITIES.iter().position(|name| *name == level).map(|number| number as u8);
+    let number = named.or_else(|| level.parse().ok());
+    let priority = number.and_then(|number| Priority::try_from(number).ok());
+    priority.with_context(|| format!("-p takes 0 to 7 or a name, not {level}"))
 }
 
 /// Prints entries in a format.

@@ -1,58 +1,101 @@
 //! Layer: program. The operator's tool.
 //!
-//! One binary under several names: as `systemctl` and `journalctl` it takes the words that people
-//! know, as far as they are built; `reboot`, `poweroff` and `halt` end the system. Under its own
-//! name the first argument is one of these names.
+//! One binary under several names: as `systemctl`, `journalctl` and the `systemd-` commands it
+//! takes the words that people know, as far as they are built; `reboot`, `poweroff` and `halt` end
+//! the system. Under its own name the first argument is one of these names.
 
+mod analyze;
 mod arguments;
+mod cat;
 mod client;
+mod escape;
+mod files;
 mod journalctl;
+mod names;
+mod notify;
 mod power;
+mod processes;
+mod run;
 mod systemctl;
+mod table;
 mod time;
+mod virt;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use arguments::Usage;
 
 const USAGE: &str = "\
 usage: berthctl COMMAND [ARGUMENT]...
 
-  systemctl    start, stop and look at services     (systemctl --help)
-  journalctl   read the log                         (journalctl --help)
-  reboot       restart the machine
-  poweroff     switch the machine off
-  halt         stop the machine, leave it powered
+  systemctl            start, stop and look at units      (systemctl --help)
+  journalctl           read the log                       (journalctl --help)
+  systemd-analyze      how long the boot took, and why
+  systemd-cat          a command's output into the log
+  systemd-detect-virt  what kind of machine this is
+  systemd-escape       strings as parts of unit names
+  systemd-notify       tell PID 1 of the service that this runs in
+  systemd-run          a command as a service of its own
+  reboot               restart the machine
+  poweroff             switch the machine off
+  halt                 stop the machine, leave it powered
 
 Each is a command of its own too. For example:
   systemctl status etcd
   journalctl -u containerd -n 20";
+
+/// The command of a name.
+fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
+    Some(match name {
+        "systemctl" => systemctl::run,
+        "journalctl" => journalctl::run,
+        "systemd-analyze" => analyze::run,
+        "systemd-cat" => cat::run,
+        "systemd-detect-virt" => virt::run,
+        "systemd-escape" => escape::run,
+        "systemd-notify" => notify::run,
+        "systemd-run" => run::run,
+        "reboot" => |rest| power::run("reboot", rest),
+        "poweroff" => |rest| power::run("poweroff", rest),
+        "halt" => |rest| power::run("halt", rest),
+        _ => return None,
+    })
+}
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args();
     let path = arguments.next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default().to_owned();
     let mut rest: Vec<String> = arguments.collect();
-    let name = match name.as_str() {
-        "systemctl" | "journalctl" | "reboot" | "poweroff" | "halt" => name,
-        _ if rest.is_empty() => "--help".to_owned(),
-        _ => rest.remove(0),
+    let name = match command(&name) {
+        Some(_) => name,
+        None if rest.is_empty() => "--help".to_owned(),
+        None => rest.remove(0),
     };
-    let outcome = match name.as_str() {
-        "systemctl" => systemctl::run(rest),
-        "journalctl" => journalctl::run(rest),
-        "reboot" | "poweroff" | "halt" => power::run(&name, rest),
-        "--help" | "-h" | "help" => {
+    let outcome = match (command(&name), name.as_str()) {
+        (Some(run), _) => run(rest),
+        (None, "--help" | "-h" | "help") => {
             println!("{USAGE}");
             Ok(0)
         }
-        other => Err(Usage(format!("unknown command {other}\n{USAGE}")).into()),
+        (None, other) => Err(Usage(format!("unknown command {other}\n{USAGE}")).into()),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_link_of_the_image_is_a_command() {
+        for name in layout::path::BERTHCTL_LINKS {
+            assert!(super::command(name).is_some(), "{name}");
         }
     }
 }

@@ -1,79 +1,142 @@
-//! `systemctl`: services, as far as they are built.
+//! `systemctl`: units, as far as they are built.
 
+mod enable;
+mod jobs;
+mod list;
+mod look;
+mod overview;
 mod show;
 mod status;
+mod tree;
 
 use anyhow::{Result, bail};
 use event::ShutdownKind;
 use unit::UnitName;
-use unit::control::{ErrorKind, JobAction, Reply, Request, UnitStatus};
+use unit::control::{JobAction, Request};
 
 use crate::arguments::{self, Opt, Parsed, Takes, both, long};
-use crate::{client, power};
+use crate::{client, names, power};
 
 const USAGE: &str = "\
 usage: systemctl [OPTION]... COMMAND [UNIT]...
 
-  start, stop, restart, try-restart, reload, reload-or-restart UNIT...
-  status UNIT...          what a unit does, and its last log lines
-  show UNIT...            its properties (-p NAME, --value)
-  is-active, is-failed UNIT...
-  list-units              the units that are loaded (--all, --failed, --type=TYPE)
+  start, stop, restart, try-restart, reload, reload-or-restart, try-reload-or-restart UNIT...
+  isolate UNIT            start a unit, and stop what it does not need
+  rescue, emergency, default
+                          isolate the target of that name
+  kill UNIT...            send a signal (-s SIGNAL, --kill-whom=main|control|all)
   reset-failed [UNIT]...  forget failures
+
+  status [UNIT]...        what a unit does, and its last log lines (-n N); without a unit, the system
+  show [UNIT]...          properties (-p NAME, --value, --all); without a unit, of PID 1
+  cat UNIT...             a unit's files
+  is-active, is-failed, is-enabled UNIT...
+  is-system-running       running, degraded, ... (--wait: once the boot has ended)
+  list-units [PATTERN]... the units that are loaded (--all, --failed, --type=TYPE, --state=STATE)
+  list-sockets, list-jobs
+  list-unit-files [PATTERN]...
+  list-dependencies [UNIT]  as a tree (--reverse, --all, --after, --before, --plain)
+
+  enable, disable, reenable, preset, mask, unmask UNIT...
+  link PATH...            make a unit file outside the folders known
+  preset-all              enable and disable all units as the image wants them
+  get-default, set-default TARGET
   daemon-reload           read the unit files again
   reboot, poweroff, halt  end the system (-f: at once)
 
+  --now                   with enable, disable, mask: start or stop, too
+  --runtime               only until the next boot
+  --root DIR              change the files of the system in DIR
   --no-block              do not wait for the end of the job
+  --wait                  with start, restart: wait until the units have ended
   -q, --quiet             say nothing, only exit with a code
+  --no-legend, --plain, --no-pager, -l, --full
 
+Without a type a name is a service's; * and ? stand for all loaded units that they match.
 Exit codes are systemd's: is-active and status give 3 for a unit that is not active, 4 for one
-that is not there.";
+that is not there; is-enabled gives 1 for one that is not enabled.
 
-const KNOWN: [Opt; 16] = [
+For example:
+  systemctl status etcd
+  systemctl enable --now my.service
+  systemctl show -p MainPID --value etcd
+  systemctl list-dependencies multi-user.target";
+
+const KNOWN: [Opt; 37] = [
+    long("after", Takes::Nothing),
+    long("before", Takes::Nothing),
+    long("kill-who", Takes::Value),
+    long("kill-whom", Takes::Value),
+    long("legend", Takes::Value),
+    long("no-ask-password", Takes::Nothing),
     long("no-block", Takes::Nothing),
-    long("no-pager", Takes::Nothing),
     long("no-legend", Takes::Nothing),
+    long("no-pager", Takes::Nothing),
+    long("no-reload", Takes::Nothing),
     long("no-wall", Takes::Nothing),
+    long("now", Takes::Nothing),
     long("plain", Takes::Nothing),
+    long("reverse", Takes::Nothing),
+    long("root", Takes::Value),
+    long("runtime", Takes::Nothing),
+    long("state", Takes::Value),
     long("system", Takes::Nothing),
     long("value", Takes::Nothing),
+    long("version", Takes::Nothing),
+    long("wait", Takes::Nothing),
     long("failed", Takes::Nothing),
+    long("color", Takes::Maybe),
     both("all", 'a', Takes::Nothing),
-    both("full", 'l', Takes::Nothing),
-    both("quiet", 'q', Takes::Nothing),
     both("force", 'f', Takes::Nothing),
+    both("full", 'l', Takes::Nothing),
     both("help", 'h', Takes::Nothing),
-    both("type", 't', Takes::Value),
-    both("property", 'p', Takes::Value),
     both("lines", 'n', Takes::Value),
+    both("output", 'o', Takes::Value),
+    both("property", 'p', Takes::Value),
+    both("value-of", 'P', Takes::Value),
+    both("quiet", 'q', Takes::Nothing),
+    both("recursive", 'r', Takes::Nothing),
+    both("signal", 's', Takes::Value),
+    both("type", 't', Takes::Value),
+    both("ignore-inhibitors", 'i', Takes::Nothing),
+    long("check-inhibitors", Takes::Value),
 ];
 
-/// Commands that systemd has and this has not yet.
-const NOT_YET: [&str; 24] = [
-    "cat",
-    "disable",
-    "edit",
-    "emergency",
-    "enable",
-    "get-default",
-    "is-enabled",
-    "is-system-running",
-    "isolate",
+/// Commands that systemd has and this has not.
+const NOT_YET: [&str; 33] = [
+    "add-requires",
+    "add-wants",
+    "bind",
+    "cancel",
+    "clean",
+    "daemon-reexec",
+    "freeze",
+    "help",
+    "hibernate",
+    "hybrid-sleep",
+    "import-environment",
     "kexec",
-    "kill",
-    "list-dependencies",
-    "list-jobs",
-    "list-sockets",
+    "list-automounts",
+    "list-machines",
+    "list-paths",
     "list-timers",
-    "list-unit-files",
-    "mask",
-    "preset",
-    "preset-all",
-    "reenable",
-    "rescue",
-    "set-default",
+    "log-level",
+    "log-target",
+    "mount-image",
+    "revert",
+    "service-log-level",
+    "service-log-target",
+    "service-watchdogs",
+    "set-environment",
+    "set-property",
+    "show-environment",
+    "sleep",
+    "soft-reboot",
     "suspend",
-    "unmask",
+    "switch-root",
+    "thaw",
+    "unset-environment",
+    "whoami",
 ];
 
 /// Exit code of a unit that is not active.
@@ -93,159 +156,79 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         println!("{USAGE}");
         return Ok(0);
     }
+    if parsed.has("version") {
+        println!("systemctl (berth) {}", env!("CARGO_PKG_VERSION"));
+        return Ok(0);
+    }
     let command = match parsed.words.is_empty() {
         true => "list-units".to_owned(),
         false => parsed.words.remove(0),
     };
     match command.as_str() {
-        "start" => jobs(&parsed, JobAction::Start),
-        "stop" => jobs(&parsed, JobAction::Stop),
-        "restart" => jobs(&parsed, JobAction::Restart),
-        "try-restart" | "condrestart" => jobs(&parsed, JobAction::TryRestart),
-        "reload" => jobs(&parsed, JobAction::Reload),
-        "reload-or-restart" => jobs(&parsed, JobAction::ReloadOrRestart),
+        "start" => jobs::run(&parsed, JobAction::Start),
+        "stop" => jobs::run(&parsed, JobAction::Stop),
+        "restart" => jobs::run(&parsed, JobAction::Restart),
+        "try-restart" | "condrestart" => jobs::run(&parsed, JobAction::TryRestart),
+        "reload" => jobs::run(&parsed, JobAction::Reload),
+        "reload-or-restart" => jobs::run(&parsed, JobAction::ReloadOrRestart),
+        "try-reload-or-restart" | "reload-or-try-restart" | "force-reload" | "condreload" => {
+            jobs::run(&parsed, JobAction::TryReloadOrRestart)
+        }
+        "isolate" => jobs::isolate(&parsed, None),
+        "rescue" | "emergency" | "default" => jobs::isolate(&parsed, Some(&command)),
+        "kill" => jobs::kill(&parsed),
+        "reset-failed" => jobs::reset_failed(&parsed),
+        "status" if parsed.words.is_empty() => overview::run(&parsed),
         "status" => status::run(&parsed),
         "show" => show::run(&parsed),
-        "is-active" => is_active(&parsed),
-        "is-failed" => is_failed(&parsed),
-        "list-units" => list(&parsed),
-        "reset-failed" => reset_failed(&parsed),
-        "daemon-reload" => simple(&Request::Reload),
+        "cat" => look::cat(&parsed),
+        "is-active" => look::is_active(&parsed),
+        "is-failed" => look::is_failed(&parsed),
+        "is-enabled" => look::is_enabled(&parsed),
+        "is-system-running" => look::is_system_running(&parsed),
+        "list-units" => list::units(&parsed),
+        "list-sockets" => list::sockets(&parsed),
+        "list-jobs" => list::jobs(&parsed),
+        "list-unit-files" => list::unit_files(&parsed),
+        "list-dependencies" => tree::run(&parsed),
+        "enable" => enable::enable(&parsed),
+        "disable" => enable::disable(&parsed),
+        "reenable" => enable::reenable(&parsed),
+        "preset" => enable::preset(&parsed),
+        "preset-all" => enable::preset_all(&parsed),
+        "mask" => enable::mask(&parsed),
+        "unmask" => enable::unmask(&parsed),
+        "link" => enable::link(&parsed),
+        "get-default" => enable::get_default(&parsed),
+        "set-default" => enable::set_default(&parsed),
+        "daemon-reload" => client::order(&Request::Reload).map(|()| 0),
         "reboot" => power::shut_down(ShutdownKind::Reboot, parsed.has("force")),
         "poweroff" => power::shut_down(ShutdownKind::Poweroff, parsed.has("force")),
         "halt" => power::shut_down(ShutdownKind::Halt, parsed.has("force")),
+        "edit" => bail!(
+            "edit is not supported: write a drop-in with a text editor instead, \
+             /etc/systemd/system/UNIT.d/override.conf, and run systemctl daemon-reload"
+        ),
         other if NOT_YET.contains(&other) => bail!("{other} is not supported yet"),
         other => bail!("unknown command {other}\n{USAGE}"),
     }
 }
 
-/// A unit's name as people type it: without a type it is a service.
-///
-/// # Errors
-/// It is no name.
-pub fn unit_name(text: &str) -> Result<UnitName> {
-    match UnitName::parse(text) {
-        Ok(name) => Ok(name),
-        Err(_) => Ok(UnitName::parse(&format!("{text}.service"))?),
-    }
-}
-
+/// The units that the command line names: at least one word.
 fn units(parsed: &Parsed) -> Result<Vec<UnitName>> {
     if parsed.words.is_empty() {
         bail!("name a unit\n{USAGE}");
     }
-    parsed.words.iter().map(|word| unit_name(word)).collect()
+    names::units(&parsed.words)
 }
 
-fn ask_status(unit: &UnitName) -> Result<UnitStatus> {
-    match client::ask(&Request::Status { unit: unit.to_string() })? {
-        Reply::Status { unit } => Ok(*unit),
-        Reply::Error { message, .. } => bail!(message),
-        other => bail!("unexpected answer {other:?}"),
-    }
+/// Whether a table has its heading and its last line.
+fn has_legend(parsed: &Parsed) -> bool {
+    let switched_off = parsed.value("legend").is_some_and(|value| matches!(value, "no" | "false" | "0"));
+    !parsed.has("no-legend") && !switched_off && !parsed.has("quiet")
 }
 
-fn jobs(parsed: &Parsed, action: JobAction) -> Result<u8> {
-    let mut code = 0;
-    for unit in units(parsed)? {
-        let wait = !parsed.has("no-block");
-        let reply = client::ask(&Request::Job { action, unit: unit.to_string(), wait })?;
-        match reply {
-            Reply::Error { kind, message } => {
-                if !parsed.has("quiet") {
-                    eprintln!("systemctl: {message}");
-                }
-                code = if kind == ErrorKind::NotFound { NO_UNIT_FOR_JOB } else { 1 };
-            }
-            Reply::Done => {}
-            other => bail!("unexpected answer {other:?}"),
-        }
-    }
-    Ok(code)
-}
-
-fn simple(request: &Request) -> Result<u8> {
-    match client::ask(request)? {
-        Reply::Done => Ok(0),
-        Reply::Error { message, .. } => bail!(message),
-        other => bail!("unexpected answer {other:?}"),
-    }
-}
-
-fn reset_failed(parsed: &Parsed) -> Result<u8> {
-    if parsed.words.is_empty() {
-        return simple(&Request::ResetFailed { unit: None });
-    }
-    for unit in units(parsed)? {
-        simple(&Request::ResetFailed { unit: Some(unit.to_string()) })?;
-    }
-    Ok(0)
-}
-
-fn is_active(parsed: &Parsed) -> Result<u8> {
-    let mut code = NO_UNIT;
-    for unit in units(parsed)? {
-        let status = ask_status(&unit)?;
-        if !parsed.has("quiet") {
-            println!("{}", status.active);
-        }
-        // One that is active is enough; one that is there tells more than one that is not.
-        code = match status.active.as_str() {
-            "active" | "reloading" => 0,
-            _ if status.load == "not-found" => code,
-            _ => code.min(NOT_ACTIVE),
-        };
-    }
-    Ok(code)
-}
-
-fn is_failed(parsed: &Parsed) -> Result<u8> {
-    let mut code = 1;
-    for unit in units(parsed)? {
-        let status = ask_status(&unit)?;
-        if !parsed.has("quiet") {
-            println!("{}", status.active);
-        }
-        if status.active == "failed" {
-            code = 0;
-        }
-    }
-    Ok(code)
-}
-
-fn list(parsed: &Parsed) -> Result<u8> {
-    if !parsed.words.is_empty() {
-        bail!("patterns are not supported yet");
-    }
-    let units = match client::ask(&Request::List)? {
-        Reply::List { units } => units,
-        Reply::Error { message, .. } => bail!(message),
-        other => bail!("unexpected answer {other:?}"),
-    };
-    let types: Vec<&str> = parsed.values("type").flat_map(|types| types.split(',')).collect();
-    let wanted = |unit: &&UnitStatus| {
-        let kind = unit.name.rsplit('.').next().unwrap_or("");
-        let shown = parsed.has("all") || unit.active != "inactive" || unit.job.is_some();
-        let failed = !parsed.has("failed") || unit.active == "failed";
-        shown && failed && (types.is_empty() || types.contains(&kind))
-    };
-    let units: Vec<&UnitStatus> = units.iter().filter(wanted).collect();
-    let width = |get: fn(&UnitStatus) -> &str, least: usize| {
-        units.iter().map(|unit| get(unit).len()).max().unwrap_or(0).max(least)
-    };
-    let (name, load) = (width(|unit| &unit.name, 4), width(|unit| &unit.load, 4));
-    let (active, sub) = (width(|unit| &unit.active, 6), width(|unit| &unit.sub, 3));
-    let row = |a: &str, b: &str, c: &str, d: &str, e: &str| {
-        println!("{}", format!("{a:name$} {b:load$} {c:active$} {d:sub$} {e}").trim_end());
-    };
-    if !parsed.has("no-legend") {
-        row("UNIT", "LOAD", "ACTIVE", "SUB", "DESCRIPTION");
-    }
-    for unit in &units {
-        row(&unit.name, &unit.load, &unit.active, &unit.sub, &unit.description);
-    }
-    if !parsed.has("no-legend") {
-        println!("\n{} units listed.", units.len());
-    }
-    Ok(0)
+/// The words of a repeated option, and of its commas.
+fn listed<'a>(parsed: &'a Parsed, option: &'a str) -> Vec<&'a str> {
+    parsed.values(option).flat_map(|words| words.split(',')).filter(|word| !word.is_empty()).collect()
 }

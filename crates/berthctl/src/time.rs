@@ -1,9 +1,13 @@
 //! Times as people read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sys::machine::monotonic;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// A moment in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,13 @@ impl Utc {
         format!("{month} {:02} {}", self.day, self.clock())
     }
 
+    /// `Tue 2026-11-24 18:10:00 UTC`.
+    pub fn stamp(self, seconds: u64) -> String {
+        // 1970 began on a Thursday.
+        let day = DAYS.get((seconds / 86_400 % 7) as usize).copied().unwrap_or("???");
+        format!("{day} {}", self.long())
+    }
+
     /// `2026-11-24 18:10:00 UTC`.
     pub fn long(self) -> String {
         format!("{:04}-{:02}-{:02} {} UTC", self.year, self.month, self.day, self.clock())
@@ -48,6 +59,27 @@ impl Utc {
     fn clock(self) -> String {
         format!("{:02}:{:02}:{:02}", self.second / 3600, self.second / 60 % 60, self.second % 60)
     }
+}
+
+/// A reading of the monotonic clock, in microseconds, by the clock on the wall.
+pub fn moment(monotonic_us: u64) -> String {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = monotonic().saturating_sub(Duration::from_micros(monotonic_us));
+    let seconds = wall.saturating_sub(since).as_secs();
+    Utc::since_1970(seconds).stamp(seconds)
+}
+
+/// How long ago a reading of the monotonic clock, in microseconds, was: `5min ago`.
+pub fn ago(monotonic_us: u64) -> String {
+    let since = monotonic().saturating_sub(Duration::from_micros(monotonic_us));
+    let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+    format!("{} ago", rough(micros))
+}
+
+/// Microseconds to the two coarsest units that they have.
+fn rough(micros: u64) -> String {
+    let words = unit::text::span::span(micros, if micros < 1_000_000 { 1_000 } else { 1_000_000 });
+    words.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// A span: `1h 2min`, `3min 4s`, `5.678s`, `12ms`.
@@ -90,6 +122,18 @@ mod tests {
             assert_eq!(Utc::since_1970(seconds).long(), text);
         }
         assert_eq!(Utc::since_1970(1_795_543_800).short(), "Nov 24 18:10:00");
+    }
+
+    #[test]
+    fn days_of_the_week_and_rough_spans() {
+        for (seconds, day) in [(0, "Thu"), (1_795_543_800, "Tue"), (951_782_400, "Tue")] {
+            assert!(Utc::since_1970(seconds).stamp(seconds).starts_with(day), "{seconds}");
+        }
+        for (micros, words) in
+            [(5_000, "5ms"), (3_200_000, "3s"), (65_000_000, "1min 5s"), (90_061_000_000, "1d 1h")]
+        {
+            assert_eq!(rough(micros), words);
+        }
     }
 
     #[test]

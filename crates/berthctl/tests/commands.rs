@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as tests do")]
 
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use journal::{BootId, Entry, Limits, Priority, Source, Writer};
 
@@ -14,7 +15,15 @@ fn run(name: &str, arguments: &[&str]) -> Output {
     symlink(env!("CARGO_BIN_EXE_berthctl"), &link).unwrap();
     let mut command = Command::new(link);
     command.args(arguments).env("BERTH_INIT_SOCKET", folder.path().join("none.sock"));
+    command.env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
     command.output().unwrap()
+}
+
+/// What a command prints; it ends well.
+fn printed(name: &str, arguments: &[&str]) -> String {
+    let output = run(name, arguments);
+    assert!(output.status.success(), "{name} {arguments:?}: {output:?}");
+    text(&output.stdout)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -24,7 +33,21 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     for (name, arguments, refused) in [
-        ("systemctl", &["enable", "x"][..], "enable is not supported yet"),
+        ("systemctl", &["suspend"][..], "suspend is not supported yet"),
+        ("systemctl", &["edit", "x"], "write a drop-in with a text editor instead"),
+        ("systemctl", &["kill", "-s", "SIGFLY", "x"], "there is no signal SIGFLY"),
+        ("systemctl", &["isolate"], "isolate takes one unit"),
+        ("systemctl", &["enable", "--now", "--root", "/x", "a"], "--now and --root do not go together"),
+        ("systemd-run", &["--on-active=5", "true"], "option --on-active is unknown or not supported yet"),
+        ("systemd-run", &[], "name a command"),
+        ("systemd-analyze", &["security"], "security is not supported yet"),
+        ("systemd-analyze", &["fly"], "unknown command fly"),
+        ("systemd-notify", &[], "there is nothing to tell"),
+        ("systemd-notify", &["--ready"], "NOTIFY_SOCKET is not set"),
+        ("systemd-escape", &[], "name a string"),
+        ("systemd-escape", &["-p", "/a/../b"], "/a/../b has .. in it"),
+        ("systemd-cat", &["-p", "loud"], "-p takes 0 to 7 or a name, not loud"),
+        ("systemd-detect-virt", &["now"], "unexpected argument now"),
         ("systemctl", &["fly"], "unknown command fly"),
         ("systemctl", &["--user", "status"], "option --user is unknown or not supported yet"),
         ("systemctl", &["start"], "name a unit"),
@@ -56,7 +79,7 @@ fn without_pid_1_the_socket_is_named() {
 
 #[test]
 fn every_name_explains_itself() {
-    for name in ["systemctl", "journalctl", "reboot", "poweroff", "halt", "berthctl"] {
+    for name in layout::path::BERTHCTL_LINKS.into_iter().chain(["berthctl"]) {
         let output = run(name, &["--help"]);
         assert!(output.status.success());
         assert!(text(&output.stdout).starts_with("usage: "), "{name}");
@@ -104,4 +127,212 @@ fn the_log_of_a_unit() {
     assert_eq!(read(&["-b", "-o", "cat", "-u", "etcd", "-u", "containerd"]), "one\ntwo\nthree\n");
     assert_eq!(read(&["-u", "none"]), "-- No entries --\n");
     assert!(read(&["--list-boots"]).contains("0123456789abcdef0123456789abcdef"));
+}
+
+#[test]
+fn strings_as_parts_of_unit_names() {
+    for (arguments, expected) in [
+        (&["a b", "/x/y"][..], "a\\x20b -x-y"),
+        (&["-p", "/var/lib/a-b/", "/"], "var-lib-a\\x2db -"),
+        (&["--suffix=mount", "-p", "/var/lib"], "var-lib.mount"),
+        (&["--template=get@.service", "a/b"], "get@a-b.service"),
+        (&["-u", "a\\x20b"], "a b"),
+        (&["-u", "-p", "var-lib"], "/var/lib"),
+        (&["-u", "--template=get@.service", "get@a-b.service"], "a/b"),
+        (&["-u", "--instance", "get@a-b.service"], "a/b"),
+        (&["-m", "etcd", "/var/lib", "a b"], "etcd.service var-lib.mount a\\x20b.service"),
+    ] {
+        assert_eq!(printed("systemd-escape", arguments).trim_end(), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn virtualization_has_a_name_or_an_exit_code() {
+    let list = printed("systemd-detect-virt", &["--list"]);
+    let output = run("systemd-detect-virt", &[]);
+    let name = text(&output.stdout);
+    assert!(list.lines().any(|known| known == name.trim()), "{name}");
+    assert_eq!(output.status.success(), name.trim() != "none");
+    assert!(run("systemd-detect-virt", &["-q"]).stdout.is_empty());
+}
+
+#[test]
+fn this_is_not_systemd() {
+    assert_eq!(run("systemd-notify", &["--booted"]).status.code(), Some(1));
+    let output = run("systemctl", &["is-system-running"]);
+    assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("offline\n", Some(1)));
+}
+
+#[test]
+fn a_script_tells_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let tell = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berthctl"));
+        let output =
+            command.arg("systemd-notify").args(arguments).env("NOTIFY_SOCKET", &path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let mut buffer = [0; 200];
+        let length = socket.recv(&mut buffer).unwrap();
+        (text(&buffer[..length]), text(&output.stdout))
+    };
+    let own = std::process::id();
+    for (arguments, message) in [
+        (&["--ready", "--status=all is well"][..], "READY=1\nSTATUS=all is well".to_owned()),
+        (&["--stopping", "X=1"], "STOPPING=1\nX=1".to_owned()),
+        (&["--pid"], format!("MAINPID={own}")),
+        (&["--pid=77"], "MAINPID=77".to_owned()),
+    ] {
+        assert_eq!(tell(arguments).0, message);
+    }
+    assert!(tell(&["--reloading"]).0.starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    let executed = tell(&["--ready", "--exec", ";", "/bin/echo", "done"]);
+    assert_eq!(executed, ("READY=1".to_owned(), "done\n".to_owned()));
+}
+
+#[test]
+fn output_goes_to_the_log_with_its_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let cat = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berthctl"));
+        command.arg("systemd-cat").args(arguments).env("BERTH_LOG_SOCKET", &path).output().unwrap()
+    };
+    let script = "echo one; echo '<3>two' >&2; printf three; exit 7";
+    assert_eq!(cat(&["-t", "me", "-p", "warning", "/bin/sh", "-c", script]).status.code(), Some(7));
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        let mut buffer = [0; 200];
+        let length = socket.recv(&mut buffer).unwrap();
+        let message = text(&buffer[..length]);
+        let (head, rest) = message.split_once('[').unwrap();
+        said.push(format!("{head}{}", rest.split_once(']').unwrap().1));
+    }
+    assert_eq!(said, ["<4>me: one", "<3>me: two", "<4>me: three"]);
+    // Without a log, what the output goes to anyway.
+    let plain = printed("systemd-cat", &["/bin/echo", "x"]);
+    assert!(plain == "x\n" || plain.is_empty(), "{plain}");
+}
+
+/// A system's files: units of the image, and nothing enabled.
+fn files() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (path, text) in [
+        (
+            "usr/lib/systemd/system/a.service",
+            "[Service]\nExecStart=/a\n[Install]\nWantedBy=m.target\nAlias=x.service\n",
+        ),
+        ("usr/lib/systemd/system/b.service", "[Service]\nExecStart=/b\n[Install]\nWantedBy=m.target\n"),
+        ("usr/lib/systemd/system/t@.service", "[Service]\nExecStart=/t\n[Install]\nWantedBy=m.target\n"),
+        ("usr/lib/systemd/system/s.service", "[Service]\nExecStart=/s\n"),
+        ("usr/lib/systemd/system/m.target", "[Unit]\nAllowIsolate=yes\n"),
+        ("usr/lib/systemd/system-preset/90-x.preset", "enable a.service\nenable t@.service one\ndisable *\n"),
+        ("etc/systemd/system/a.service.d/1.conf", "[Install]\nRequiredBy=n.target\n"),
+        ("opt/far.service", "[Service]\nExecStart=/f\n[Install]\nWantedBy=m.target\n"),
+    ] {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    root
+}
+
+#[test]
+fn enabling_and_masking_in_a_folder() {
+    let root = files();
+    let folder = root.path().to_str().unwrap();
+    let systemctl = |arguments: &[&str]| {
+        let mut all = vec!["--root", folder];
+        all.extend(arguments);
+        run("systemctl", &all)
+    };
+    let state = |unit: &str| {
+        let output = systemctl(&["is-enabled", unit]);
+        (text(&output.stdout).trim().to_owned(), output.status.code().unwrap())
+    };
+    let link = |path: &str| {
+        let to = std::fs::read_link(root.path().join("etc/systemd/system").join(path));
+        to.map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    assert_eq!(state("a"), ("disabled".into(), 1));
+    assert_eq!(state("s"), ("static".into(), 0));
+    assert_eq!(state("none"), ("not-found".into(), 4));
+
+    let output = systemctl(&["enable", "a", "b.service"]);
+    assert!(output.status.success(), "{output:?}");
+    let line = "Created symlink '/etc/systemd/system/m.target.wants/a.service' \u{2192} '/usr/lib/systemd/system/a.service'.\n";
+    assert!(text(&output.stderr).contains(line), "{output:?}");
+    assert_eq!(link("n.target.requires/a.service"), "/usr/lib/systemd/system/a.service");
+    assert_eq!(link("x.service"), "/usr/lib/systemd/system/a.service");
+    assert_eq!(state("a"), ("enabled".into(), 0));
+    assert_eq!(state("x"), ("alias".into(), 0));
+    assert!(text(&systemctl(&["enable", "a"]).stderr).is_empty());
+
+    assert!(systemctl(&["disable", "a"]).status.success());
+    assert_eq!(state("a"), ("disabled".into(), 1));
+    assert!(!root.path().join("etc/systemd/system/n.target.requires").exists());
+    assert_eq!(state("b"), ("enabled".into(), 0));
+
+    assert!(systemctl(&["mask", "a"]).status.success());
+    assert_eq!((state("a"), link("a.service").as_str()), (("masked".into(), 1), "/dev/null"));
+    assert!(text(&systemctl(&["enable", "a"]).stderr).contains("is masked"));
+    assert!(systemctl(&["unmask", "a"]).status.success());
+    assert!(systemctl(&["mask", "--runtime", "a"]).status.success());
+    assert_eq!(state("a").0, "masked-runtime");
+    assert!(systemctl(&["unmask", "--runtime", "a"]).status.success());
+
+    assert!(systemctl(&["enable", "t@one", "/opt/far.service"]).status.success());
+    assert_eq!((state("t@one").0.as_str(), state("far").0.as_str()), ("enabled", "enabled"));
+    assert!(systemctl(&["disable", "far"]).status.success());
+    assert_eq!(state("far").0, "not-found");
+    assert!(!systemctl(&["enable", "none"]).status.success());
+    let nothing = systemctl(&["enable", "s"]);
+    assert!(nothing.status.success() && text(&nothing.stderr).contains("no installation config"));
+
+    assert_eq!(text(&systemctl(&["get-default"]).stdout), "multi-user.target\n");
+    assert!(systemctl(&["set-default", "m"]).status.success());
+    assert_eq!(text(&systemctl(&["get-default"]).stdout), "m.target\n");
+
+    assert!(systemctl(&["disable", "t@.service"]).status.success());
+    assert!(systemctl(&["preset-all"]).status.success());
+    for (unit, expected) in [("a", "enabled"), ("b", "disabled"), ("t@one", "enabled"), ("t@two", "disabled")]
+    {
+        assert_eq!(state(unit).0, expected, "{unit}");
+    }
+    assert!(systemctl(&["enable", "b"]).status.success());
+    assert!(systemctl(&["preset", "b"]).status.success());
+    assert_eq!(state("b").0, "disabled");
+    let listed = text(&systemctl(&["list-unit-files", "--no-legend"]).stdout);
+    let rows: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    for row in [
+        ["a.service", "enabled", "enabled"],
+        ["b.service", "disabled", "disabled"],
+        ["s.service", "static", "-"],
+    ] {
+        assert!(rows.contains(&row.to_vec()), "{row:?} in {listed}");
+    }
+    let shown = text(&systemctl(&["cat", "a"]).stdout);
+    assert!(shown.starts_with("# /usr/lib/systemd/system/a.service\n[Service]\nExecStart=/a\n"), "{shown}");
+    assert!(shown.contains("\n# /etc/systemd/system/a.service.d/1.conf\n[Install]\n"), "{shown}");
+}
+
+#[test]
+fn unit_files_are_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let verify = |name: &str, text: &str, arguments: &[&str]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let mut all = vec!["verify", path.to_str().unwrap()];
+        all.extend(arguments);
+        run("systemd-analyze", &all)
+    };
+    assert_eq!(verify("a.service", "[Service]\nExecStart=/bin/true\n", &[]).status.code(), Some(0));
+    assert_eq!(verify("b.service", "[Service]\nType=simple\n", &[]).status.code(), Some(1));
+    let unknown = "[Service]\nExecStart=/bin/true\nFly=yes\n";
+    assert_eq!(verify("c.service", unknown, &[]).status.code(), Some(0));
+    let strict = verify("c.service", unknown, &["--strict"]);
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(text(&strict.stderr).contains("c.service:3: unknown directive Fly="), "{strict:?}");
 }

@@ -8,7 +8,7 @@ use unit::condition::{self, Condition, Test, unmet};
 use unit::manager::Verdict;
 use unit::text::specifier::Host;
 use unit::text::value::boolean;
-use unit::{Unit, text};
+use unit::{Unit, text, virt};
 
 /// What conditions ask about, beside the file system.
 pub struct Facts {
@@ -50,7 +50,10 @@ fn holds(condition: &Condition, facts: &Facts) -> bool {
         }
         Test::KernelCommandLine => on_command_line(&facts.command_line, argument),
         Test::FirstBoot => boolean(argument).is_ok_and(|wanted| wanted == facts.first_boot),
-        Test::Virtualization => virtualization(argument),
+        Test::Virtualization => {
+            let found = virt::detect(|path| fs::read_to_string(path).ok());
+            virt::matches(argument, found)
+        }
         Test::Architecture => matches!(argument, "x86-64" | "native"),
         Test::Host => {
             text::glob::matches(argument, &facts.host.hostname) || argument == facts.host.machine_id
@@ -206,24 +209,6 @@ fn is_mount_point(path: &Path) -> bool {
 
 fn is_writable(path: &Path) -> bool {
     rustix::fs::statvfs(path).is_ok_and(|info| !info.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
-}
-
-/// The kernel names the hypervisor in /sys; without one, the processor's flag says that there is
-/// one.
-fn virtualization(wanted: &str) -> bool {
-    let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let is_vm = flags.lines().any(|line| line.starts_with("flags") && line.contains(" hypervisor"));
-    match wanted {
-        "vm" => is_vm,
-        "container" => false,
-        name => match boolean(name) {
-            Ok(wanted) => wanted == is_vm,
-            Err(_) => {
-                let vendor = fs::read_to_string("/sys/class/dmi/id/sys_vendor").unwrap_or_default();
-                is_vm && vendor.to_ascii_lowercase().contains(&name.to_ascii_lowercase())
-            }
-        },
-    }
 }
 
 /// Looks in the bounding set of this process.

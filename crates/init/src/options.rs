@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use unit::UnitName;
 
-/// What is started where nothing says otherwise.
-const DEFAULT_TARGET: &str = "multi-user.target";
+/// What is started where nothing says otherwise: on a machine, what the link of this name says.
+pub const DEFAULT_TARGET: &str = unit::install::DEFAULT_TARGET;
+/// The folder of transient units, in the runtime folder.
+const TRANSIENT: &str = "transient";
 
 const USAGE: &str = "\
 usage: init [--container] [--unit-path DIR]... [--target NAME] [--runtime-dir DIR]
@@ -16,7 +18,7 @@ Without --container this must be process 1 of a machine. With it, process 1 of a
 runs the units in DIR, mounts nothing, and exits when it is told to shut down (SIGTERM, SIGINT).
 
   --unit-path DIR    a folder of unit files; the first named wins
-  --target NAME      the unit to start (multi-user.target)
+  --target NAME      the unit to start (default.target)
   --runtime-dir DIR  the folder of the control and notification sockets";
 
 /// Options.
@@ -92,6 +94,11 @@ impl Options {
         })
     }
 
+    /// The folder of units that last until they end.
+    pub fn transient(&self) -> PathBuf {
+        self.runtime.join(TRANSIENT)
+    }
+
     /// The help text.
     pub fn usage() -> &'static str {
         USAGE
@@ -111,7 +118,9 @@ mod tests {
         let options = read(&[], "quiet berth.shell=ttyS0 systemd.unit=rescue.target").unwrap();
         assert_eq!(options.target.as_str(), "rescue.target");
         assert_eq!(options.shell.as_deref(), Some("ttyS0"));
-        assert_eq!(read(&["splash"], "").unwrap().target.as_str(), DEFAULT_TARGET);
+        let options = read(&["splash"], "").unwrap();
+        assert_eq!(options.target.as_str(), DEFAULT_TARGET);
+        assert_eq!(options.transient(), PathBuf::from(layout::path::RUN_TRANSIENT));
     }
 
     #[test]

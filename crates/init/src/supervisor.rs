@@ -2,12 +2,14 @@
 
 mod act;
 mod boot;
+mod reload;
 mod requests;
 mod stop;
+mod waiting;
 
 pub use stop::Remains;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -34,6 +36,7 @@ use crate::power::PowerButtons;
 use crate::report::Reporter;
 use crate::watchdog::Watchdog;
 use unit_files::Catalog;
+use waiting::Waiting;
 
 /// How long the event port, or a port that a shell was asked for on, is looked for.
 const PORT_PATIENCE: Duration = Duration::from_secs(20);
@@ -86,8 +89,14 @@ pub struct Supervisor {
     /// Pipes that tell whether a process could execute its program.
     reports: BTreeMap<u32, (OwnedFd, UnitName, i32)>,
     last_report: u32,
-    /// Clients that wait for a job.
-    waiting: BTreeMap<u64, u32>,
+    /// Clients that wait for jobs.
+    waiting: Waiting,
+    /// Units whose end clients wait for.
+    awaited: Vec<(UnitName, u32)>,
+    /// Units that are to be taken away, once they have no job.
+    ended: BTreeSet<UnitName>,
+    /// Units in use that could not be read again: they go once they are down.
+    stale: BTreeSet<UnitName>,
     /// A shell that waits for its port.
     shell_pending: Option<String>,
     stage: Stage,
@@ -98,6 +107,8 @@ pub struct Supervisor {
     /// All but the log has stopped.
     log_stops: bool,
     started: Duration,
+    /// When the first target was reached.
+    reached_at: Option<Duration>,
 }
 
 /// What a supervisor is made of, that depends on where it runs.
@@ -122,10 +133,13 @@ impl Supervisor {
     /// # Errors
     /// The kernel, or the runtime folder, does not give what there is no working without.
     pub fn new(parts: Parts) -> Result<Supervisor> {
-        let Parts { options, facts, cgroups, mut reporter, signals, started } = parts;
+        let Parts { mut options, facts, cgroups, mut reporter, signals, started } = parts;
         let poller = Poller::new()?;
+        let transient = options.transient();
+        std::fs::create_dir_all(&transient)
+            .with_context(|| format!("cannot make {}", transient.display()))?;
+        options.unit_path.insert(0, transient);
         let runtime = &options.runtime;
-        std::fs::create_dir_all(runtime).with_context(|| format!("cannot make {}", runtime.display()))?;
         let notify = NotifySocket::open(runtime)?;
         let control = ControlSocket::open(runtime)?;
         poller.add(&signals, Source::Signals, Readiness::Read)?;
@@ -155,13 +169,17 @@ impl Supervisor {
             private: PrivateFolders::default(),
             reports: BTreeMap::new(),
             last_report: 0,
-            waiting: BTreeMap::new(),
+            waiting: Waiting::default(),
+            awaited: Vec::new(),
+            ended: BTreeSet::new(),
+            stale: BTreeSet::new(),
             stage: Stage::Up,
             failing: None,
             failed: false,
             shutdown: None,
             log_stops: false,
             started,
+            reached_at: None,
         })
     }
 
@@ -192,11 +210,15 @@ impl Supervisor {
         match source {
             Source::Signals => self.signals(),
             Source::Notify => self.notifications(),
-            Source::Control => self.control.accept(&self.poller),
+            Source::Control => {
+                self.control.accept(&self.poller, monotonic());
+                self.forget_clients();
+            }
             Source::Client(number) => {
-                if let Some(request) = self.control.ready(number, &self.poller) {
+                if let Some(request) = self.control.ready(number, &self.poller, monotonic()) {
                     self.request(number, request);
                 }
+                self.forget_clients();
             }
             Source::Groups => self.groups_changed(),
             Source::Logd => self.outputs.flush(),
@@ -220,7 +242,7 @@ impl Supervisor {
         let awaits_port = self.shell_pending.is_some() || self.reporter.awaits_port();
         let port = (awaits_port && now < self.started + PORT_PATIENCE).then(|| now + PORT_INTERVAL);
         let feed = self.watchdog.as_ref().map(Watchdog::due);
-        [self.manager.next_deadline(), emergency, port, feed]
+        [self.manager.next_deadline(), self.control.next_deadline(), emergency, port, feed]
             .into_iter()
             .flatten()
             .min()
@@ -231,6 +253,8 @@ impl Supervisor {
         let now = monotonic();
         let actions = self.manager.tick(now);
         self.perform(actions);
+        self.collect();
+        self.control.tick(now);
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.feed(now);
         }

@@ -11,7 +11,19 @@ pub const NETD: &str = "/usr/lib/berth/netd";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 5] = ["systemctl", "journalctl", "reboot", "poweroff", "halt"];
+pub const BERTHCTL_LINKS: [&str; 11] = [
+    "systemctl",
+    "journalctl",
+    "systemd-analyze",
+    "systemd-cat",
+    "systemd-detect-virt",
+    "systemd-escape",
+    "systemd-notify",
+    "systemd-run",
+    "reboot",
+    "poweroff",
+    "halt",
+];
 /// Checks and mends an ext4; stage 1 runs it on a ROOT that was not left clean.
 pub const E2FSCK: &str = "/usr/bin/e2fsck";
 /// The shell.
@@ -24,6 +36,12 @@ pub const ETC_UNITS: &str = "/etc/systemd/system";
 /// Unit files until the next boot; they win over [`UNITS`]. Not `/run/systemd/system`: programs
 /// that see that folder take this for systemd.
 pub const RUN_UNITS: &str = "/run/berth/units";
+/// Unit files of units that last until they end; they win over all others.
+pub const RUN_TRANSIENT: &str = "/run/berth/transient";
+/// Lists of what is enabled by default (systemd.preset(5)): of two files of one name the first
+/// folder's counts.
+pub const PRESETS: [&str; 3] =
+    ["/etc/systemd/system-preset", "/run/systemd/system-preset", "/usr/lib/systemd/system-preset"];
 /// Kernel modules, a folder a kernel release.
 pub const MODULES: &str = "/usr/lib/modules";
 /// CNI plugins.

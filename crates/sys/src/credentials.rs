@@ -4,7 +4,11 @@
 //! hold ids as never zero do not do.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixDatagram;
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, UCred};
 
 /// The user that connected to a stream socket.
 ///
@@ -39,6 +43,29 @@ pub struct Datagram {
     /// The process that sent it; none where the kernel does not say, or where it has no id in
     /// this namespace.
     pub sender: Option<i32>,
+}
+
+/// Sends a datagram to the socket at `path` (abstract where that begins with `@`) in the name of
+/// another process, which root may do.
+///
+/// # Errors
+/// There is no such socket or process, or this one may not speak for it.
+pub fn send_as(pid: i32, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let socket = UnixDatagram::unbound()?;
+    let address = match path.strip_prefix('@') {
+        Some(name) => rustix::net::SocketAddrUnix::new_abstract_name(name.as_bytes())?,
+        None => rustix::net::SocketAddrUnix::new(path)?,
+    };
+    let pid = rustix::process::Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid, gid })) {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    let flags = SendFlags::NOSIGNAL;
+    rustix::net::sendmsg_addr(&socket, &address, &[io::IoSlice::new(bytes)], &mut control, flags)?;
+    Ok(())
 }
 
 /// Room for the sender's credentials, and for descriptors that nobody asked for; aligned as
@@ -94,7 +121,22 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::{UnixDatagram, UnixStream};
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixStream};
+
+    #[test]
+    fn a_datagram_in_the_name_of_another_process() {
+        let name = format!("berth-send-as-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let receiver = UnixDatagram::bind_addr(&address).unwrap();
+        rustix::net::sockopt::set_socket_passcred(&receiver, true).unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        send_as(own, &format!("@{name}"), b"READY=1").unwrap();
+        let mut buffer = [0; 16];
+        let datagram = receive(&receiver, &mut buffer).unwrap();
+        assert_eq!(datagram, Datagram { length: 7, is_whole: true, sender: Some(own) });
+        assert!(send_as(0, "@nobody-is-there", b"x").is_err());
+    }
 
     #[test]
     fn the_kernel_tells_who_sent_a_datagram() {

@@ -1,11 +1,17 @@
 //! What `berthctl` and PID 1 say to each other: a JSON object a line, on a Unix stream socket.
 //! A client sends one request, and reads one reply.
 
+use std::collections::BTreeMap;
+
 use event::ShutdownKind;
 use serde::{Deserialize, Serialize};
 
-/// The longest request, in bytes.
+/// The longest request of an ordinary user, in bytes.
 pub const REQUEST_MAX: usize = 4096;
+/// The longest request of root, in bytes: a job may name many units.
+pub const ROOT_REQUEST_MAX: usize = 64 * 1024;
+/// How many units a request may name.
+pub const UNITS_MAX: usize = 256;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +21,9 @@ pub enum Request {
     Job {
         /// What.
         action: JobAction,
-        /// To which unit.
-        unit: String,
-        /// Answer at once, or when the job has ended.
+        /// To which units.
+        units: Vec<String>,
+        /// Answer at once, or when the jobs have ended.
         wait: bool,
     },
     /// Tell of one unit, which is looked for where it is not loaded.
@@ -25,8 +31,36 @@ pub enum Request {
         /// Which.
         unit: String,
     },
+    /// Tell all of one unit, its settings and relations too.
+    Show {
+        /// Which.
+        unit: String,
+    },
     /// Tell of all units that are loaded.
     List,
+    /// Tell of all jobs.
+    Jobs,
+    /// Tell how units relate to others.
+    Relations {
+        /// Which.
+        units: Vec<String>,
+    },
+    /// Tell of PID 1 itself.
+    Manager,
+    /// Tell of a unit once nothing of it runs.
+    Await {
+        /// Which.
+        unit: String,
+    },
+    /// Send a signal to a unit's processes.
+    Kill {
+        /// Which.
+        unit: String,
+        /// To which of them.
+        whom: KillWhom,
+        /// The signal's number.
+        signal: i32,
+    },
     /// Forget a unit's failure; of all units where none is named.
     ResetFailed {
         /// Which.
@@ -59,12 +93,41 @@ pub enum JobAction {
     Reload,
     /// That, or down and up where it cannot.
     ReloadOrRestart,
+    /// That, if it is up.
+    TryReloadOrRestart,
+    /// Bring it up, and down what it does not need.
+    Isolate,
+}
+
+/// Which processes of a unit a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KillWhom {
+    /// The main one.
+    Main,
+    /// That of the current step.
+    Control,
+    /// All in its control group.
+    All,
 }
 
 impl Request {
     /// Whether only root may ask this.
     pub fn acts(&self) -> bool {
-        !matches!(self, Request::Status { .. } | Request::List)
+        match self {
+            Request::Status { .. }
+            | Request::Show { .. }
+            | Request::List
+            | Request::Jobs
+            | Request::Relations { .. }
+            | Request::Manager
+            | Request::Await { .. } => false,
+            Request::Job { .. }
+            | Request::Kill { .. }
+            | Request::ResetFailed { .. }
+            | Request::Reload
+            | Request::Shutdown { .. } => true,
+        }
     }
 }
 
@@ -81,16 +144,106 @@ pub enum Reply {
         /// Why, and what to do.
         message: String,
     },
+    /// Of several units some were not done.
+    Errors {
+        /// Which, and why.
+        errors: Vec<UnitError>,
+    },
     /// One unit.
     Status {
         /// It.
         unit: Box<UnitStatus>,
+    },
+    /// One unit in full.
+    Show {
+        /// It.
+        unit: Box<UnitStatus>,
+        /// Names and values, in systemd's words.
+        properties: Vec<(String, String)>,
     },
     /// All units.
     List {
         /// They, by name.
         units: Vec<UnitStatus>,
     },
+    /// All jobs.
+    Jobs {
+        /// They, by number.
+        jobs: Vec<JobStatus>,
+    },
+    /// Units and those that they relate to.
+    Relations {
+        /// The units that are loaded, in the order asked for.
+        units: Vec<UnitRelations>,
+    },
+    /// PID 1 itself.
+    Manager {
+        /// It.
+        manager: Box<ManagerStatus>,
+    },
+}
+
+/// Why a request was not met for one unit of several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitError {
+    /// The unit.
+    pub unit: String,
+    /// What kind of error.
+    pub kind: ErrorKind,
+    /// Why, and what to do.
+    pub message: String,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobStatus {
+    /// Its number.
+    pub id: u64,
+    /// Its unit.
+    pub unit: String,
+    /// `start`, `stop`, `restart` or `reload`.
+    pub kind: String,
+    /// Whether it runs; else it waits for others.
+    pub running: bool,
+}
+
+/// A unit and those that it relates to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitRelations {
+    /// Its name.
+    pub unit: String,
+    /// Relation, in systemd's words (`Requires`, `WantedBy`, ...), to names.
+    pub relations: BTreeMap<String, Vec<String>>,
+}
+
+/// What is known of PID 1.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ManagerStatus {
+    /// The image's version.
+    pub version: String,
+    /// The state of the system: `running`, `degraded`, ...
+    pub state: String,
+    /// Whether this is PID 1 of a container.
+    pub container: bool,
+    /// How many units are loaded.
+    pub units: usize,
+    /// How many have failed.
+    pub failed: usize,
+    /// How many jobs there are.
+    pub jobs: usize,
+    /// The target that this boot was asked for.
+    pub target: String,
+    /// Folders of unit files, the first wins.
+    pub unit_path: Vec<String>,
+    /// The folder of units that last until they end.
+    pub transient: String,
+    /// When stage 1 began, CLOCK_MONOTONIC in microseconds; as PID 1 where there was none.
+    pub initramfs_us: u64,
+    /// When PID 1 began.
+    pub userspace_us: u64,
+    /// When the target was reached; 0 for not yet.
+    pub finished_us: u64,
 }
 
 /// Kinds of errors that a client tells apart.
@@ -103,8 +256,10 @@ pub enum ErrorKind {
     Denied,
     /// There is no such unit.
     NotFound,
-    /// The job failed.
+    /// It cannot be done.
     Failed,
+    /// The job was begun, and failed.
+    Job,
 }
 
 /// What is known of a unit.
@@ -127,8 +282,18 @@ pub struct UnitStatus {
     pub sub: String,
     /// The kind of job that it has.
     pub job: Option<String>,
+    /// That job's number.
+    pub job_id: Option<u64>,
     /// When the active state last changed, CLOCK_MONOTONIC in microseconds; 0 for never.
     pub since_us: u64,
+    /// When it last ceased to be down, likewise.
+    pub inactive_exit_us: u64,
+    /// When it last came to be up, likewise.
+    pub active_enter_us: u64,
+    /// When it last ceased to be up, likewise.
+    pub active_exit_us: u64,
+    /// When it last came to be down, likewise.
+    pub inactive_enter_us: u64,
     /// The main file.
     pub fragment: Option<String>,
     /// Its drop-ins.
@@ -145,10 +310,20 @@ pub struct UnitStatus {
     pub result_word: String,
     /// How the main process ended last.
     pub main_exit: Option<String>,
+    /// That as `exited`, `killed` or `dumped`,
+    pub main_code: Option<String>,
+    /// and its exit code or signal.
+    pub main_status: Option<i32>,
     /// What the service last said of itself.
     pub status_text: Option<String>,
     /// Automatic restarts since it was last asked to start.
     pub restarts: u32,
+    /// What it listens on: of a socket unit.
+    pub listens: Vec<String>,
+    /// The units that it starts by itself: of a socket, path or timer unit.
+    pub triggers: Vec<String>,
+    /// The units that start it so.
+    pub triggered_by: Vec<String>,
     /// Its control group, below the root of the hierarchy.
     pub cgroup: Option<String>,
     /// Memory in use, in bytes.

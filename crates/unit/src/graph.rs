@@ -50,6 +50,18 @@ impl Graph {
         self.failed.clear();
     }
 
+    /// Takes a unit out. What relates to it does so no more once [`Graph::link`] is called.
+    pub fn remove(&mut self, name: &UnitName) {
+        self.units.remove(name);
+        self.failed.remove(name);
+        self.aliases.retain(|_, of| of != name);
+    }
+
+    /// The other names of a unit.
+    pub fn aliases_of<'a>(&'a self, name: &'a UnitName) -> impl Iterator<Item = &'a UnitName> {
+        self.aliases.iter().filter(move |(_, of)| *of == name).map(|(alias, _)| alias)
+    }
+
     /// Makes `alias` another name of `name`.
     pub fn insert_alias(&mut self, alias: UnitName, name: UnitName) {
         self.aliases.insert(alias, name);

@@ -7,6 +7,8 @@
 //! - [`service::machine`] is one service's life, [`manager`] that of all units: both take an
 //!   event and return actions, which `init` carries out;
 //! - [`describe`] tells what a unit's files come to;
+//! - [`install`] says what enabling a unit links, and [`preset`] what is enabled by default;
+//! - [`show`] is a unit as properties, [`virt`] what kind of machine this is;
 //! - [`control`] is what `init` and `berthctl` say to each other.
 #![forbid(unsafe_code)]
 
@@ -16,13 +18,17 @@ pub mod control;
 pub mod describe;
 pub mod directive;
 pub mod graph;
+pub mod install;
 pub mod load;
 pub mod manager;
 pub mod model;
 pub mod name;
+pub mod preset;
 pub mod service;
+pub mod show;
 pub mod text;
 pub mod transaction;
+pub mod virt;
 
 pub use model::{Kind, Origin, Relation, Unit};
 pub use name::{UnitName, UnitType};

@@ -6,6 +6,10 @@
 mod follow;
 mod jobs;
 mod status;
+mod system;
+
+pub use status::relations;
+pub use system::{SystemFacts, SystemState};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -15,7 +19,7 @@ use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
 use crate::service::machine::{self, Context};
 use crate::service::state::{Active, Phase, ServiceState};
-use crate::transaction::{self, JobKind, PlanError};
+use crate::transaction::{self, JobKind, PlanError, Transaction};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +94,38 @@ struct Entry {
     state: State,
     /// Starts within the start limit's window.
     starts: VecDeque<Duration>,
-    /// When the state last changed.
+    times: Times,
+}
+
+/// When a unit's state last changed, and how. Zero is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Times {
+    /// In any way.
     since: Duration,
+    /// It ceased to be down.
+    inactive_exit: Duration,
+    /// It came to be up.
+    active_enter: Duration,
+    /// It ceased to be up.
+    active_exit: Duration,
+    /// It came to be down.
+    inactive_enter: Duration,
+}
+
+impl Times {
+    fn changed(&mut self, before: Active, after: Active, now: Duration) {
+        self.since = now;
+        for (crossed, time) in [
+            (before.is_down() && !after.is_down(), &mut self.inactive_exit),
+            (!before.is_up() && after.is_up(), &mut self.active_enter),
+            (before.is_up() && !after.is_up(), &mut self.active_exit),
+            (!before.is_down() && after.is_down(), &mut self.inactive_enter),
+        ] {
+            if crossed {
+                *time = now;
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -125,10 +159,24 @@ impl Manager {
         &self.graph
     }
 
-    /// Replaces the loaded units; what runs goes on.
+    /// Replaces the loaded units; what runs, and what waits to run, goes on.
     pub fn set_graph(&mut self, graph: Graph) {
         self.graph = graph;
-        self.given_up.clear();
+        // The order of what waits may be another now: no cycle may keep it waiting for ever.
+        let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect());
+        self.given_up = cycles.into_iter().map(|cycle| cycle.given_up).collect();
+        self.queue.extend(self.jobs.keys().cloned());
+    }
+
+    /// Forgets a unit that is down and has no job; false where it is not so.
+    pub fn forget(&mut self, unit: &UnitName) -> bool {
+        if !self.active(unit).is_down() || self.jobs.contains_key(unit) {
+            return false;
+        }
+        self.entries.remove(unit);
+        self.graph.remove(unit);
+        self.graph.link();
+        true
     }
 
     /// Asks for a job. Returns its number; [`Action::JobDone`] tells of its end.
@@ -143,6 +191,19 @@ impl Manager {
     ) -> Result<(u64, Vec<Action>), PlanError> {
         self.now = now;
         let id = self.enqueue(unit, kind)?;
+        self.run();
+        Ok((id, std::mem::take(&mut self.actions)))
+    }
+
+    /// Asks for a unit to be isolated. Returns the number of its job.
+    ///
+    /// # Errors
+    /// The request cannot be met; nothing has changed then.
+    pub fn isolate(&mut self, unit: &UnitName, now: Duration) -> Result<(u64, Vec<Action>), PlanError> {
+        self.now = now;
+        let is_up = |name: &UnitName| !self.active(name).is_down() || self.jobs.contains_key(name);
+        let transaction = transaction::plan_isolate(&self.graph, unit, &is_up)?;
+        let id = self.add_transaction(unit, transaction);
         self.run();
         Ok((id, std::mem::take(&mut self.actions)))
     }
@@ -274,7 +335,7 @@ impl Manager {
         let entry = self.entries.entry(unit.clone()).or_insert(Entry {
             state,
             starts: VecDeque::new(),
-            since: Duration::ZERO,
+            times: Times::default(),
         });
         Some(entry)
     }
@@ -285,7 +346,7 @@ impl Manager {
         let after = self.active(unit);
         if after != before {
             if let Some(entry) = self.entry(unit) {
-                entry.since = now;
+                entry.times.changed(before, after, now);
             }
             self.actions.push(Action::Changed(unit.clone(), after));
         }
@@ -305,6 +366,11 @@ impl Manager {
     fn enqueue(&mut self, unit: &UnitName, kind: JobKind) -> Result<u64, PlanError> {
         let is_up = |name: &UnitName| !self.active(name).is_down() || self.jobs.contains_key(name);
         let transaction = transaction::plan(&self.graph, unit, kind, &is_up)?;
+        Ok(self.add_transaction(unit, transaction))
+    }
+
+    /// Adds the jobs of a plan. Returns the number of the job of the unit that was asked for.
+    fn add_transaction(&mut self, unit: &UnitName, transaction: Transaction) -> u64 {
         for cycle in transaction.cycles {
             self.actions.push(Action::Log(unit.clone(), cycle.to_string()));
             self.given_up.insert(cycle.given_up);
@@ -320,7 +386,7 @@ impl Manager {
                 self.add_job(&name, kind);
             }
         }
-        Ok(self.jobs.get(&unit).map_or(self.last_job, |job| job.id))
+        self.jobs.get(&unit).map_or(self.last_job, |job| job.id)
     }
 }
 

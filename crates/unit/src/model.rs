@@ -40,6 +40,68 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// Every relation, in the order that `systemctl show` gives them.
+    pub const ALL: [Relation; 24] = {
+        use Relation::*;
+        [
+            Requires,
+            Requisite,
+            Wants,
+            BindsTo,
+            PartOf,
+            RequiredBy,
+            RequisiteOf,
+            WantedBy,
+            BoundBy,
+            ConsistsOf,
+            Conflicts,
+            ConflictedBy,
+            Before,
+            After,
+            OnFailure,
+            OnFailureOf,
+            OnSuccess,
+            OnSuccessOf,
+            PropagatesReloadTo,
+            ReloadPropagatedFrom,
+            PropagatesStopTo,
+            StopPropagatedFrom,
+            Upholds,
+            UpheldBy,
+        ]
+    };
+
+    /// The property that `systemctl show` gives it as.
+    pub fn name(self) -> &'static str {
+        use Relation::*;
+        match self {
+            After => "After",
+            Before => "Before",
+            Requires => "Requires",
+            RequiredBy => "RequiredBy",
+            Requisite => "Requisite",
+            RequisiteOf => "RequisiteOf",
+            Wants => "Wants",
+            WantedBy => "WantedBy",
+            BindsTo => "BindsTo",
+            BoundBy => "BoundBy",
+            PartOf => "PartOf",
+            ConsistsOf => "ConsistsOf",
+            Conflicts => "Conflicts",
+            ConflictedBy => "ConflictedBy",
+            OnFailure => "OnFailure",
+            OnFailureOf => "OnFailureOf",
+            OnSuccess => "OnSuccess",
+            OnSuccessOf => "OnSuccessOf",
+            PropagatesReloadTo => "PropagatesReloadTo",
+            ReloadPropagatedFrom => "ReloadPropagatedFrom",
+            PropagatesStopTo => "PropagatesStopTo",
+            StopPropagatedFrom => "StopPropagatedFrom",
+            Upholds => "Upholds",
+            UpheldBy => "UpheldBy",
+        }
+    }
+
     /// The same relation seen from the other unit.
     pub fn inverse(self) -> Relation {
         use Relation::*;
@@ -198,6 +260,12 @@ pub struct Unit {
     pub refuse_manual_stop: bool,
     /// Whether it has the default dependencies.
     pub default_dependencies: bool,
+    /// Whether it may be isolated: started, and all else stopped.
+    pub allow_isolate: bool,
+    /// Whether it stays when another unit is isolated.
+    pub ignore_on_isolate: bool,
+    /// Whether a transient unit goes also when it has failed (`CollectMode=`).
+    pub collect_failed: bool,
     /// Type and what belongs to it.
     pub kind: Kind,
     /// `[Install]`.
@@ -215,6 +283,9 @@ impl Unit {
     pub fn empty(name: UnitName, kind: Kind) -> Unit {
         Unit {
             description: name.to_string(),
+            ignore_on_isolate: name.kind().outlives_isolation(),
+            collect_failed: false,
+            allow_isolate: false,
             name,
             documentation: Vec::new(),
             relations: BTreeMap::new(),

@@ -51,6 +51,18 @@ impl UnitType {
     pub fn suffix(self) -> &'static str {
         TYPES.iter().find(|(kind, _)| *kind == self).map_or("", |(_, suffix)| suffix)
     }
+
+    /// Every suffix.
+    pub fn suffixes() -> impl Iterator<Item = &'static str> {
+        TYPES.iter().map(|(_, suffix)| *suffix)
+    }
+
+    /// What `IgnoreOnIsolate=` is where a unit of this type does not set it: what holds others
+    /// stays.
+    pub fn outlives_isolation(self) -> bool {
+        use UnitType::*;
+        matches!(self, Slice | Scope | Device | Swap | Mount | Automount)
+    }
 }
 
 /// Why a string is not a unit name.

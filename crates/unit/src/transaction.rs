@@ -1,5 +1,9 @@
 //! What a request comes to: the jobs it pulls in, and an order without cycles.
 
+mod isolate;
+
+pub use isolate::plan_isolate;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -49,6 +53,9 @@ pub enum PlanError {
     /// The unit has no `ExecReload=`.
     #[error("{0} cannot be reloaded: it has no ExecReload=")]
     NoReload(UnitName),
+    /// The unit does not say that it may be isolated.
+    #[error("{0} may not be isolated: it does not set AllowIsolate=yes")]
+    Isolate(UnitName),
     /// The unit says that only others may start or stop it.
     #[error("{0} may be {1} only by other units that need it (RefuseManualStart=, RefuseManualStop=)")]
     Manual(UnitName, &'static str),
@@ -110,10 +117,7 @@ pub fn plan(
             plan.reload(anchor);
         }
     }
-    let jobs: BTreeSet<&UnitName> = plan.out.jobs.keys().collect();
-    let cycles = break_cycles(graph, &jobs);
-    plan.out.cycles = cycles;
-    Ok(plan.out)
+    Ok(plan.finish())
 }
 
 struct Plan<'a> {
@@ -126,6 +130,14 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// The plan, with an order without cycles.
+    fn finish(mut self) -> Transaction {
+        let jobs: BTreeSet<&UnitName> = self.out.jobs.keys().collect();
+        let cycles = break_cycles(self.graph, &jobs);
+        self.out.cycles = cycles;
+        self.out
+    }
+
     /// Adds start jobs for a unit and all that it pulls in.
     fn start(&mut self, anchor: &UnitName) -> Result<(), PlanError> {
         self.sound(anchor, None)?;
@@ -227,7 +239,7 @@ impl Plan<'_> {
 }
 
 /// Finds the cycles in the order of some units, and gives up the weakest ordering of each.
-fn break_cycles(graph: &Graph, jobs: &BTreeSet<&UnitName>) -> Vec<Cycle> {
+pub(crate) fn break_cycles(graph: &Graph, jobs: &BTreeSet<&UnitName>) -> Vec<Cycle> {
     let mut given_up: BTreeSet<(UnitName, UnitName)> = BTreeSet::new();
     let mut cycles = Vec::new();
     // Every round gives up one of finitely many orderings.

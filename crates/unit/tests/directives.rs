@@ -67,6 +67,8 @@ fn sample(name: &str) -> &'static str {
         "ConditionFirstBoot" | "AssertFirstBoot" => "yes",
         "CPUWeight" | "IOWeight" => "50",
         "TasksMax" => "10",
+        "AllowIsolate" | "IgnoreOnIsolate" => "yes",
+        "CollectMode" => "inactive-or-failed",
         "RemainAfterExit" | "Delegate" | "DefaultDependencies" | "RefuseManualStart" | "RefuseManualStop" => {
             "yes"
         }
@@ -88,7 +90,6 @@ fn sample(name: &str) -> &'static str {
         | "Upholds" => "b.service",
         "OnFailureJobMode" | "OnSuccessJobMode" => "isolate",
         "FailureAction" | "SuccessAction" | "StartLimitAction" | "JobTimeoutAction" => "reboot",
-        "CollectMode" => "inactive-or-failed",
         "StopWhenUnneeded" => "yes",
         "WantedBy" | "RequiredBy" | "UpheldBy" | "Alias" | "Also" => "b.target",
         _ if name.starts_with("Exec") => "/bin/true x",

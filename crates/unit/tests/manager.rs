@@ -235,6 +235,147 @@ fn a_restart_takes_those_along_that_need_the_unit() {
 }
 
 #[test]
+fn what_is_isolated_comes_up_and_what_it_does_not_need_goes_down() {
+    let mut world = World::of(&[
+        ("all.target", "[Unit]\nWants=a.service b.service kept.service\n"),
+        (
+            "rescue.target",
+            "[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\nRequires=b.service\nWants=r.service\n",
+        ),
+        ("a.service", &unit("Requires=b.service\nAfter=b.service")),
+        ("b.service", &unit("")),
+        ("r.service", &unit("After=a.service")),
+        ("kept.service", &unit("IgnoreOnIsolate=yes")),
+        ("kept-by-none.service", &unit("IgnoreOnIsolate=yes\nBindsTo=a.service\nAfter=a.service")),
+        ("down.service", &unit("")),
+    ]);
+    world.request("all.target", JobKind::Start);
+    world.request("kept-by-none.service", JobKind::Start);
+    world.story();
+    let (id, actions) = world.manager.isolate(&name("rescue.target"), world.now).unwrap();
+    world.perform(actions);
+    assert_eq!(world.story(), ["-kept-by-none.service", "-a.service", "+r.service"]);
+    for (unit, active) in [
+        ("rescue.target", Active::Active),
+        ("all.target", Active::Inactive),
+        ("b.service", Active::Active),
+        ("kept.service", Active::Active),
+    ] {
+        assert_eq!(world.active(unit), active, "{unit}");
+    }
+    assert!(id > 0);
+    assert_eq!(world.results["rescue.target"], JobResult::Done);
+    let refused = world.manager.isolate(&name("all.target"), world.now).unwrap_err();
+    assert_eq!(refused, PlanError::Isolate(name("all.target")));
+}
+
+#[test]
+fn a_unit_remembers_when_it_came_and_went() {
+    let mut world = World::of(&[("a.service", &oneshot(""))]);
+    let times = |world: &World| {
+        let status = world.manager.status(&name("a.service"));
+        let at = [
+            status.inactive_exit_us,
+            status.active_enter_us,
+            status.active_exit_us,
+            status.inactive_enter_us,
+        ];
+        at.map(|micros| micros / 1_000_000)
+    };
+    assert_eq!(times(&world), [0; 4]);
+    world.request("a.service", JobKind::Start);
+    assert_eq!(times(&world), [50, 0, 0, 0]);
+    world.now = Duration::from_secs(60);
+    world.exits("a.service", 0);
+    assert_eq!(times(&world), [50, 60, 0, 0]);
+    world.now = Duration::from_secs(70);
+    world.request("a.service", JobKind::Stop);
+    assert_eq!(times(&world), [50, 60, 70, 70]);
+}
+
+#[test]
+fn new_unit_files_lose_nothing_of_what_was() {
+    let units = [
+        ("runs.service", unit("")),
+        ("failed.service", oneshot("")),
+        ("first.service", oneshot("")),
+        ("later.service", oneshot("After=first.service")),
+    ];
+    let units: Vec<(&str, &str)> = units.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let mut world = World::of(&units);
+    for (unit, _) in &units {
+        world.request(unit, JobKind::Start);
+    }
+    world.exits("failed.service", 3);
+    let before: Vec<_> = units.iter().map(|(unit, _)| world.manager.status(&name(unit))).collect();
+    let jobs = world.manager.jobs();
+    assert_eq!(
+        jobs.iter().map(|job| (job.unit.as_str(), job.running)).collect::<Vec<_>>(),
+        [("first.service", true), ("later.service", false)]
+    );
+    world.manager.set_graph(World::of(&units).manager.graph().clone());
+    let after: Vec<_> = units.iter().map(|(unit, _)| world.manager.status(&name(unit))).collect();
+    assert_eq!(after, before);
+    assert_eq!(world.manager.jobs(), jobs);
+    assert_eq!(world.manager.failed_count(), 1);
+    world.exits("first.service", 0);
+    world.exits("later.service", 0);
+    assert_eq!(world.results["later.service"], JobResult::Done);
+}
+
+#[test]
+fn new_unit_files_with_a_cycle_do_not_hold_up_what_waits() {
+    let units = |relation| {
+        [
+            ("first.service", oneshot("")),
+            ("a.service", oneshot("After=first.service b.service")),
+            ("b.service", oneshot(relation)),
+        ]
+    };
+    fn borrowed<'a>(units: &'a [(&'static str, String); 3]) -> Vec<(&'static str, &'a str)> {
+        units.iter().map(|(name, text)| (*name, text.as_str())).collect()
+    }
+    let mut world = World::of(&borrowed(&units("After=first.service")));
+    for unit in ["first.service", "a.service", "b.service"] {
+        world.request(unit, JobKind::Start);
+    }
+    world
+        .manager
+        .set_graph(World::of(&borrowed(&units("After=first.service a.service"))).manager.graph().clone());
+    for _ in 0..3 {
+        let running: Vec<String> = world.manager.busy().map(|(unit, _)| unit.to_string()).collect();
+        running.iter().for_each(|unit| world.exits(unit, 0));
+    }
+    assert!(world.manager.is_idle());
+}
+
+#[test]
+fn what_may_not_be_started_any_more_does_not_wait_for_its_next_start() {
+    let text = unit("").replace("[Service]", "[Service]\nRestart=always");
+    let mut world = World::of(&[("a.service", &text)]);
+    world.request("a.service", JobKind::Start);
+    world.exits("a.service", 1);
+    assert_eq!(world.active("a.service"), Active::Activating);
+    let refused = format!("{text}DynamicUser=yes\n");
+    world.manager.set_graph(World::of(&[("a.service", &refused)]).manager.graph().clone());
+    world.now += Duration::from_secs(1);
+    let actions = world.manager.tick(world.now);
+    world.perform(actions);
+    assert_eq!(world.active("a.service"), Active::Failed);
+    assert!(world.manager.is_idle());
+}
+
+#[test]
+fn only_what_is_down_is_forgotten() {
+    let mut world = World::of(&[("a.service", &unit("")), ("b.target", "[Unit]\nWants=a.service\n")]);
+    world.request("a.service", JobKind::Start);
+    assert!(!world.manager.forget(&name("a.service")));
+    world.request("a.service", JobKind::Stop);
+    assert!(world.manager.forget(&name("a.service")));
+    assert_eq!(world.manager.status(&name("a.service")).load, "not-found");
+}
+
+#[test]
 fn a_unit_bound_to_one_that_ends_goes_with_it() {
     let mut world = World::of(&[
         ("a.service", &unit("")),

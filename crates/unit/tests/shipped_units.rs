@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use unit::load::{self, UnitFiles};
+use unit::preset::{Preset, Presets};
 use unit::text::file::Source;
 use unit::text::specifier::Host;
 use unit::{Unit, UnitName};
@@ -74,4 +75,36 @@ fn links_lead_to_units_that_are_there() {
         }
     }
     assert!(links >= 7, "{links} links");
+}
+
+#[test]
+fn the_presets_enable_what_the_image_enables() {
+    let mut presets = Presets::default();
+    let presets_folder = folder("usr/lib/systemd/system-preset");
+    let mut files = names(&presets_folder);
+    files.sort();
+    for file in files {
+        let text = fs::read_to_string(presets_folder.join(&file)).unwrap();
+        assert!(presets.add(&text).is_empty(), "{file}");
+    }
+    let linked: Vec<String> = names(&folder("etc/systemd/system"))
+        .iter()
+        .flat_map(|entry| names(&folder("etc/systemd/system").join(entry)))
+        .collect();
+    for (name, unit) in shipped() {
+        let can_be = !unit.install.wanted_by.is_empty() || !unit.install.required_by.is_empty();
+        let is_on = matches!(presets.of(&unit.name), Preset::Enable(_));
+        assert_eq!(is_on && can_be, linked.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_targets_that_people_isolate_can_be() {
+    let shipped = shipped();
+    for target in ["multi-user.target", "rescue.target", "emergency.target"] {
+        let unit = shipped.iter().find(|(name, _)| name == target).map(|(_, unit)| unit);
+        assert!(unit.is_some_and(|unit| unit.allow_isolate), "{target}");
+    }
+    let logd = shipped.iter().find(|(name, _)| name == "berth-logd.service").unwrap();
+    assert!(logd.1.ignore_on_isolate);
 }

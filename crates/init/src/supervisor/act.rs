@@ -243,6 +243,10 @@ impl Supervisor {
     }
 
     fn changed(&mut self, unit: &UnitName, active: Active) {
+        if active.is_down() {
+            self.answer_awaiting(unit);
+            self.note_end(unit, active);
+        }
         // A shell on a port that nobody is connected to comes and goes all the time.
         if unit.as_str() == SHELL_UNIT {
             return;
@@ -270,6 +274,10 @@ impl Supervisor {
                 self.reporter.warn(&format!("{unit} not started: it requires {on}, which failed: {reason}"));
             }
             _ => {}
+        }
+        let active = self.manager.active(unit);
+        if active.is_down() {
+            self.note_end(unit, active);
         }
         self.boot_job_done(id, unit, &result);
         self.answer_waiting(id, unit, &result);

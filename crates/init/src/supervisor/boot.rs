@@ -18,8 +18,11 @@ use unit::transaction::JobKind;
 use unit::{Unit, UnitName};
 
 use super::{Stage, Supervisor};
+use crate::options::DEFAULT_TARGET;
 use crate::{output, report};
 
+/// What a boot starts without `default.target`.
+const FALLBACK: &str = "multi-user.target";
 /// How long an emergency is shown before the machine restarts.
 const EMERGENCY: Duration = Duration::from_secs(60);
 /// How long the log has to hear what the unit that is to blame said last.
@@ -36,6 +39,10 @@ impl Supervisor {
         let logd = UnitName::parse(output::LOGD).ok();
         for anchor in logd.iter().chain([&self.options.target]) {
             self.catalog.load_with_related(&mut graph, anchor, &self.facts.host);
+        }
+        if let Some(target) = fallback(&graph, &self.options.target) {
+            self.catalog.load_with_related(&mut graph, &target, &self.facts.host);
+            self.options.target = target;
         }
         let has_logd = logd.as_ref().is_some_and(|logd| graph.get(logd).is_some());
         self.show_warnings(&graph);
@@ -129,6 +136,7 @@ impl Supervisor {
         match result {
             JobResult::Done | JobResult::Skipped(_) => {
                 self.stage = Stage::Up;
+                self.reached_at = Some(monotonic());
                 let event = self.reached(unit);
                 self.reporter.event(event);
             }
@@ -145,8 +153,7 @@ impl Supervisor {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let total = micros(monotonic());
         let own = micros(self.started);
-        let stage_1 = std::env::var(layout::args::INITRAMFS_START_ENV).ok();
-        let kernel = stage_1.and_then(|time| time.parse().ok()).unwrap_or(own).min(own);
+        let kernel = micros(self.stage_1_began());
         Event::ReachedTarget {
             target: unit.to_string(),
             total_us: total,
@@ -189,6 +196,21 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    /// When stage 1 began, by its own word; when PID 1 did, where there was none.
+    pub(super) fn stage_1_began(&self) -> Duration {
+        let told = std::env::var(layout::args::INITRAMFS_START_ENV).ok();
+        let told = told.and_then(|time| time.parse().ok()).map(Duration::from_micros);
+        told.unwrap_or(self.started).min(self.started)
+    }
+}
+
+/// What is started where `default.target`, which nobody has asked for by name, leads nowhere.
+fn fallback(graph: &Graph, target: &UnitName) -> Option<UnitName> {
+    let is_missing = target.as_str() == DEFAULT_TARGET && graph.get(target).is_none();
+    is_missing.then(|| UnitName::parse(FALLBACK).ok()).flatten()
+}
+
 /// A boot that has failed, before that is told.
 pub(super) struct Failing {
     /// When it is to be told.
@@ -222,7 +244,7 @@ fn shell_unit(device: &Path, host: &Host) -> Result<Unit> {
     let name = UnitName::parse(SHELL_UNIT)?;
     let text = format!(
         "[Unit]\nDescription=Root shell on {device}\nDefaultDependencies=no\nStartLimitIntervalSec=0\n\
-         [Service]\nExecStart={shell}\nRestart=always\nRestartSec=200ms\nKillSignal=SIGHUP\n\
+         IgnoreOnIsolate=yes\n[Service]\nExecStart={shell}\nRestart=always\nRestartSec=200ms\nKillSignal=SIGHUP\n\
          WorkingDirectory=-/root\nStandardInput=tty\nStandardOutput=tty\nStandardError=tty\nTTYPath={device}\n",
         device = device.display(),
         shell = layout::path::SHELL,

@@ -117,18 +117,25 @@ impl Machine {
         self.ask_raw(&line)
     }
 
+    /// A new client of the control socket.
+    pub fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
     /// Sends bytes to the control socket and reads one reply.
     pub fn ask_raw(&self, bytes: &[u8]) -> Reply {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(bytes).unwrap();
+        let mut stream = self.connect();
+        // Who has heard enough answers, and listens no more.
+        _ = stream.write_all(bytes);
         let mut reply = String::new();
         BufReader::new(stream).read_line(&mut reply).unwrap();
         serde_json::from_str(&reply).unwrap()
     }
 
     pub fn job(&self, action: JobAction, unit: &str) -> Reply {
-        self.ask(&Request::Job { action, unit: unit.to_owned(), wait: true })
+        self.ask(&Request::Job { action, units: vec![unit.to_owned()], wait: true })
     }
 
     pub fn status(&self, unit: &str) -> UnitStatus {

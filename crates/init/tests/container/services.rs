@@ -94,7 +94,7 @@ fn stop_and_restart_by_request() {
 #[test]
 fn bad_requests_are_answered_and_survived() {
     let machine = Units::new().with("all.target", &target("")).boot().reached();
-    for bytes in [&b"nonsense\n"[..], b"{}\n", b"{\"request\":\"fly\"}\n", &[b'x'; 5000]] {
+    for bytes in [&b"nonsense\n"[..], b"{}\n", b"{\"request\":\"fly\"}\n", &[b'x'; 70_000]] {
         let Reply::Error { kind: ErrorKind::Invalid, .. } = machine.ask_raw(bytes) else {
             panic!("it was taken for a request");
         };

@@ -159,7 +159,7 @@ impl System {
     }
 
     fn job(&self, action: JobAction, unit: &str) -> Reply {
-        self.ask(&Request::Job { action, unit: unit.to_owned(), wait: true })
+        self.ask(&Request::Job { action, units: vec![unit.to_owned()], wait: true })
     }
 
     fn status(&self, unit: &str) -> UnitStatus {

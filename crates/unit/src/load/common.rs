@@ -86,10 +86,13 @@ pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
         "StopWhenUnneeded" => {
             unit.stop_when_unneeded = value::boolean(setter.value).map_err(text)?;
         }
-        // A unit that is not there any more is kept only as long as it failed, in either mode.
-        "CollectMode" => setter.choice(&[("inactive", ()), ("inactive-or-failed", ())])?,
         // For people: where a generated unit comes from.
         "SourcePath" => drop(setter.expanded()?),
+        "AllowIsolate" => unit.allow_isolate = value::boolean(setter.value).map_err(text)?,
+        "IgnoreOnIsolate" => unit.ignore_on_isolate = value::boolean(setter.value).map_err(text)?,
+        "CollectMode" => {
+            unit.collect_failed = setter.choice(&[("inactive", false), ("inactive-or-failed", true)])?;
+        }
         "StartLimitIntervalSec" | "StartLimitInterval" => {
             let interval = value::time_span(setter.value).map_err(text)?;
             // Without end, every start counts for ever: the longest span says the same.

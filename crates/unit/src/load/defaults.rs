@@ -36,6 +36,9 @@ const TARGETS: [(&str, &str, &[&str], &[&str]); 22] = [
     ("graphical.target", "Graphical Interface", &["multi-user.target"], &[]),
 ];
 
+/// The built-in targets that may be isolated.
+const ISOLATABLE: [&str; 4] = ["multi-user.target", "graphical.target", "rescue.target", "emergency.target"];
+
 /// Targets that order what others do rather than wait for all that they name: they get no
 /// implied order after the basic system.
 const SHUTDOWN: &str = "shutdown.target";
@@ -58,6 +61,7 @@ pub fn builtin_target(name: &UnitName) -> Result<Unit, LoadError> {
     }
     // The shutdown targets must not conflict with themselves.
     unit.default_dependencies = name.as_str() != SHUTDOWN;
+    unit.allow_isolate = ISOLATABLE.contains(&name.as_str());
     add(&mut unit);
     Ok(unit)
 }

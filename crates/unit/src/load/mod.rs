@@ -10,7 +10,7 @@ mod setter;
 use std::sync::Arc;
 
 use crate::directive::{self, Class};
-use crate::model::{Kind, Origin, Relation, Unit};
+use crate::model::{Install, Kind, Origin, Relation, Unit};
 use crate::name::{UnitName, UnitType};
 use crate::text::file::{self, Assignment, Source, Warning};
 use crate::text::specifier::Host;
@@ -96,6 +96,26 @@ pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, Loa
 /// There is no built-in target of that name.
 pub fn extend_builtin(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, LoadError> {
     fill(builtin_target(name)?, files, host)
+}
+
+/// What the `[Install]` sections of a unit's files say. The name may be a template's. Lines that do
+/// not hold are left out, with a warning.
+pub fn install_section(name: &UnitName, sources: &[Source], host: &Host) -> (Install, Vec<Warning>) {
+    let mut install = Install::default();
+    let mut warnings = Vec::new();
+    for source in sources {
+        let (assignments, _) = file::parse(source);
+        for Assignment { section, key, value, at } in assignments {
+            if section != "Install" || directive::class(&section, &key) != Some(Class::Done) {
+                continue;
+            }
+            let setter = Setter { name, host, value: &value };
+            if let Err(reason) = install::assign(&mut install, &setter, &key) {
+                warnings.push(Warning { at, text: format!("{key}={value}: {reason}; the line is ignored") });
+            }
+        }
+    }
+    (install, warnings)
 }
 
 /// Applies files and links to a unit.

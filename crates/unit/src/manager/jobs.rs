@@ -122,7 +122,9 @@ impl Manager {
     /// A start that is not even tried.
     fn refuse(&mut self, unit: &UnitName, reason: String) {
         self.actions.push(Action::Failed(unit.clone(), reason.clone()));
-        self.finish(unit, JobResult::Failed(reason));
+        self.finish(unit, JobResult::Failed(reason.clone()));
+        // One that waits for its next start would wait for ever.
+        self.drive(unit, Event::RestartRefused(reason));
     }
 
     /// The conditions of a unit that is to start have been tested.

@@ -1,31 +1,49 @@
 //! What can be told of units.
 
-use crate::control::UnitStatus;
-use crate::manager::{Manager, State};
+use std::time::Duration;
+
+use crate::control::{JobStatus, UnitRelations, UnitStatus};
+use crate::graph::Graph;
+use crate::manager::{Manager, State, Times};
+use crate::model::Relation;
 use crate::name::UnitName;
+use crate::service::exit::Exit;
+use crate::service::state::Active;
 
 impl Manager {
     /// What is known of a unit, loaded or not.
     pub fn status(&self, unit: &UnitName) -> UnitStatus {
-        let name = self.graph.resolve(unit);
+        self.status_in(&self.graph, unit)
+    }
+
+    /// The same, by other files than those that are loaded.
+    pub fn status_in(&self, graph: &Graph, unit: &UnitName) -> UnitStatus {
+        let name = graph.resolve(unit);
         let entry = self.entries.get(name);
-        let loaded = self.graph.get(name);
+        let loaded = graph.get(name);
         let active = self.active(name);
+        let times = entry.map_or_else(Times::default, |entry| entry.times);
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let mut status = UnitStatus {
             name: name.to_string(),
             description: String::new(),
-            load: match (loaded, self.graph.failure(name)) {
+            load: match (loaded, graph.failure(name)) {
                 (Some(_), _) => "loaded",
                 (None, Some(crate::load::LoadError::Masked(_))) => "masked",
                 (None, Some(crate::load::LoadError::NotFound(_)) | None) => "not-found",
                 (None, Some(_)) => "error",
             }
             .to_owned(),
-            load_error: self.graph.failure(name).map(ToString::to_string),
+            load_error: graph.failure(name).map(ToString::to_string),
             active: active.name().to_owned(),
             sub: active.name().to_owned(),
             job: self.jobs.get(name).map(|job| job.kind.to_string()),
-            since_us: entry.map_or(0, |entry| entry.since.as_micros() as u64),
+            job_id: self.jobs.get(name).map(|job| job.id),
+            since_us: micros(times.since),
+            inactive_exit_us: micros(times.inactive_exit),
+            active_enter_us: micros(times.active_enter),
+            active_exit_us: micros(times.active_exit),
+            inactive_enter_us: micros(times.inactive_enter),
             ..UnitStatus::default()
         };
         if let Some(unit) = loaded {
@@ -44,6 +62,9 @@ impl Manager {
                 status.result = state.outcome.to_string();
                 status.result_word = state.outcome.word().to_owned();
                 status.main_exit = state.main_exit.map(|exit| exit.to_string());
+                let (code, number) = state.main_exit.map(words).unzip();
+                status.main_code = code.map(str::to_owned);
+                status.main_status = number;
                 status.status_text.clone_from(&state.status);
                 status.restarts = state.restarts;
             }
@@ -66,5 +87,46 @@ impl Manager {
         let mut names: Vec<&UnitName> = loaded.chain(failed).collect();
         names.sort();
         names.into_iter().map(|name| self.status(name)).collect()
+    }
+
+    /// All jobs, by number.
+    pub fn jobs(&self) -> Vec<JobStatus> {
+        let mut jobs: Vec<JobStatus> = self
+            .jobs
+            .iter()
+            .map(|(unit, job)| JobStatus {
+                id: job.id,
+                unit: unit.to_string(),
+                kind: job.kind.to_string(),
+                running: job.running,
+            })
+            .collect();
+        jobs.sort_by_key(|job| job.id);
+        jobs
+    }
+
+    /// How many units have failed.
+    pub fn failed_count(&self) -> usize {
+        self.entries.values().filter(|entry| entry.active() == Active::Failed).count()
+    }
+}
+
+/// The units that a unit relates to, by relation; none where it is not loaded.
+pub fn relations(graph: &Graph, unit: &UnitName) -> Option<UnitRelations> {
+    let unit = &graph.get(unit)?.name;
+    let of = |relation: Relation| {
+        let others: Vec<String> = graph.related(unit, relation).map(ToString::to_string).collect();
+        (!others.is_empty()).then(|| (relation.name().to_owned(), others))
+    };
+    let relations = Relation::ALL.into_iter().filter_map(of).collect();
+    Some(UnitRelations { unit: unit.to_string(), relations })
+}
+
+/// The end of a process as `CLD_` word and number (waitid(2)).
+fn words(exit: Exit) -> (&'static str, i32) {
+    match exit {
+        Exit::Code(code) => ("exited", code),
+        Exit::Signal(signal) => ("killed", signal.0),
+        Exit::Dump(signal) => ("dumped", signal.0),
     }
 }

@@ -16,6 +16,24 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// Escapes a path: `/` at its ends and doubled ones do not count, and the root is `-`. None where
+/// the path has `..` in it, which names nothing by itself.
+pub fn escape_path(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.contains(&"..") {
+        return None;
+    }
+    Some(if parts.is_empty() { "-".to_owned() } else { escape(&parts.join("/")) })
+}
+
+/// Undoes [`escape_path`]: gives an absolute path.
+pub fn unescape_path(text: &str) -> String {
+    match text {
+        "-" => "/".to_owned(),
+        text => format!("/{}", unescape(text)),
+    }
+}
+
 /// Undoes [`escape`]. What is not a valid escape stays as it is; bytes that are not UTF-8 become
 /// U+FFFD.
 pub fn unescape(text: &str) -> String {
@@ -60,6 +78,22 @@ mod tests {
             assert_eq!(escape(plain), escaped);
             assert_eq!(unescape(escaped), plain);
         }
+    }
+
+    #[test]
+    fn paths() {
+        for (path, escaped) in [
+            ("/", "-"),
+            ("//", "-"),
+            ("/dev//sda/", "dev-sda"),
+            ("/var/lib/a-b", "var-lib-a\\x2db"),
+            ("/.x", "\\x2ex"),
+        ] {
+            assert_eq!(escape_path(path).as_deref(), Some(escaped), "{path}");
+        }
+        assert_eq!(escape_path("/a/../b"), None);
+        assert_eq!(unescape_path("-"), "/");
+        assert_eq!(unescape_path("var-lib-a\\x2db"), "/var/lib/a-b");
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! The text of a transient unit.
+
+use anyhow::{Result, bail};
+use unit::directive::{self, Class};
+
+/// Lines of `[Unit]` and `[Service]`.
+#[derive(Debug, Default)]
+pub struct Text {
+    unit: String,
+    service: String,
+}
+
+impl Text {
+    /// Adds a line of `[Unit]`.
+    pub fn unit(&mut self, name: &str, value: &str) {
+        self.unit.push_str(&format!("{name}={value}\n"));
+    }
+
+    /// Adds a line of `[Service]`.
+    pub fn service(&mut self, name: &str, value: &str) {
+        self.service.push_str(&format!("{name}={value}\n"));
+    }
+
+    /// Adds a line of the section that has a directive of that name.
+    ///
+    /// # Errors
+    /// None has, or it is not built.
+    pub fn property(&mut self, name: &str, value: &str) -> Result<()> {
+        let service = directive::class("Service", name);
+        let unit = directive::class("Unit", name);
+        match service.or(unit) {
+            None => bail!("property {name} is unknown"),
+            Some(Class::NotDone | Class::Confines) => bail!("property {name} is not supported yet"),
+            Some(Class::Done) if service.is_some() => self.service(name, value),
+            Some(Class::Done) => self.unit(name, value),
+        }
+        Ok(())
+    }
+
+    /// The whole.
+    pub fn finish(self) -> String {
+        format!("[Unit]\n{}\n[Service]\n{}", self.unit, self.service)
+    }
+}
+
+/// A value in which `%` is no specifier.
+pub fn literal(value: &str) -> String {
+    value.replace('%', "%%")
+}
+
+/// A word in double quotes, all in it standing for itself.
+pub fn quoted(word: &str) -> String {
+    let mut out = String::from("\"");
+    for c in word.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '%' => out.push_str("%%"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A command line that is run as it stands: without variables.
+pub fn command_line(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| quoted(word).replace('$', "$$")).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use unit::UnitName;
+    use unit::load::{self, UnitFiles};
+    use unit::service::config::ExecList;
+    use unit::text::expand;
+    use unit::text::file::Source;
+    use unit::text::specifier::Host;
+
+    #[test]
+    fn what_is_written_is_read_as_it_was_meant() {
+        let argv =
+            ["/bin/echo", "a b", "100%", "$HOME", "\"q\"", "back\\slash", "two\nlines", ";", "", "'", "# x"];
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let mut text = Text::default();
+        text.unit("Description", &literal("50% \"done\""));
+        text.service("ExecStart", &command_line(&argv));
+        text.service("Environment", &quoted("A=1 % \"x\" \\"));
+        text.property("MemoryMax", "1G").unwrap();
+        text.property("After", "a.service").unwrap();
+        let source = Source { path: Arc::from("/x"), text: text.finish() };
+        let name = UnitName::parse("a.service").unwrap();
+        let files = UnitFiles { sources: vec![source], ..UnitFiles::default() };
+        let unit = load::load(&name, &files, &Host::default()).unwrap();
+        assert!(unit.warnings.is_empty(), "{:?}", unit.warnings);
+        assert_eq!(unit.description, "50% \"done\"");
+        let service = unit.service().unwrap();
+        let command = &service.commands.list(ExecList::Start)[0];
+        let (words, missing) = expand::arguments(&command.argv, &std::collections::BTreeMap::new());
+        assert_eq!(words, argv);
+        assert!(missing.is_empty());
+        assert_eq!(service.exec.environment, [("A".to_owned(), "1 % \"x\" \\".to_owned())]);
+        assert!(service.cgroup.memory_max.is_some());
+    }
+
+    #[test]
+    fn properties_that_are_not_there_are_refused() {
+        for (name, reason) in
+            [("Fly", "property Fly is unknown"), ("DynamicUser", "property DynamicUser is not supported yet")]
+        {
+            assert_eq!(Text::default().property(name, "x").unwrap_err().to_string(), reason);
+        }
+    }
+}
