@@ -57,7 +57,7 @@ fn bad_values_are_left_out_with_file_and_line() {
     let cases = [
         ("ExecStop=bin/x", "must be an absolute path"),
         ("ExecStop=/bin/x 'a", "a ' quote is not closed"),
-        ("ExecStop=/bin/x \\q", "is not an escape"),
+        ("ExecStop=/bin/\\q x", "is not an escape"),
         ("ExecStop=/bin/x %Z", "%Z is not supported"),
         ("Type=dbus", "there is no D-Bus"),
         ("Type=fork", "expected one of simple"),

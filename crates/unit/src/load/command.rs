@@ -4,19 +4,32 @@ use crate::load::setter::{Outcome, Setter, text};
 use crate::service::config::Command;
 use crate::text::words::{self, Backslash};
 
-/// Stands in for an escaped semicolon while the line is cut into words.
-const ESCAPED_SEMICOLON: &str = "\\x3b";
-
 /// Reads the commands of one value: several may be joined by a `;` that stands alone.
 pub(super) fn parse(setter: &Setter) -> Outcome<Vec<Command>> {
-    // `\;` is a semicolon that does not separate; it is no escape of C.
-    let line = setter.value.replace("\\;", ESCAPED_SEMICOLON);
     let mut commands = Vec::new();
-    for part in separate(&line) {
-        let words = words::split(part, Backslash::CEscape).map_err(text)?;
-        if !words.is_empty() {
-            commands.push(command(setter, &words)?);
+    let mut rest = setter.value.trim();
+    loop {
+        while let Some(after) = lone(rest, ";") {
+            rest = after;
         }
+        // A bad escape in a path would name another program; in an argument it may be meant so.
+        let Some((program, tail)) = words::next(rest, Backslash::CEscape).map_err(text)? else {
+            break;
+        };
+        rest = tail.trim_start();
+        let mut arguments = Vec::new();
+        while lone(rest, ";").is_none() {
+            if let Some(after) = lone(rest, "\\;") {
+                arguments.push(";".to_owned());
+                rest = after;
+            } else if let Some((word, tail)) = words::next(rest, Backslash::Relaxed).map_err(text)? {
+                arguments.push(word);
+                rest = tail.trim_start();
+            } else {
+                break;
+            }
+        }
+        commands.push(command(setter, &program, &arguments)?);
     }
     if commands.is_empty() {
         return Err("expected a command".to_owned());
@@ -24,32 +37,13 @@ pub(super) fn parse(setter: &Setter) -> Outcome<Vec<Command>> {
     Ok(commands)
 }
 
-/// Cuts a line at each `;` that stands as a word outside quotes.
-fn separate(line: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut quote, mut escaped) = (0, None, false);
-    let bytes = line.as_bytes();
-    let is_space = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(u8::is_ascii_whitespace);
-    for (at, c) in line.char_indices() {
-        if std::mem::take(&mut escaped) {
-            continue;
-        }
-        match (c, quote) {
-            ('\\', _) => escaped = true,
-            ('"' | '\'', None) => quote = Some(c),
-            (c, Some(open)) if c == open => quote = None,
-            (';', None) if is_space(at.checked_sub(1)) && is_space(Some(at + 1)) => {
-                parts.push(&line[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&line[start..]);
-    parts
+/// What follows a mark that stands as a word of its own at the start of a text.
+fn lone<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(mark)?;
+    (rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace())).then(|| rest.trim_start())
 }
 
-fn command(setter: &Setter, words: &[String]) -> Outcome<Command> {
+fn command(setter: &Setter, program: &str, arguments: &[String]) -> Outcome<Command> {
     let mut out = Command {
         path: String::new(),
         argv: Vec::new(),
@@ -59,33 +53,53 @@ fn command(setter: &Setter, words: &[String]) -> Outcome<Command> {
         unconfined: false,
     };
     let mut own_name = false;
-    let mut program = words[0].as_str();
+    let mut privilege = false;
+    let mut program = program;
     while let Some(prefix) = program.chars().next() {
-        match prefix {
-            '-' => out.ignore_failure = true,
-            ':' => out.literal = true,
-            '+' => (out.privileged, out.unconfined) = (true, true),
-            '!' => out.privileged = true,
-            '@' => own_name = true,
+        // Each kind of mark stands once.
+        let set = match prefix {
+            '-' => &mut out.ignore_failure,
+            ':' => &mut out.literal,
+            '+' | '!' => &mut privilege,
+            '@' => &mut own_name,
             _ => break,
+        };
+        if std::mem::replace(set, true) {
+            return Err(format!("{prefix} stands twice before the program"));
         }
+        out.unconfined |= prefix == '+';
         program = &program[prefix.len_utf8()..];
     }
-    out.path = setter.expand(program)?;
-    if out.path.is_empty() {
+    out.privileged = privilege;
+    let given = setter.expand(program)?;
+    if given.is_empty() {
         return Err("the command has no program".to_owned());
     }
-    if out.path.contains('/') && !out.path.starts_with('/') {
-        return Err(format!("{:?} must be an absolute path, or a name without a slash", out.path));
+    if given.contains('/') && !given.starts_with('/') {
+        return Err(format!("{given:?} must be an absolute path, or a name without a slash"));
     }
-    let arguments = words[1..].iter().map(|word| setter.expand(word));
+    if given.ends_with('/') || given.chars().any(char::is_control) {
+        return Err(format!("{given:?} names no program"));
+    }
+    out.path = simple(&given);
+    let words = arguments;
+    let arguments = words.iter().map(|word| setter.expand(word));
     out.argv = arguments.collect::<Result<_, _>>()?;
     if own_name {
         if out.argv.is_empty() {
             return Err("after @ the program's own name must follow its path".to_owned());
         }
     } else {
-        out.argv.insert(0, out.path.clone());
+        out.argv.insert(0, given);
     }
     Ok(out)
+}
+
+/// A path without doubled slashes.
+fn simple(path: &str) -> String {
+    if !path.starts_with('/') {
+        return path.to_owned();
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
 }

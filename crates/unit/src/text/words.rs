@@ -16,6 +16,8 @@ pub enum WordsError {
 pub enum Backslash {
     /// The escapes of C, and `\s` for a space.
     CEscape,
+    /// The same, but what is no escape stays as it is.
+    Relaxed,
     /// Itself.
     Literal,
 }
@@ -26,34 +28,46 @@ pub enum Backslash {
 /// A quote is left open, or an escape is not one.
 pub fn split(text: &str, backslash: Backslash) -> Result<Vec<String>, WordsError> {
     let mut words = Vec::new();
-    let mut word: Option<Vec<u8>> = None;
+    let mut rest = text;
+    while let Some((word, tail)) = next(rest, backslash)? {
+        words.push(word);
+        rest = tail;
+    }
+    Ok(words)
+}
+
+/// Takes the first word off a text: the word, and what follows it. None where there is none.
+///
+/// # Errors
+/// As [`split`].
+pub fn next(text: &str, backslash: Backslash) -> Result<Option<(String, &str)>, WordsError> {
+    let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace());
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let mut word = Vec::new();
     let mut quote: Option<char> = None;
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         match (c, quote) {
-            ('\\', _) if backslash == Backslash::CEscape => {
-                let tail = rest.as_str();
-                let (bytes, used) = escape(tail)?;
-                word.get_or_insert_default().extend_from_slice(&bytes);
-                rest = tail[used..].chars();
-            }
-            ('"' | '\'', None) => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
+            ('\\', _) if backslash != Backslash::Literal => match escape(rest.as_str()) {
+                Ok((bytes, used)) => {
+                    word.extend_from_slice(&bytes);
+                    rest = rest.as_str()[used..].chars();
+                }
+                Err(_) if backslash == Backslash::Relaxed => word.push(b'\\'),
+                Err(error) => return Err(error),
+            },
+            ('"' | '\'', None) => quote = Some(c),
             (c, Some(open)) if c == open => quote = None,
-            (c, None) if c.is_ascii_whitespace() => words.extend(word.take()),
-            (c, _) => {
-                let mut buffer = [0; 4];
-                word.get_or_insert_default().extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
-            }
+            (c, None) if c.is_ascii_whitespace() => break,
+            (c, _) => word.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    if let Some(open) = quote {
-        return Err(WordsError::Unbalanced(open));
+    match quote {
+        Some(open) => Err(WordsError::Unbalanced(open)),
+        None => Ok(Some((String::from_utf8_lossy(&word).into_owned(), rest.as_str()))),
     }
-    words.extend(word);
-    Ok(words.into_iter().map(|word| String::from_utf8_lossy(&word).into_owned()).collect())
 }
 
 /// Reads the escape at the start of `tail` (what follows a backslash): its bytes, and how many
@@ -136,6 +150,11 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_escape_may_stay() {
+        assert_eq!(split(r"'\w+\K' \n \q\", Backslash::Relaxed).unwrap(), [r"\w+\K", "\n", r"\q\"]);
+    }
+
+    #[test]
     fn names_what_is_wrong() {
         let error = |text| split(text, Backslash::CEscape).unwrap_err();
         assert_eq!(error("'a"), WordsError::Unbalanced('\''));
@@ -149,6 +168,7 @@ mod tests {
         fn never_panics(text in ".*") {
             let _ = split(&text, Backslash::CEscape);
             let _ = split(&text, Backslash::Literal);
+            let _ = split(&text, Backslash::Relaxed);
         }
 
         #[test]
