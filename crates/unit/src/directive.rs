@@ -13,18 +13,32 @@ pub enum Class {
     Confines,
 }
 
-/// One section's directives.
-struct Table {
-    section: &'static str,
+/// Directives by what becomes of them.
+struct Lists {
     done: &'static [&'static str],
     not_done: &'static [&'static str],
     confines: &'static [&'static str],
 }
 
-const TABLES: [Table; 3] = [UNIT, SERVICE, INSTALL];
+impl Lists {
+    fn by_class(&self) -> [(Class, &'static [&'static str]); 3] {
+        [(Class::Done, self.done), (Class::NotDone, self.not_done), (Class::Confines, self.confines)]
+    }
+}
 
-const UNIT: Table = Table {
-    section: "Unit",
+/// Each section with the lists that make it up: its own, and those that it shares with others.
+const SECTIONS: [(&str, &[&Lists]); 8] = [
+    ("Unit", &[&UNIT]),
+    ("Service", &[&SERVICE, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Socket", &[&SOCKET, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Path", &[&PATH]),
+    ("Mount", &[&MOUNT, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Swap", &[&SWAP, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Slice", &[&RESOURCES]),
+    ("Install", &[&INSTALL]),
+];
+
+const UNIT: Lists = Lists {
     done: &[
         "Description",
         "Documentation",
@@ -37,6 +51,8 @@ const UNIT: Table = Table {
         "PartOf",
         "Conflicts",
         "OnFailure",
+        "RequiresMountsFor",
+        "WantsMountsFor",
         "DefaultDependencies",
         "RefuseManualStart",
         "RefuseManualStop",
@@ -111,7 +127,6 @@ const UNIT: Table = Table {
         "PropagatesStopTo",
         "RebootArgument",
         "ReloadPropagatedFrom",
-        "RequiresMountsFor",
         "SourcePath",
         "StartLimitAction",
         "StopPropagatedFrom",
@@ -119,20 +134,17 @@ const UNIT: Table = Table {
         "SuccessAction",
         "SurviveFinalKillSignal",
         "Upholds",
-        "WantsMountsFor",
     ],
     confines: &[],
 };
 
-const INSTALL: Table = Table {
-    section: "Install",
+const INSTALL: Lists = Lists {
     done: &["WantedBy", "RequiredBy", "Alias", "Also", "DefaultInstance"],
     not_done: &["UpheldBy"],
     confines: &[],
 };
 
-const SERVICE: Table = Table {
-    section: "Service",
+const SERVICE: Lists = Lists {
     done: &[
         "Type",
         "RemainAfterExit",
@@ -150,18 +162,147 @@ const SERVICE: Table = Table {
         "TimeoutStopSec",
         "RuntimeMaxSec",
         "WatchdogSec",
-        "WatchdogSignal",
         "NotifyAccess",
         "SuccessExitStatus",
         "RestartPreventExitStatus",
         "RestartForceExitStatus",
         "StartLimitInterval",
         "StartLimitBurst",
-        "KillMode",
-        "KillSignal",
-        "SendSIGHUP",
-        "SendSIGKILL",
-        "FinalKillSignal",
+        "Sockets",
+    ],
+    not_done: &[
+        "BusName",
+        "ExitType",
+        "FileDescriptorStoreMax",
+        "FileDescriptorStorePreserve",
+        "GuessMainPID",
+        "NonBlocking",
+        "OOMPolicy",
+        "OpenFile",
+        "PIDFile",
+        "PermissionsStartOnly",
+        "ReloadSignal",
+        "RestartMaxDelaySec",
+        "RestartMode",
+        "RestartSteps",
+        "RootDirectoryStartOnly",
+        "RuntimeRandomizedExtraSec",
+        "TimeoutAbortSec",
+        "TimeoutStartFailureMode",
+        "TimeoutStopFailureMode",
+        "USBFunctionDescriptors",
+        "USBFunctionStrings",
+    ],
+    confines: &[],
+};
+
+const SOCKET: Lists = Lists {
+    done: &[
+        "ListenStream",
+        "ListenDatagram",
+        "ListenSequentialPacket",
+        "ListenFIFO",
+        "BindIPv6Only",
+        "Backlog",
+        "BindToDevice",
+        "SocketUser",
+        "SocketGroup",
+        "SocketMode",
+        "DirectoryMode",
+        "Accept",
+        "FlushPending",
+        "MaxConnections",
+        "MaxConnectionsPerSource",
+        "KeepAlive",
+        "KeepAliveTimeSec",
+        "KeepAliveIntervalSec",
+        "KeepAliveProbes",
+        "NoDelay",
+        "ReceiveBuffer",
+        "SendBuffer",
+        "ReusePort",
+        "FreeBind",
+        "Broadcast",
+        "PassCredentials",
+        "ExecStartPre",
+        "ExecStartPost",
+        "ExecStopPre",
+        "ExecStopPost",
+        "TimeoutSec",
+        "Service",
+        "RemoveOnStop",
+        "Symlinks",
+        "FileDescriptorName",
+        "TriggerLimitIntervalSec",
+        "TriggerLimitBurst",
+    ],
+    not_done: &[
+        "DeferAcceptSec",
+        "IPTOS",
+        "IPTTL",
+        "ListenMessageQueue",
+        "ListenNetlink",
+        "ListenSpecial",
+        "ListenUSBFunction",
+        "Mark",
+        "MessageQueueMaxMessages",
+        "MessageQueueMessageSize",
+        "PassFileDescriptorsToExec",
+        "PassPacketInfo",
+        "PassSecurity",
+        "PipeSize",
+        "PollLimitBurst",
+        "PollLimitIntervalSec",
+        "Priority",
+        "SocketProtocol",
+        "TCPCongestion",
+        "Timestamping",
+        "Transparent",
+        "Writable",
+    ],
+    confines: &["SELinuxContextFromNet", "SmackLabel", "SmackLabelIPIn", "SmackLabelIPOut"],
+};
+
+const PATH: Lists = Lists {
+    done: &[
+        "PathExists",
+        "PathExistsGlob",
+        "PathChanged",
+        "PathModified",
+        "DirectoryNotEmpty",
+        "Unit",
+        "MakeDirectory",
+        "DirectoryMode",
+        "TriggerLimitIntervalSec",
+        "TriggerLimitBurst",
+    ],
+    not_done: &[],
+    confines: &[],
+};
+
+const MOUNT: Lists = Lists {
+    done: &[
+        "What",
+        "Where",
+        "Type",
+        "Options",
+        "SloppyOptions",
+        "LazyUnmount",
+        "ReadWriteOnly",
+        "ForceUnmount",
+        "DirectoryMode",
+        "TimeoutSec",
+    ],
+    not_done: &[],
+    confines: &[],
+};
+
+const SWAP: Lists =
+    Lists { done: &["What", "Priority", "Options", "TimeoutSec"], not_done: &[], confines: &[] };
+
+/// systemd.exec(5): of every section whose units run processes.
+const EXEC: Lists = Lists {
+    done: &[
         "Environment",
         "EnvironmentFile",
         "UnsetEnvironment",
@@ -202,53 +343,25 @@ const SERVICE: Table = Table {
         "LimitRTPRIO",
         "LimitSIGPENDING",
         "LimitSTACK",
-        "Slice",
-        "Delegate",
-        "MemoryMin",
-        "MemoryLow",
-        "MemoryHigh",
-        "MemoryMax",
-        "MemorySwapMax",
-        "TasksMax",
-        "CPUWeight",
-        "CPUQuota",
-        "IOWeight",
-        "AllowedCPUs",
     ],
     not_done: &[
-        "AllowedMemoryNodes",
         "AmbientCapabilities",
+        "BindLogSockets",
         "BindPaths",
         "BindReadOnlyPaths",
-        "BlockIOAccounting",
-        "BusName",
-        "CPUAccounting",
         "CPUAffinity",
-        "CPUQuotaPeriodSec",
         "CPUSchedulingPolicy",
         "CPUSchedulingPriority",
         "CPUSchedulingResetOnFork",
         "CoredumpFilter",
-        "DefaultMemoryLow",
-        "DefaultMemoryMin",
-        "DelegateSubgroup",
         "ExecPaths",
         "ExecSearchPath",
-        "ExitType",
-        "FileDescriptorStoreMax",
-        "FileDescriptorStorePreserve",
-        "GuessMainPID",
-        "IOAccounting",
-        "IODeviceLatencyTargetSec",
-        "IODeviceWeight",
-        "IOReadBandwidthMax",
-        "IOReadIOPSMax",
+        "ExtensionDirectories",
+        "ExtensionImagePolicy",
+        "ExtensionImages",
         "IOSchedulingClass",
         "IOSchedulingPriority",
-        "IOWriteBandwidthMax",
-        "IOWriteIOPSMax",
-        "IPAccounting",
-        "IPAddressAllow",
+        "ImportCredential",
         "KeyringMode",
         "LimitLOCKS",
         "LimitRSS",
@@ -261,43 +374,27 @@ const SERVICE: Table = Table {
         "LogNamespace",
         "LogRateLimitBurst",
         "LogRateLimitIntervalSec",
-        "ManagedOOMMemoryPressure",
-        "ManagedOOMMemoryPressureLimit",
-        "ManagedOOMPreference",
-        "ManagedOOMSwap",
-        "MemoryAccounting",
-        "MemoryPressureWatch",
-        "MemoryZSwapMax",
+        "MemoryKSM",
+        "MountAPIVFS",
         "MountFlags",
+        "MountImagePolicy",
         "MountImages",
         "NUMAMask",
         "NUMAPolicy",
-        "NonBlocking",
-        "OOMPolicy",
-        "OpenFile",
         "PAMName",
-        "PIDFile",
         "PassEnvironment",
-        "PermissionsStartOnly",
         "Personality",
         "ReadWritePaths",
-        "ReloadSignal",
         "RemoveIPC",
-        "RestartKillSignal",
-        "RestartMaxDelaySec",
-        "RestartMode",
-        "RestartSteps",
-        "RootDirectoryStartOnly",
-        "RuntimeRandomizedExtraSec",
+        "RootEphemeral",
+        "RootHashSignature",
+        "RootImageOptions",
+        "RootImagePolicy",
         "SetCredential",
         "SetCredentialEncrypted",
-        "SocketBindAllow",
-        "Sockets",
+        "SetLoginEnvironment",
         "StandardInputData",
         "StandardInputText",
-        "StartupAllowedCPUs",
-        "StartupCPUWeight",
-        "StartupIOWeight",
         "SyslogFacility",
         "SyslogIdentifier",
         "SyslogLevel",
@@ -309,24 +406,15 @@ const SERVICE: Table = Table {
         "TTYRows",
         "TTYVHangup",
         "TTYVTDisallocate",
-        "TasksAccounting",
-        "TimeoutAbortSec",
         "TimeoutCleanSec",
-        "TimeoutStartFailureMode",
-        "TimeoutStopFailureMode",
         "TimerSlackNSec",
-        "USBFunctionDescriptors",
-        "USBFunctionStrings",
         "UtmpIdentifier",
         "UtmpMode",
     ],
     confines: &[
         "AppArmorProfile",
         "CapabilityBoundingSet",
-        "DeviceAllow",
-        "DevicePolicy",
         "DynamicUser",
-        "IPAddressDeny",
         "IPCNamespacePath",
         "InaccessiblePaths",
         "LockPersonality",
@@ -354,7 +442,6 @@ const SERVICE: Table = Table {
         "RestrictAddressFamilies",
         "RestrictFileSystems",
         "RestrictNamespaces",
-        "RestrictNetworkInterfaces",
         "RestrictRealtime",
         "RestrictSUIDSGID",
         "RootDirectory",
@@ -364,35 +451,106 @@ const SERVICE: Table = Table {
         "SELinuxContext",
         "SecureBits",
         "SmackProcessLabel",
-        "SocketBindDeny",
         "SystemCallArchitectures",
         "SystemCallFilter",
         "TemporaryFileSystem",
     ],
 };
 
+/// systemd.kill(5): of the same.
+const KILL: Lists = Lists {
+    done: &["WatchdogSignal", "KillMode", "KillSignal", "SendSIGHUP", "SendSIGKILL", "FinalKillSignal"],
+    not_done: &["RestartKillSignal"],
+    confines: &[],
+};
+
+/// Where a unit's processes are among the control groups: of the same.
+const PLACE: Lists = Lists { done: &["Slice", "Delegate"], not_done: &["DelegateSubgroup"], confines: &[] };
+
+/// systemd.resource-control(5): of the same, and of slices.
+const RESOURCES: Lists = Lists {
+    done: &[
+        "MemoryMin",
+        "MemoryLow",
+        "MemoryHigh",
+        "MemoryMax",
+        "MemorySwapMax",
+        "TasksMax",
+        "CPUWeight",
+        "CPUQuota",
+        "IOWeight",
+        "AllowedCPUs",
+    ],
+    not_done: &[
+        "AllowedMemoryNodes",
+        "BPFProgram",
+        "BlockIOAccounting",
+        "CPUAccounting",
+        "CPUQuotaPeriodSec",
+        "CoredumpReceive",
+        "DefaultMemoryLow",
+        "DefaultMemoryMin",
+        "DefaultStartupMemoryLow",
+        "DisableControllers",
+        "IOAccounting",
+        "IODeviceLatencyTargetSec",
+        "IODeviceWeight",
+        "IOReadBandwidthMax",
+        "IOReadIOPSMax",
+        "IOWriteBandwidthMax",
+        "IOWriteIOPSMax",
+        "IPAccounting",
+        "IPAddressAllow",
+        "ManagedOOMMemoryPressure",
+        "ManagedOOMMemoryPressureDurationSec",
+        "ManagedOOMMemoryPressureLimit",
+        "ManagedOOMPreference",
+        "ManagedOOMSwap",
+        "MemoryAccounting",
+        "MemoryPressureThresholdSec",
+        "MemoryPressureWatch",
+        "MemoryZSwapMax",
+        "MemoryZSwapWriteback",
+        "NFTSet",
+        "SocketBindAllow",
+        "StartupAllowedCPUs",
+        "StartupAllowedMemoryNodes",
+        "StartupCPUWeight",
+        "StartupIOWeight",
+        "StartupMemoryHigh",
+        "StartupMemoryLow",
+        "StartupMemoryMax",
+        "StartupMemorySwapMax",
+        "StartupMemoryZSwapMax",
+        "TasksAccounting",
+    ],
+    confines: &[
+        "DeviceAllow",
+        "DevicePolicy",
+        "IPAddressDeny",
+        "IPEgressFilterPath",
+        "IPIngressFilterPath",
+        "RestrictNetworkInterfaces",
+        "SocketBindDeny",
+    ],
+};
+
 /// The class of a directive; none for one that is unknown.
 pub fn class(section: &str, name: &str) -> Option<Class> {
-    let table = TABLES.iter().find(|table| table.section == section)?;
-    [(table.done, Class::Done), (table.not_done, Class::NotDone), (table.confines, Class::Confines)]
-        .into_iter()
-        .find(|(names, _)| names.contains(&name))
-        .map(|(_, class)| class)
+    let (_, lists) = SECTIONS.iter().find(|(known, _)| *known == section)?;
+    let mut by_class = lists.iter().flat_map(|lists| lists.by_class());
+    by_class.find(|(_, names)| names.contains(&name)).map(|(class, _)| class)
 }
 
 /// Whether a section is one that this table describes.
 pub fn knows_section(section: &str) -> bool {
-    TABLES.iter().any(|table| table.section == section)
+    SECTIONS.iter().any(|(known, _)| *known == section)
 }
 
 /// Every directive with its section and class, for the reference page and for tests.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str, Class)> {
-    TABLES.iter().flat_map(|table| {
-        let of = |names: &'static [&'static str], class| {
-            names.iter().map(move |name| (table.section, *name, class))
-        };
-        of(table.done, Class::Done)
-            .chain(of(table.not_done, Class::NotDone))
-            .chain(of(table.confines, Class::Confines))
+    SECTIONS.iter().flat_map(|(section, lists)| {
+        let by_class = lists.iter().flat_map(|lists| lists.by_class());
+        by_class.flat_map(move |(class, names)| names.iter().map(move |name| (*section, *name, class)))
     })
 }

@@ -4,11 +4,13 @@
 //!   table of what is supported;
 //! - [`graph`] holds how units relate, [`transaction`] what a request pulls in and in which
 //!   order;
-//! - [`service::machine`] is one service's life, [`manager`] that of all units: both take an
+//! - [`service::machine`] is one service's life, [`socket::machine`], [`path::machine`] and
+//!   [`attachment`] (mounts, swap) that of others, [`manager`] that of all units: all take an
 //!   event and return actions, which `init` carries out;
 //! - [`control`] is what `init` and `berthctl` say to each other.
 #![forbid(unsafe_code)]
 
+pub mod attachment;
 pub mod cgroup;
 pub mod condition;
 pub mod control;
@@ -17,8 +19,13 @@ pub mod graph;
 pub mod load;
 pub mod manager;
 pub mod model;
+pub mod mount;
 pub mod name;
+pub mod path;
 pub mod service;
+pub mod slice;
+pub mod socket;
+pub mod swap;
 pub mod text;
 pub mod transaction;
 

@@ -74,7 +74,7 @@ fn bad_values_are_left_out_with_file_and_line() {
         ("Environment=1A=x", "is not an assignment"),
         ("EnvironmentFile=x", "must be an absolute path"),
         ("StateDirectory=../x", "must be a relative path"),
-        ("StandardOutput=socket", "expected journal"),
+        ("StandardOutput=printer", "expected journal"),
         ("Slice=a.service", "the name of a slice"),
     ];
     for (line, expected) in cases {
@@ -96,7 +96,7 @@ fn units_that_cannot_run_are_no_units() {
             "[Service]\nType=oneshot\nRestart=always\nExecStart=/a\n",
             "cannot have Restart=always",
         ),
-        ("a.socket", "[Socket]\nListenStream=1\n", "units of type socket are not supported yet"),
+        ("a.device", "", "units of type device are not supported yet"),
         ("a@.service", "[Service]\nExecStart=/a\n", "is a template: name an instance, as in a@NAME.service"),
     ];
     for (unit, text, expected) in cases {

@@ -1,8 +1,8 @@
 //! `[Unit]` (systemd.unit(5)).
 
 use crate::condition::{Condition, TESTS};
-use crate::load::setter::{Outcome, Setter, text, unit_name};
-use crate::model::{Origin, Relation, Unit};
+use crate::load::setter::{Outcome, Setter, path, text, unit_name};
+use crate::model::{Need, Origin, Relation, Unit};
 use crate::text::value;
 
 const RELATIONS: [(&str, Relation); 9] = [
@@ -38,6 +38,8 @@ pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
         "DefaultDependencies" => {
             unit.default_dependencies = value::boolean(setter.value).map_err(text)?;
         }
+        "RequiresMountsFor" => mounts_for(unit, setter, Need::Requires)?,
+        "WantsMountsFor" => mounts_for(unit, setter, Need::Wants)?,
         "RefuseManualStart" => {
             unit.refuse_manual_start = value::boolean(setter.value).map_err(text)?;
         }
@@ -59,6 +61,19 @@ pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
 
 fn test(name: &str) -> Option<crate::condition::Test> {
     TESTS.iter().find(|(known, _)| *known == name).map(|(_, test)| *test)
+}
+
+/// Adds paths whose mounts are needed; an empty value takes out those so far.
+fn mounts_for(unit: &mut Unit, setter: &Setter, need: Need) -> Outcome {
+    if setter.value.is_empty() {
+        unit.mounts_for.retain(|_, known| *known != need);
+        return Ok(());
+    }
+    for word in setter.words()? {
+        let path = path(&word)?;
+        unit.needs_mounts_for(&path, need);
+    }
+    Ok(())
 }
 
 /// Adds the named units; an empty value takes out what files have stated so far.

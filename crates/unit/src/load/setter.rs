@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use crate::mount::normal_path;
 use crate::name::UnitName;
 use crate::text::specifier::{self, Host};
 use crate::text::words::{self, Backslash};
@@ -69,6 +70,11 @@ impl Setter<'_> {
             format!("expected one of {}", words.join(", "))
         })
     }
+}
+
+/// Reads an absolute path, without doubled slashes and without one at its end.
+pub(super) fn path(word: &str) -> Outcome<String> {
+    normal_path(word).ok_or_else(|| format!("{word:?} must be an absolute path without dots"))
 }
 
 /// Reads a unit name.

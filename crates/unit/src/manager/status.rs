@@ -2,7 +2,9 @@
 
 use crate::control::UnitStatus;
 use crate::manager::{Manager, State};
+use crate::model::Kind;
 use crate::name::UnitName;
+use crate::service::state::Active;
 
 impl Manager {
     /// What is known of a unit, loaded or not.
@@ -40,20 +42,29 @@ impl Manager {
             Some(State::Service(state)) => {
                 status.sub = state.phase.name().to_owned();
                 status.main_pid = state.main;
-                status.control_pid = state.control;
-                status.result = state.outcome.to_string();
-                status.result_word = state.outcome.word().to_owned();
                 status.main_exit = state.main_exit.map(|exit| exit.to_string());
                 status.status_text.clone_from(&state.status);
                 status.restarts = state.restarts;
             }
+            Some(State::Socket(state)) => status.sub = state.phase.name().to_owned(),
+            Some(State::Path(state)) => status.sub = state.phase.name().to_owned(),
+            Some(State::Mount(state)) => status.sub = state.phase.mount_name().to_owned(),
+            Some(State::Swap(state)) => status.sub = state.phase.swap_name().to_owned(),
             _ => {
-                if loaded.is_some_and(|unit| unit.service().is_some()) {
-                    status.sub = "dead".to_owned();
+                let can_fail = |kind: &Kind| !matches!(kind, Kind::Target | Kind::Slice(_));
+                if loaded.is_some_and(|unit| can_fail(&unit.kind)) && active == Active::Inactive {
                     status.result_word = "success".to_owned();
-                } else if !active.is_up() {
+                }
+                if !active.is_up() {
                     status.sub = "dead".to_owned();
                 }
+            }
+        }
+        if let Some(entry) = entry {
+            status.control_pid = entry.control();
+            if let Some(outcome) = entry.outcome() {
+                status.result = outcome.to_string();
+                status.result_word = outcome.word().to_owned();
             }
         }
         status

@@ -99,6 +99,27 @@ pub struct Context {
     pub shutdown: Option<Duration>,
 }
 
+impl Context {
+    /// When a step of a unit's start has taken too long.
+    pub fn start_deadline(&self, config: &Service) -> Option<Duration> {
+        let timeout = config.timeout_start.finite()?;
+        Some(self.now.saturating_add(timeout))
+    }
+
+    /// When a step of a unit's stop has taken too long.
+    pub fn stop_deadline(&self, config: &Service) -> Option<Duration> {
+        let own = config.timeout_stop.finite();
+        let own = own.map(|timeout| self.now.saturating_add(timeout));
+        match self.shutdown {
+            Some(by) if !config.timeout_stop_stated => {
+                let by = by.max(self.now.saturating_add(LEAST_STOP));
+                Some(own.map_or(by, |own| own.min(by)))
+            }
+            _ => own,
+        }
+    }
+}
+
 /// The least time that a service has to stop when the system goes down.
 const LEAST_STOP: Duration = Duration::from_millis(200);
 
@@ -194,22 +215,12 @@ impl Step<'_> {
 
     /// When a step of the start has taken too long.
     fn start_deadline(&self) -> Option<Duration> {
-        let timeout = self.config.timeout_start.finite()?;
-        Some(self.context.now.saturating_add(timeout))
+        self.context.start_deadline(self.config)
     }
 
     /// When a step of the stop has taken too long.
     fn stop_deadline(&self) -> Option<Duration> {
-        let now = self.context.now;
-        let own = self.config.timeout_stop.finite();
-        let own = own.map(|timeout| now.saturating_add(timeout));
-        match self.context.shutdown {
-            Some(by) if !self.config.timeout_stop_stated => {
-                let by = by.max(now.saturating_add(LEAST_STOP));
-                Some(own.map_or(by, |own| own.min(by)))
-            }
-            _ => own,
-        }
+        self.context.stop_deadline(self.config)
     }
 
     /// Runs the command at `index` of a list as the step's process; false where there is none.

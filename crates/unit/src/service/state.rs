@@ -142,6 +142,10 @@ pub enum Outcome {
     Watchdog,
     /// It started too often.
     StartLimit,
+    /// What it waits for came too often (`TriggerLimitBurst=`).
+    TriggerLimit,
+    /// The unit that it starts started too often.
+    TriggeredLimit,
     /// Its main process ended before it said that it was ready.
     Protocol,
     /// `ExecCondition=` said not to run it.
@@ -166,6 +170,8 @@ impl Outcome {
             Outcome::Timeout => "timeout",
             Outcome::Watchdog => "watchdog",
             Outcome::StartLimit => "start-limit-hit",
+            Outcome::TriggerLimit => "trigger-limit-hit",
+            Outcome::TriggeredLimit => "service-start-limit-hit",
             Outcome::Protocol => "protocol",
             Outcome::Condition => "exec-condition",
             Outcome::Resources(_) => "resources",

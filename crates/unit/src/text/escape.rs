@@ -1,4 +1,5 @@
-//! Unit-name escaping (systemd-escape(1)): any string as part of a unit name, and back.
+//! Unit-name escaping (systemd-escape(1)): any string as part of a unit name, and back; paths as
+//! the names of mounts and swaps.
 
 /// Escapes a string: `/` becomes `-`, and what names cannot hold becomes `\xNN`.
 pub fn escape(text: &str) -> String {
@@ -42,6 +43,20 @@ pub fn unescape(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Escapes a path as the names of mounts have it: `/` is `-`, `/var/lib` is `var-lib`.
+pub fn escape_path(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.is_empty() {
+        true => "-".to_owned(),
+        false => escape(&parts.join("/")),
+    }
+}
+
+/// Undoes [`escape_path`].
+pub fn unescape_path(text: &str) -> String {
+    format!("/{}", unescape(text).trim_matches('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +74,18 @@ mod tests {
         for (plain, escaped) in cases {
             assert_eq!(escape(plain), escaped);
             assert_eq!(unescape(escaped), plain);
+        }
+    }
+
+    #[test]
+    fn paths_as_names_of_mounts() {
+        for (path, name) in
+            [("/", "-"), ("/var/lib", "var-lib"), ("//a-b//.c/", "a\\x2db-.c"), ("/.a", "\\x2ea")]
+        {
+            assert_eq!(escape_path(path), name);
+        }
+        for (name, path) in [("-", "/"), ("var-lib", "/var/lib"), ("a\\x2db", "/a-b")] {
+            assert_eq!(unescape_path(name), path);
         }
     }
 
