@@ -9,7 +9,7 @@ use unit::graph::Graph;
 use unit::load::{self, LoadError, UnitFiles};
 use unit::text::file::Source;
 use unit::text::specifier::Host;
-use unit::{Unit, UnitName};
+use unit::{Unit, UnitName, UnitType};
 
 /// A file that switches off what it stands for.
 const MASK: &str = "/dev/null";
@@ -90,13 +90,14 @@ impl Catalog {
                 files.sources.push(source);
             }
             None => {
-                let builtin = load::builtin_target(name);
+                let builtin = load::builtin(name);
                 let links = self.links(name, "wants").len() + self.links(name, "requires").len();
                 let drop_ins = self.drop_ins(name);
                 if links == 0 && drop_ins.is_empty() {
-                    return builtin.map(|unit| Found::Unit(Box::new(unit)));
+                    let unit = builtin.or_else(|error| mounted(name).ok_or(error))?;
+                    return Ok(Found::Unit(Box::new(unit)));
                 }
-                // A built-in target to which folders of links add; a target that only they make.
+                // A built-in unit to which folders of links add; a target that only they make.
                 builtin?;
             }
         }
@@ -140,6 +141,17 @@ impl Catalog {
         let is_mask = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(MASK));
         winners.into_values().filter(|path| !is_mask(path)).collect()
     }
+}
+
+/// The unit of a mount that is there without a file.
+fn mounted(name: &UnitName) -> Option<Unit> {
+    if name.kind() != UnitType::Mount {
+        return None;
+    }
+    let place = unit::mount::place_of(name);
+    // Of several at one place, the last is the one that is seen.
+    let found = crate::tables::mounted().into_iter().rev().find(|mounted| mounted.place == place)?;
+    load::mounted(&found).ok()
 }
 
 /// The folders whose drop-ins apply to a unit, the most specific first.

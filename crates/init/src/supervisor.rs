@@ -2,6 +2,7 @@
 
 mod act;
 mod boot;
+mod kinds;
 mod requests;
 mod stop;
 
@@ -29,9 +30,12 @@ use crate::loader::Catalog;
 use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
+use crate::paths::Paths;
 use crate::poller::{Poller, Readiness, Source};
 use crate::power::PowerButtons;
 use crate::report::Reporter;
+use crate::sockets::Sockets;
+use crate::tables::Tables;
 use crate::watchdog::Watchdog;
 
 /// How long the event port, or a port that a shell was asked for on, is looked for.
@@ -73,6 +77,10 @@ pub struct Supervisor {
     signals: Signals,
     cgroups: Cgroups,
     outputs: Outputs,
+    sockets: Sockets,
+    paths: Paths,
+    /// Open for as long as word of their changes is to come.
+    _tables: Tables,
     reporter: Reporter,
     notify: NotifySocket,
     control: ControlSocket,
@@ -133,6 +141,7 @@ impl Supervisor {
             reporter.open_consoles(&poller);
             reporter.open_port(&poller);
         }
+        let tables = Tables::open(&poller)?;
         Ok(Supervisor {
             catalog: Catalog::list(&options.unit_path),
             shell_pending: options.shell.clone(),
@@ -145,6 +154,9 @@ impl Supervisor {
             signals,
             cgroups,
             outputs: Outputs::default(),
+            sockets: Sockets::default(),
+            paths: Paths::default(),
+            _tables: tables,
             reporter,
             notify,
             control,
@@ -198,6 +210,10 @@ impl Supervisor {
             Source::Logd => self.outputs.flush(),
             Source::Writer(number) => self.reporter.writable(number),
             Source::Report(number) => self.program_report(number),
+            Source::Socket(number) => self.socket_ready(number),
+            Source::Path(number) => self.path_ready(number),
+            Source::Mounts => self.look_at_mounts(),
+            Source::Swaps => self.look_at_swaps(),
             Source::Power(number) => {
                 if self.buttons.pressed(number) {
                     self.shut_down(ShutdownKind::Poweroff, "the power button was pressed");
@@ -227,6 +243,7 @@ impl Supervisor {
         let now = monotonic();
         let actions = self.manager.tick(now);
         self.perform(actions);
+        self.manager.forget_instances();
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.feed(now);
         }
@@ -275,6 +292,7 @@ impl Supervisor {
             if let Some(unit) = owner {
                 // What it said of its program comes before its end.
                 self.reports_of(pid);
+                self.look_for(&unit);
                 let emptied = !self.cgroups.is_populated(&unit);
                 self.tell(unit, Event::Exited { pid, exit, emptied });
             } else if self.cgroups.has_sessions() {
