@@ -118,7 +118,7 @@ impl Paths {
             .collect();
         let met = config.watched.iter().enumerate().find_map(|(index, watched)| {
             let path = File::new(&watched.path);
-            let found = match watched.test {
+            match watched.test {
                 Test::Exists => path.exists().then(|| watched.path.clone()),
                 Test::ExistsGlob => conditions::glob_find(path).map(|found| found.display().to_string()),
                 Test::DirectoryNotEmpty => conditions::has_entries(path).then(|| watched.path.clone()),
@@ -126,8 +126,7 @@ impl Paths {
                     let was = before.as_ref().and_then(|before| before.get(index));
                     was.filter(|was| **was != exists[index]).map(|_| watched.path.clone())
                 }
-            };
-            found
+            }
         });
         self.existed.insert(unit.clone(), exists);
         met

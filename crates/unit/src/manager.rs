@@ -278,6 +278,8 @@ impl Manager {
             return;
         };
         let before = self.active(unit);
+        // A failed unit that may not start changes no phase, and yet its job has ended.
+        let is_refused = event == machine::Event::LimitHit;
         let phase_before = self.service_state(unit).map(|state| state.phase);
         let context = Context { now: self.now, shutdown: self.shutdown };
         let Some(State::Service(state)) = self.entry(unit).map(|entry| &mut entry.state) else {
@@ -293,7 +295,7 @@ impl Manager {
                 other => self.actions.push(Action::Service(unit.clone(), other)),
             }
         }
-        if phase_before != self.service_state(unit).map(|state| state.phase) {
+        if is_refused || phase_before != self.service_state(unit).map(|state| state.phase) {
             self.settle(unit, before);
         }
         if restart
@@ -379,7 +381,13 @@ impl Manager {
     }
 
     fn failure_reason(&self, unit: &UnitName) -> String {
-        self.outcome(unit).map_or_else(String::new, ToString::to_string)
+        let outcome = self.outcome(unit).map_or_else(String::new, ToString::to_string);
+        // What was to be mounted tells more than how a program ended, whose words are in the log.
+        match self.graph.get(unit).map(|unit| &unit.kind) {
+            Some(Kind::Mount(mount)) => format!("mounting {} on {}: {outcome}", mount.what, mount.place),
+            Some(Kind::Swap(swap)) => format!("swap on {}: {outcome}", swap.what),
+            _ => outcome,
+        }
     }
 
     /// How a unit's last run went, or its run so far; none for units that cannot fail.

@@ -4,4 +4,5 @@
 mod harness;
 mod services;
 mod shutdown;
+mod types;
 mod units;

@@ -91,9 +91,9 @@ impl Manager {
         else {
             return;
         };
-        let phase = state.phase;
+        let (phase, is_refused) = (state.phase, event == attachment::Event::Common(Event::LimitHit));
         let (next, actions) = attachment::next(helper, std::mem::take(&mut **state), event, &context);
-        let moved = next.phase != phase;
+        let moved = is_refused || next.phase != phase;
         **state = next;
         for action in actions {
             self.act(name, action);
@@ -114,9 +114,11 @@ impl Manager {
         let Some(State::Socket(state)) = self.entry(unit).map(|entry| &mut entry.state) else {
             return;
         };
+        use socket::machine::Event::{Common, Refused};
+        let is_refused = matches!(event, Common(Event::LimitHit) | Refused(_));
         let phase = state.phase;
         let (next, actions) = socket::machine::next(config, std::mem::take(&mut **state), event, &context);
-        let moved = next.phase != phase;
+        let moved = is_refused || next.phase != phase;
         **state = next;
         let mut triggers = false;
         for action in actions {
@@ -145,9 +147,9 @@ impl Manager {
         let Some(State::Path(state)) = self.entry(unit).map(|entry| &mut entry.state) else {
             return;
         };
-        let phase = state.phase;
+        let (phase, is_refused) = (state.phase, event == path::machine::Event::LimitHit);
         let (next, actions) = path::machine::next(config, std::mem::take(&mut **state), event, now);
-        let moved = next.phase != phase;
+        let moved = is_refused || next.phase != phase;
         **state = next;
         let mut triggers = None;
         for action in actions {
