@@ -1,5 +1,6 @@
 //! Finding and reading unit files.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use unit::graph::Graph;
 use unit::load::{self, LoadError, UnitFiles};
+use unit::mount::Mounted;
 use unit::text::file::Source;
 use unit::text::specifier::Host;
 use unit::{Unit, UnitName, UnitType};
@@ -19,6 +21,8 @@ pub struct Catalog {
     folders: Vec<PathBuf>,
     /// Entry name to the folders that have it, the first winning.
     entries: BTreeMap<String, Vec<usize>>,
+    /// What is mounted, read when it is first asked for.
+    mounted: OnceCell<Vec<Mounted>>,
 }
 
 /// What a name turned out to be.
@@ -37,7 +41,7 @@ impl Catalog {
                 entries.entry(name).or_default().push(index);
             }
         }
-        Catalog { folders: folders.to_vec(), entries }
+        Catalog { folders: folders.to_vec(), entries, mounted: OnceCell::new() }
     }
 
     /// The paths of an entry, the winning one first.
@@ -94,7 +98,7 @@ impl Catalog {
                 let links = self.links(name, "wants").len() + self.links(name, "requires").len();
                 let drop_ins = self.drop_ins(name);
                 if links == 0 && drop_ins.is_empty() {
-                    let unit = builtin.or_else(|error| mounted(name).ok_or(error))?;
+                    let unit = builtin.or_else(|error| self.mounted(name).ok_or(error))?;
                     return Ok(Found::Unit(Box::new(unit)));
                 }
                 // A built-in unit to which folders of links add; a target that only they make.
@@ -112,6 +116,18 @@ impl Catalog {
             false => load::load(name, &files, host)?,
         };
         Ok(Found::Unit(Box::new(unit)))
+    }
+
+    /// The unit of a mount that is there without a file.
+    fn mounted(&self, name: &UnitName) -> Option<Unit> {
+        if name.kind() != UnitType::Mount {
+            return None;
+        }
+        let place = unit::mount::place_of(name);
+        let table = self.mounted.get_or_init(crate::tables::mounted);
+        // Of several at one place, the last is the one that is seen.
+        let found = table.iter().rev().find(|mounted| mounted.place == place)?;
+        load::mounted(found).ok()
     }
 
     /// The names that the links in `NAME.wants` folders give.
@@ -141,17 +157,6 @@ impl Catalog {
         let is_mask = |path: &PathBuf| fs::read_link(path).is_ok_and(|to| to == Path::new(MASK));
         winners.into_values().filter(|path| !is_mask(path)).collect()
     }
-}
-
-/// The unit of a mount that is there without a file.
-fn mounted(name: &UnitName) -> Option<Unit> {
-    if name.kind() != UnitType::Mount {
-        return None;
-    }
-    let place = unit::mount::place_of(name);
-    // Of several at one place, the last is the one that is seen.
-    let found = crate::tables::mounted().into_iter().rev().find(|mounted| mounted.place == place)?;
-    load::mounted(&found).ok()
 }
 
 /// The folders whose drop-ins apply to a unit, the most specific first.

@@ -27,6 +27,16 @@ const NETWORK_TYPES: [&str; 17] = [
 /// Options that speak to the service manager: neither the kernel nor busybox's `mount` knows them.
 const OURS: [&str; 6] = ["auto", "noauto", "nofail", "fail", "_netdev", "nobootwait"];
 
+/// What stays mounted: PID 1 runs from there, or the kernel needs it until the end.
+const KEPT: [&str; 6] = ["/", "/usr", "/proc", "/sys", "/dev", "/run"];
+/// Of these all that is below stays too.
+const KEPT_BELOW: [&str; 3] = ["/proc/", "/sys/", "/dev/"];
+
+/// Whether what is mounted at a path stays until the machine's very end.
+pub fn is_kept(place: &str) -> bool {
+    KEPT.contains(&place) || KEPT_BELOW.iter().any(|kept| place.starts_with(kept))
+}
+
 /// A mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
@@ -222,6 +232,16 @@ mod tests {
         assert_eq!(normal_path("/"), Some("/".to_owned()));
         assert_eq!((normal_path("a"), normal_path("/a/../b")), (None, None));
         assert_eq!(unit_name("/var/my data").unwrap().as_str(), "var-my\\x20data.mount");
+    }
+
+    #[test]
+    fn keeps_what_the_end_needs() {
+        for place in ["/", "/usr", "/proc/sys/fs/binfmt_misc", "/dev/pts"] {
+            assert!(is_kept(place), "{place}");
+        }
+        for place in ["/etc", "/var/lib/x", "/tmp", "/run/user", "/devices"] {
+            assert!(!is_kept(place), "{place}");
+        }
     }
 
     #[test]

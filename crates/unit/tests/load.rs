@@ -167,18 +167,21 @@ fn lines_that_make_no_sense_are_named() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_loader_panic(text in "(\\[(Unit|Service|Install|x)\\]\n|[A-Za-z]{0,12}=[ -~]{0,20}\n|.{0,20}\n){0,12}") {
-        let _ = try_load("a@b.service", &[&text]);
-        let _ = try_load("a.target", &[&text]);
+    fn no_text_makes_the_loader_panic(text in "(\\[(Unit|Service|Socket|Path|Mount|Swap|Slice|Install|x)\\]\n|[A-Za-z]{0,12}=[ -~]{0,20}\n|.{0,20}\n){0,12}") {
+        for unit in ["a@b.service", "a.target", "a.socket", "a.path", "a.mount", "a.swap", "a-b.slice"] {
+            let _ = try_load(unit, &[&text]);
+        }
     }
 
     #[test]
     fn no_value_makes_a_done_directive_panic(
-        index in 0usize..400,
+        index in 0usize..1600,
         value in "[ -~]{0,24}",
     ) {
         let all: Vec<_> = unit::directive::all().collect();
         let (section, key, _) = all[index % all.len()];
-        let _ = try_load("a.service", &[&format!("[{section}]\n{key}={value}\n[Service]\nExecStart=/x\n")]);
+        for unit in ["a.service", "a.socket", "a.path", "a.mount", "a.swap", "a.slice"] {
+            let _ = try_load(unit, &[&format!("[{section}]\n{key}={value}\n[Service]\nExecStart=/x\n")]);
+        }
     }
 }

@@ -111,6 +111,28 @@ fn each_connection_gets_an_instance_of_its_own() {
 }
 
 #[test]
+fn a_service_gets_the_sockets_of_all_that_start_it_in_order() {
+    let machine = Units::new()
+        .with("all.target", &target("a.service"))
+        .with("a.socket", &plain("[Socket]\nListenStream=@/1\nListenDatagram=@/2\nFileDescriptorName=pair"))
+        .with("b.socket", &plain("[Socket]\nListenSequentialPacket=@/3\nService=a.service"))
+        .with("c.socket", &plain("[Socket]\nListenFIFO=@/4\nService=other.service"))
+        .with("other.service", &service("ExecStart=/bin/true"))
+        .with(
+            "a.service",
+            &service("Sockets=a.socket b.socket c.socket\nExecStart=/bin/sh -c 'echo $LISTEN_FDS $LISTEN_FDNAMES > @/got; ls -l /proc/self/fd >> @/got; exec sleep 1000'"),
+        )
+        .boot()
+        .reached();
+    let got = machine.wait_for_file("got", |text| text.contains(" 6 -> "));
+    assert_eq!(got.lines().next(), Some("4 pair:pair:b.socket:c.socket"));
+    assert!(got.lines().any(|line| line.contains(" 6 -> ") && line.ends_with("/4")), "{got}");
+    for socket in ["a.socket", "b.socket", "c.socket"] {
+        assert_eq!(machine.status(socket).sub, "running");
+    }
+}
+
+#[test]
 fn a_datagram_starts_the_service_that_reads_it() {
     let machine = Units::new()
         .with("all.target", &target("a.socket"))
@@ -290,6 +312,18 @@ fn a_mount_that_is_refused_is_a_failed_unit() {
     let line = machine.wait_for("failed:");
     assert!(line.contains("/dev/no-such-disk") && line.contains("exit-code"), "{line}");
     assert_eq!(machine.status(&name).active, "failed");
+}
+
+#[test]
+fn swap_that_is_refused_is_a_failed_unit() {
+    let units = Units::new().with("swap", "no swap");
+    let name = mount_name(&units, "swap").replace(".mount", ".swap");
+    let mut machine = units
+        .with("all.target", &target(&name))
+        .with(&name, &plain("[Swap]\nWhat=@/swap\nPriority=5"))
+        .boot();
+    let line = machine.wait_for("failed:");
+    assert!(line.contains("swap on ") && line.contains("exit-code"), "{line}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Action, Manager, State};
 use crate::model::{Kind, Relation, Unit};
+use crate::mount::is_kept;
 use crate::name::{UnitName, UnitType};
 use crate::service::machine::{self, Context, Event};
 use crate::service::state::{Outcome, Phase};
@@ -247,12 +248,14 @@ impl Manager {
     }
 
     /// Whether a shutdown leaves a unit to the system's end: a mount that came without a unit file,
-    /// or one that what stops last is on.
+    /// that the end itself needs, or that what stops last is on.
     pub(super) fn outlives(&self, unit: &UnitName, last: &[UnitName]) -> bool {
-        let Some(loaded) = self.graph.get(unit).filter(|unit| matches!(unit.kind, Kind::Mount(_))) else {
-            return false;
-        };
         let bears = |other: &UnitName| self.graph.origin(other, Relation::After, unit).is_some();
-        loaded.sources.is_empty() || last.iter().any(bears)
+        match self.graph.get(unit).map(|loaded| (&loaded.kind, &loaded.sources)) {
+            Some((Kind::Mount(mount), sources)) => {
+                sources.is_empty() || is_kept(&mount.place) || last.iter().any(bears)
+            }
+            _ => false,
+        }
     }
 }
