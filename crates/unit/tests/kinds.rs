@@ -150,6 +150,15 @@ fn dependencies_by_type() {
 }
 
 #[test]
+fn names_keep_their_escapes() {
+    let text =
+        "[Unit]\nRequires=my\\x2ddata.mount\n[Service]\nExecStart=/x\n[Install]\nWantedBy=a\\x2db.target";
+    let unit = load("a.service", text);
+    assert!(has(&unit, Relation::Requires, "my\\x2ddata.mount"));
+    assert_eq!(unit.install.wanted_by, [name("a\\x2db.target")]);
+}
+
+#[test]
 fn the_mounts_that_paths_are_on_come_first() {
     let mut graph = Graph::default();
     let service =

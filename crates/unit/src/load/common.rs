@@ -1,7 +1,7 @@
 //! `[Unit]` (systemd.unit(5)).
 
 use crate::condition::{Condition, TESTS};
-use crate::load::setter::{Outcome, Setter, path, text, unit_name};
+use crate::load::setter::{Outcome, Setter, path, text};
 use crate::model::{Need, Origin, Relation, Unit};
 use crate::text::value;
 
@@ -82,8 +82,7 @@ fn relate(unit: &mut Unit, setter: &Setter, relation: Relation) -> Outcome {
         unit.relations.retain(|(kind, _), _| *kind != relation);
         return Ok(());
     }
-    for word in setter.words()? {
-        let name = unit_name(&word)?;
+    for name in setter.names()? {
         if name != unit.name {
             unit.relate(relation, name, Origin::Stated);
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::load::command;
-use crate::load::setter::{Outcome, Setter, text, unit_name};
+use crate::load::setter::{Outcome, Setter, text};
 use crate::model::{Kind, Origin, Relation, Unit};
 use crate::name::{UnitName, UnitType};
 use crate::service::config::{
@@ -105,8 +105,7 @@ fn sockets(unit: &mut Unit, setter: &Setter) -> Outcome {
         });
         return Ok(());
     }
-    for word in setter.words()? {
-        let socket = unit_name(&word)?;
+    for socket in setter.names()? {
         if socket.kind() != UnitType::Socket {
             return Err(format!("{socket} is not the name of a socket"));
         }
