@@ -15,6 +15,9 @@ use crate::text::signal::Signal;
 /// How often in a row it is detached, where several things are mounted at one place.
 const DETACH_TRIES: u32 = 32;
 
+/// How often a device that is waited for is looked for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The step that it is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
@@ -23,6 +26,8 @@ pub enum Phase {
     Dead,
     /// Not there, and the last attempt ended badly.
     Failed,
+    /// Its device is not there yet.
+    Waiting,
     /// The program that attaches it runs.
     Attaching,
     /// That program took too long, or is not wanted any more: it was asked to end.
@@ -45,6 +50,7 @@ impl Phase {
         match self {
             Phase::Dead => ("dead", "dead"),
             Phase::Failed => ("failed", "failed"),
+            Phase::Waiting => ("waiting", "waiting"),
             Phase::Attaching => ("mounting", "activating"),
             Phase::AttachSignal => ("mounting-sigterm", "activating-sigterm"),
             Phase::AttachKill => ("mounting-sigkill", "activating-sigkill"),
@@ -70,7 +76,7 @@ impl Phase {
         match self {
             Phase::Dead => Active::Inactive,
             Phase::Failed => Active::Failed,
-            Phase::Attaching | Phase::AttachSignal | Phase::AttachKill => Active::Activating,
+            Phase::Waiting | Phase::Attaching | Phase::AttachSignal | Phase::AttachKill => Active::Activating,
             Phase::Attached => Active::Active,
             Phase::Detaching | Phase::DetachSignal | Phase::DetachKill => Active::Deactivating,
         }
@@ -90,6 +96,8 @@ pub struct Attachment {
     pub outcome: Outcome,
     /// When the step has taken too long.
     pub deadline: Option<Duration>,
+    /// How long its device is waited for.
+    patience_ends: Option<Duration>,
     /// A stop was asked for while it was being attached.
     stop_wanted: bool,
     /// How often it was detached in this stop.
@@ -101,6 +109,8 @@ pub struct Attachment {
 pub enum Event {
     /// What happens to every unit that runs processes.
     Common(machine::Event),
+    /// Its program was not run, because its device is not there: to be waited for, so long at most.
+    Absent(Duration),
     /// The kernel's table has it now, whoever put it there.
     Appeared,
     /// The kernel's table has it no more.
@@ -131,7 +141,7 @@ impl Step<'_> {
         match event {
             Event::Appeared => {
                 self.state.is_present = true;
-                if self.is_down() {
+                if self.is_down() || self.state.phase == Phase::Waiting {
                     self.state.outcome = Outcome::Success;
                     self.enter(Phase::Attached, None);
                 }
@@ -143,8 +153,27 @@ impl Step<'_> {
                     self.enter(Phase::Dead, None);
                 }
             }
+            Event::Absent(patience) if self.state.phase == Phase::Attaching => self.absent(patience),
+            Event::Absent(_) => {}
             Event::Common(event) => self.common(event),
         }
+    }
+
+    fn absent(&mut self, patience: Duration) {
+        let now = self.context.now;
+        let until = *self.state.patience_ends.get_or_insert(now.saturating_add(patience));
+        if until <= now {
+            let text = format!("its device did not come within {} s", patience.as_secs());
+            self.fail(Outcome::Resources(text));
+            self.rest();
+        } else {
+            self.enter(Phase::Waiting, Some(now.saturating_add(LOOK_INTERVAL).min(until)));
+        }
+    }
+
+    fn attach(&mut self) {
+        self.enter(Phase::Attaching, self.context.start_deadline(self.helper));
+        self.run(ExecList::Start);
     }
 
     fn common(&mut self, event: machine::Event) {
@@ -204,8 +233,8 @@ impl Step<'_> {
             self.enter(Phase::Attached, None);
             return;
         }
-        self.enter(Phase::Attaching, self.context.start_deadline(self.helper));
-        self.run(ExecList::Start);
+        self.state.patience_ends = None;
+        self.attach();
     }
 
     fn stop(&mut self) {
@@ -219,6 +248,7 @@ impl Step<'_> {
                 self.state.stop_wanted = true;
                 self.signal(Phase::AttachSignal);
             }
+            Phase::Waiting => self.rest(),
             _ => {}
         }
     }
@@ -274,6 +304,10 @@ impl Step<'_> {
     }
 
     fn timed_out(&mut self) {
+        if self.state.phase == Phase::Waiting {
+            self.attach();
+            return;
+        }
         let name = match self.state.phase {
             Phase::Attaching | Phase::AttachSignal | Phase::AttachKill => "attaching it",
             _ => "detaching it",

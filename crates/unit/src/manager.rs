@@ -30,6 +30,8 @@ pub enum Input {
     Socket(UnitName, socket::machine::Event),
     /// Something about a path unit.
     Path(UnitName, path::machine::Event),
+    /// The program that was to be run for a mount or swap was not, because its device is not there.
+    Absent(UnitName),
     /// Something is mounted at these paths, and nowhere else.
     Mounted(BTreeSet<String>),
     /// These devices and files are in use as swap, and no others; by each name that units have
@@ -186,6 +188,7 @@ impl Manager {
             Input::Service(unit, event) => self.tell(&unit, event),
             Input::Socket(unit, event) => self.drive_socket(&unit, event),
             Input::Path(unit, event) => self.drive_path(&unit, event),
+            Input::Absent(unit) => self.absent(&unit),
             Input::Mounted(places) => {
                 self.mounted = places;
                 self.observe();

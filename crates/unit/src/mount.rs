@@ -1,8 +1,11 @@
 //! A mount's settings (systemd.mount(5)), and the programs that mount and unmount it.
 
+use std::time::Duration;
+
 use crate::name::{NameError, UnitName};
 use crate::service::config::{Command, ExecList, Service};
 use crate::text::escape::{escape_path, unescape_path};
+use crate::text::value;
 
 /// File systems that come over a network.
 const NETWORK_TYPES: [&str; 17] = [
@@ -26,6 +29,9 @@ const NETWORK_TYPES: [&str; 17] = [
 ];
 /// Options that speak to the service manager: neither the kernel nor busybox's `mount` knows them.
 const OURS: [&str; 6] = ["auto", "noauto", "nofail", "fail", "_netdev", "nobootwait"];
+
+/// How long a device is waited for that may still be found.
+const DEVICE_PATIENCE: Duration = Duration::from_secs(90);
 
 /// What stays mounted: PID 1 runs from there, or the kernel needs it until the end.
 const KEPT: [&str; 6] = ["/", "/usr", "/proc", "/sys", "/dev", "/run"];
@@ -121,6 +127,16 @@ impl Mount {
         umount.extend(flags.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| (*flag).to_owned()));
         umount.push(self.place.clone());
         set_commands(&mut self.helper, mount, umount);
+    }
+}
+
+/// How long a device is waited for: by `x-systemd.device-timeout=`, or for 90 s.
+pub fn device_patience(options: &[String]) -> Duration {
+    let stated = options.iter().find_map(|option| option.strip_prefix("x-systemd.device-timeout="));
+    let stated = stated.and_then(|span| value::time_span(span).ok());
+    match stated {
+        None => DEVICE_PATIENCE,
+        Some(span) => span.finite().unwrap_or(Duration::MAX),
     }
 }
 

@@ -358,6 +358,30 @@ fn a_mount_that_hangs_is_given_up_and_nobody_waits_for_ever() {
 }
 
 #[test]
+fn a_mount_waits_for_its_device() {
+    let mut world = World::of(&[("a.mount", "[Mount]\nWhat=/dev/vdb\nOptions=x-systemd.device-timeout=2")]);
+    let absent = || Input::Absent(name("a.mount"));
+    world.request("a.mount", JobKind::Start);
+    world.input(absent());
+    assert_eq!(world.sub("a.mount"), "waiting");
+    world.after(1);
+    assert_eq!((world.story().len(), world.sub("a.mount").as_str()), (2, "mounting"));
+    // It came: the program goes its way.
+    world.mounted(&["/a"]);
+    world.exits("a.mount", 0);
+    assert_eq!(world.sub("a.mount"), "mounted");
+    world.mounted(&[]);
+    world.request("a.mount", JobKind::Start);
+    world.input(absent());
+    world.after(3);
+    world.input(absent());
+    assert_eq!(
+        world.manager.status(&name("a.mount")).result,
+        "resources (its device did not come within 2 s)"
+    );
+}
+
+#[test]
 fn a_mount_in_use_stays_mounted_and_its_stop_fails() {
     let mut world = World::of(&[("a.mount", TMPFS)]);
     world.mounted(&["/a"]);

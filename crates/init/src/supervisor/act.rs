@@ -72,6 +72,9 @@ impl Supervisor {
 
     fn act_for(&mut self, unit: UnitName, action: machine::Action) -> Option<Input> {
         match action {
+            machine::Action::Spawn(_, ExecList::Start, _) if self.lacks_device(&unit) => {
+                return Some(Input::Absent(unit));
+            }
             machine::Action::Spawn(role, list, index) => {
                 let event = match self.spawn(&unit, role, list, index) {
                     Ok(pid) => Event::Spawned(role, pid),

@@ -1,6 +1,8 @@
 //! Sockets, paths, mounts, swap and slices: what the kernel tells of them, and what is to be done
 //! for them.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use sys::machine::monotonic;
 use unit::manager::Input;
@@ -29,6 +31,16 @@ impl Supervisor {
             UnitType::Swap => self.look_at_swaps(),
             _ => {}
         }
+    }
+
+    /// Whether a mount or swap is of a device that is not there (yet).
+    pub(super) fn lacks_device(&self, unit: &UnitName) -> bool {
+        let what = match self.manager.graph().get(unit).map(|unit| &unit.kind) {
+            Some(Kind::Mount(mount)) => &mount.what,
+            Some(Kind::Swap(swap)) => &swap.what,
+            _ => return false,
+        };
+        what.starts_with("/dev/") && !Path::new(what).exists()
     }
 
     fn input(&mut self, input: Input) {

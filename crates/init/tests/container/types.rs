@@ -307,11 +307,26 @@ fn a_mount_that_is_refused_is_a_failed_unit() {
     let name = mount_name(&units, "data");
     let mut machine = units
         .with("all.target", &target(&name))
-        .with(&name, &plain("[Mount]\nWhat=/dev/no-such-disk\nWhere=@/data\nType=ext4"))
+        .with(&name, &plain("[Mount]\nWhat=tmpfs\nWhere=@/data\nType=no-such-type"))
         .boot();
     let line = machine.wait_for("failed:");
-    assert!(line.contains("/dev/no-such-disk") && line.contains("exit-code"), "{line}");
+    assert!(line.contains("mounting tmpfs on ") && line.contains("exit-code"), "{line}");
     assert_eq!(machine.status(&name).active, "failed");
+}
+
+#[test]
+fn a_device_is_waited_for_and_no_longer_than_its_time() {
+    let units = Units::new();
+    let name = mount_name(&units, "data");
+    let options = "Options=x-systemd.device-timeout=1s";
+    let mut machine = units
+        .with("all.target", &target(&name))
+        .with(&name, &plain(&format!("[Mount]\nWhat=/dev/no-such-disk\nWhere=@/data\nType=ext4\n{options}")))
+        .boot();
+    machine.wait_for("init-started");
+    machine.wait_until(&name, |unit| unit.sub == "waiting");
+    let line = machine.wait_for("failed:");
+    assert!(line.contains("/dev/no-such-disk") && line.contains("its device did not come"), "{line}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Action, Manager, State};
 use crate::model::{Kind, Relation, Unit};
-use crate::mount::is_kept;
+use crate::mount::{device_patience, is_kept};
 use crate::name::{UnitName, UnitType};
 use crate::service::machine::{self, Context, Event};
 use crate::service::state::{Outcome, Phase};
@@ -77,6 +77,20 @@ impl Manager {
 
     fn context(&self) -> Context {
         Context { now: self.now, shutdown: self.shutdown }
+    }
+
+    /// Has a mount or swap wait for its device.
+    pub(super) fn absent(&mut self, unit: &UnitName) {
+        let Some(loaded) = self.graph.get(unit).cloned() else {
+            return;
+        };
+        let options = match &loaded.kind {
+            Kind::Mount(mount) => &mount.options,
+            Kind::Swap(swap) => &swap.options,
+            _ => return,
+        };
+        let patience = device_patience(options);
+        self.drive_attachment(&loaded, attachment::Event::Absent(patience));
     }
 
     fn drive_attachment(&mut self, unit: &Arc<Unit>, event: attachment::Event) {
