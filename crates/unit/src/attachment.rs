@@ -162,7 +162,9 @@ impl Step<'_> {
     fn absent(&mut self, patience: Duration) {
         let now = self.context.now;
         let until = *self.state.patience_ends.get_or_insert(now.saturating_add(patience));
-        if until <= now {
+        if self.state.is_present {
+            self.rest();
+        } else if until <= now {
             let text = format!("its device did not come within {} s", patience.as_secs());
             self.fail(Outcome::Resources(text));
             self.rest();
@@ -248,7 +250,12 @@ impl Step<'_> {
                 self.state.stop_wanted = true;
                 self.signal(Phase::AttachSignal);
             }
-            Phase::Waiting => self.rest(),
+            // The program that attaches it is being ended already.
+            Phase::AttachSignal | Phase::AttachKill => self.state.stop_wanted = true,
+            Phase::Waiting => {
+                self.state.stop_wanted = true;
+                self.rest();
+            }
             _ => {}
         }
     }
@@ -288,14 +295,15 @@ impl Step<'_> {
     fn rest(&mut self) {
         self.state.control = None;
         self.actions.push(Action::Release);
+        let stop_wanted = std::mem::take(&mut self.state.stop_wanted);
         if self.state.is_present {
-            if std::mem::take(&mut self.state.stop_wanted) {
+            if stop_wanted {
                 self.state.tries = 0;
                 self.detach();
             } else {
                 self.enter(Phase::Attached, None);
             }
-        } else if self.state.outcome.is_failure() && !self.state.stop_wanted {
+        } else if self.state.outcome.is_failure() && !stop_wanted {
             self.enter(Phase::Failed, None);
         } else {
             self.state.outcome = Outcome::Success;

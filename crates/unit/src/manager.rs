@@ -347,7 +347,8 @@ impl Manager {
         if after.is_down() && !before.is_down() && !had_job {
             self.stop_bound(unit);
         }
-        if after.is_down() && self.jobs.contains_key(unit) {
+        // A job that waited for the unit itself may be able to run.
+        if self.jobs.get(unit).is_some_and(|job| !job.running) {
             self.queue.insert(unit.clone());
         }
         self.tell_triggers(unit);

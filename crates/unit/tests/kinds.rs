@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use common::{load, name, try_load};
+use proptest::prelude::*;
 use unit::graph::Graph;
 use unit::load::builtin;
 use unit::manager::{Action, Input, JobResult, Manager};
@@ -618,4 +619,61 @@ fn a_slices_limits_are_read_as_a_services_are() {
     let Kind::Slice(limits) = &unit.kind else { panic!("no slice") };
     let settings = unit::cgroup::settings(limits, 1 << 30, 100);
     assert_eq!(settings, [("memory.max", (64u64 << 20).to_string()), ("pids.max", "5".to_owned())]);
+}
+
+/// One thing that may happen to a machine with a socket, a path, a mount and swap.
+fn happens(world: &mut World, what: u8, unit: &str) {
+    let job = |kind| (kind, name(unit));
+    match what {
+        0 => drop(request(world, job(JobKind::Start))),
+        1 => drop(request(world, job(JobKind::Stop))),
+        2 => drop(request(world, job(JobKind::Restart))),
+        3 if world.pids.contains_key(unit) => world.exits(unit, 0),
+        4 if world.pids.contains_key(unit) => world.exits(unit, 1),
+        5 => world.mounted(&["/a"]),
+        6 => world.mounted(&[]),
+        7 => world.socket(unit, incoming()),
+        8 => world.socket(unit, socket::machine::Event::OpenFailed("no".into())),
+        9 => world.looked(unit, Some("/x")),
+        10 => world.looked(unit, None),
+        11 => world.after(100),
+        12 => world.input(Input::Absent(name(unit))),
+        13 => world.input(Input::Service(name(unit), Event::Reset)),
+        14 => world.input(Input::Swapped(BTreeSet::from(["/b".to_owned()]))),
+        15 => world.input(Input::Swapped(BTreeSet::new())),
+        _ => {}
+    }
+}
+
+fn request(world: &mut World, (kind, unit): (JobKind, unit::UnitName)) -> Option<()> {
+    let (_, actions) = world.manager.request(&unit, kind, world.now).ok()?;
+    world.perform(actions);
+    Some(())
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_a_shutdown_comes_to_its_end(
+        story in proptest::collection::vec((0u8..16, 0usize..5), 0..40)
+    ) {
+        let commands = "ExecStartPre=/b\nExecStartPost=/c\nExecStopPre=/d\nExecStopPost=/e\nTimeoutSec=5";
+        let units = ["a.socket", "a.path", "a.mount", "b.swap", "a.service"];
+        let mut world = World::of(&[
+            (units[0], &format!("{SOCKET}\n{commands}")),
+            (units[1], "RequiresMountsFor=/a\n[Path]\nPathExists=/x"),
+            (units[2], TMPFS),
+            (units[3], "[Swap]\nTimeoutSec=5"),
+            (units[4], "RequiresMountsFor=/a\n[Service]\nExecStart=/x\nRestart=on-failure"),
+        ]);
+        for (what, unit) in story {
+            happens(&mut world, what, units[unit]);
+        }
+        let by = world.now + Duration::from_secs(3);
+        let actions = world.manager.shut_down(by, &[], world.now);
+        world.perform(actions);
+        for _ in 0..100 {
+            world.after(100);
+        }
+        prop_assert!(world.manager.is_idle(), "{:?}", world.manager.busy().collect::<Vec<_>>());
+    }
 }

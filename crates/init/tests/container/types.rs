@@ -381,6 +381,8 @@ fn a_slice_limits_what_is_in_it() {
     let limit = fs::read_to_string(format!("/sys/fs/cgroup{}/../pids.max", group.trim()));
     match limit {
         Ok(limit) if group.contains("outer.slice/outer-inner.slice") => assert_eq!(limit.trim(), "50"),
-        _ => eprintln!("skipped: no control groups are delegated here (the group is {group:?})"),
+        _ => eprintln!(
+            "skipped: no control groups with their controllers are delegated here (the group is {group:?})"
+        ),
     }
 }
