@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::inotify;
-use unit::service::config::Service;
-use unit::{UnitName, cgroup};
+use unit::graph::Graph;
+use unit::service::config::{CgroupLimits, Service};
+use unit::{Kind, UnitName, cgroup};
 
 use crate::confine;
 
@@ -83,35 +84,15 @@ impl Cgroups {
     /// Makes a service's group, or finds it again, and sets its limits. Returns what did not
     /// work, which is no reason not to start the service: a limit on something that this machine
     /// does not have.
-    pub fn make(&mut self, unit: &UnitName, service: &Service) -> Result<Vec<String>> {
-        let Some(root) = self.root.clone() else {
+    pub fn make(&mut self, unit: &UnitName, service: &Service, graph: &Graph) -> Result<Vec<String>> {
+        if self.root.is_none() {
             self.groups.entry(unit.clone()).or_default();
             return Ok(Vec::new());
-        };
-        let mut path = root;
-        let relative = cgroup::unit_path(&service.slice, unit);
-        let mut parts = relative.split('/').peekable();
-        while let Some(part) = parts.next() {
-            path.push(part);
-            let is_new = !path.is_dir();
-            make_folder(&path)?;
-            if is_new && parts.peek().is_some() {
-                self.enable_controllers(&path);
-            }
         }
-        let mut complaints = Vec::new();
-        for (file, value) in cgroup::settings(&service.cgroup, self.memory, max_tasks()) {
-            if let Err(error) = write(&path.join(file), &value) {
-                complaints.push(format!("{error:#}"));
-            }
-        }
-        for limit in &service.cgroup.io_devices {
-            let set = block_device(Path::new(&limit.path)).and_then(|device| {
-                let (file, value) = cgroup::device_setting(limit, &device);
-                write(&path.join(file), &value)
-            });
-            complaints.extend(set.err().map(|error| format!("{error:#}")));
-        }
+        let (slice, mut complaints) = self.slice_folder(&service.slice, graph)?;
+        let path = slice.join(unit.as_str());
+        make_folder(&path)?;
+        complaints.extend(self.limit(&path, &service.cgroup));
         let folder = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         if let Some(devices) = confine::devices(&service.exec.sandbox) {
             let attached = sys::device_filter::attach(folder.as_fd(), &devices);
@@ -137,6 +118,61 @@ impl Cgroups {
         let group = Group { path, folder, watches, oom_kills, sessions: Vec::new() };
         self.groups.insert(unit.clone(), group);
         Ok(complaints)
+    }
+
+    /// Makes a slice's group, and those that it is in, each with its limits. Returns what did not
+    /// work.
+    pub fn make_slice(&self, slice: &UnitName, graph: &Graph) -> Result<Vec<String>> {
+        let (path, mut complaints) = self.slice_folder(slice, graph)?;
+        // It may have been there already, for a service, by what the slice's file said then.
+        if let Some(limits) = slice_limits(slice, graph).filter(|_| self.root.is_some()) {
+            complaints.extend(self.limit(&path, limits));
+        }
+        complaints.dedup();
+        Ok(complaints)
+    }
+
+    /// Removes a slice's group, if it is empty.
+    pub fn remove_slice(&self, slice: &UnitName) {
+        if let Some(root) = &self.root {
+            // One with something in it stays.
+            _ = fs::remove_dir(root.join(cgroup::slice_path(slice)));
+        }
+    }
+
+    /// The folder of a slice, made where it is not there; and what did not work.
+    fn slice_folder(&self, slice: &UnitName, graph: &Graph) -> Result<(PathBuf, Vec<String>)> {
+        let mut complaints = Vec::new();
+        let Some(root) = &self.root else {
+            return Ok((PathBuf::new(), complaints));
+        };
+        let mut path = root.clone();
+        for part in cgroup::slice_path(slice).split('/').filter(|part| !part.is_empty()) {
+            path.push(part);
+            let is_new = !path.is_dir();
+            make_folder(&path)?;
+            if is_new {
+                self.enable_controllers(&path);
+                let limits = UnitName::parse(part).ok().and_then(|part| slice_limits(&part, graph));
+                complaints.extend(limits.into_iter().flat_map(|limits| self.limit(&path, limits)));
+            }
+        }
+        Ok((path, complaints))
+    }
+
+    /// Writes a group's limits. Returns what did not work: a limit on something that this machine
+    /// does not have.
+    fn limit(&self, path: &Path, limits: &CgroupLimits) -> Vec<String> {
+        let settings = cgroup::settings(limits, self.memory, max_tasks()).into_iter();
+        let failed = settings.filter_map(|(file, value)| write(&path.join(file), &value).err());
+        let devices = limits.io_devices.iter().filter_map(|limit| {
+            let set = block_device(Path::new(&limit.path)).and_then(|device| {
+                let (file, value) = cgroup::device_setting(limit, &device);
+                write(&path.join(file), &value)
+            });
+            set.err()
+        });
+        failed.chain(devices).map(|error| format!("{error:#}")).collect()
     }
 
     /// Whether the unit has a group.
@@ -344,6 +380,13 @@ pub struct Usage {
     pub cpu_us: Option<u64>,
 }
 
+fn slice_limits<'a>(slice: &UnitName, graph: &'a Graph) -> Option<&'a CgroupLimits> {
+    match &graph.get(slice)?.kind {
+        Kind::Slice(limits) => Some(limits),
+        _ => None,
+    }
+}
+
 fn make_folder(path: &Path) -> Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -458,4 +501,27 @@ pub fn total_memory() -> u64 {
 fn max_tasks() -> u64 {
     let text = fs::read_to_string("/proc/sys/kernel/pid_max").unwrap_or_default();
     text.trim().parse().unwrap_or(32_768)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unit::Unit;
+    use unit::text::value::Amount;
+
+    #[test]
+    fn nested_slices_are_folders_with_their_limits() {
+        let root = tempfile::tempdir().unwrap();
+        let cgroups = Cgroups::new(Some(root.path().to_owned())).unwrap();
+        let name = |text: &str| UnitName::parse(text).unwrap();
+        let mut graph = Graph::default();
+        for (slice, tasks) in [("a.slice", 7), ("a-b.slice", 5)] {
+            let limits = CgroupLimits { tasks_max: Some(Amount::Absolute(tasks)), ..CgroupLimits::default() };
+            graph.insert(Unit::empty(name(slice), Kind::Slice(Box::new(limits))));
+        }
+        assert_eq!(cgroups.make_slice(&name("a-b.slice"), &graph).unwrap(), Vec::<String>::new());
+        let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
+        assert_eq!(read("a.slice/pids.max"), "7");
+        assert_eq!(read("a.slice/a-b.slice/pids.max"), "5");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use unit::condition::{self, Condition, Test, unmet};
 use unit::manager::Verdict;
@@ -38,12 +38,12 @@ fn holds(condition: &Condition, facts: &Facts) -> bool {
     let metadata = || fs::metadata(path).ok();
     match condition.test {
         Test::PathExists => path.exists(),
-        Test::PathExistsGlob => glob_exists(path),
+        Test::PathExistsGlob => glob_find(path).is_some(),
         Test::PathIsDirectory => path.is_dir(),
         Test::PathIsSymbolicLink => path.is_symlink(),
         Test::PathIsMountPoint => is_mount_point(path),
         Test::PathIsReadWrite => is_writable(path),
-        Test::DirectoryNotEmpty => fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()),
+        Test::DirectoryNotEmpty => has_entries(path),
         Test::FileNotEmpty => metadata().is_some_and(|m| m.is_file() && m.len() > 0),
         Test::FileIsExecutable => {
             metadata().is_some_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
@@ -169,6 +169,11 @@ fn is_encrypted(path: &Path) -> bool {
     uuid.starts_with("CRYPT-")
 }
 
+/// Whether a path is a folder with something in it.
+pub fn has_entries(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// A word alone matches itself and any assignment to it.
 fn on_command_line(command_line: &str, argument: &str) -> bool {
     let mut words = command_line.split_whitespace();
@@ -178,8 +183,8 @@ fn on_command_line(command_line: &str, argument: &str) -> bool {
     }
 }
 
-/// Whether any path matches the pattern, whose wildcards stand in its components.
-fn glob_exists(pattern: &Path) -> bool {
+/// A path that matches the pattern, whose wildcards stand in its components.
+pub fn glob_find(pattern: &Path) -> Option<PathBuf> {
     let mut found = vec![Path::new("/").to_path_buf()];
     for component in pattern.components().skip(1) {
         let component = component.as_os_str().to_string_lossy();
@@ -196,7 +201,7 @@ fn glob_exists(pattern: &Path) -> bool {
         }
         found = next;
     }
-    found.iter().any(|path| path.exists())
+    found.into_iter().find(|path| path.exists())
 }
 
 fn is_mount_point(path: &Path) -> bool {

@@ -32,6 +32,14 @@ pub enum Source {
     Report(u32),
     /// An input device has something.
     Power(u32),
+    /// Somebody comes to a socket.
+    Socket(u32),
+    /// A path that is watched may have changed.
+    Path(u32),
+    /// Something was mounted or unmounted.
+    Mounts,
+    /// Swap was put to use or out of it.
+    Swaps,
 }
 
 impl Source {
@@ -46,6 +54,10 @@ impl Source {
             Source::Writer(number) => (6, number),
             Source::Report(number) => (7, number),
             Source::Power(number) => (8, number),
+            Source::Socket(number) => (9, number),
+            Source::Path(number) => (10, number),
+            Source::Mounts => (11, 0),
+            Source::Swaps => (12, 0),
         };
         tag << 32 | u64::from(number)
     }
@@ -62,6 +74,10 @@ impl Source {
             6 => Source::Writer(number),
             7 => Source::Report(number),
             8 => Source::Power(number),
+            9 => Source::Socket(number),
+            10 => Source::Path(number),
+            11 => Source::Mounts,
+            12 => Source::Swaps,
             _ => return None,
         })
     }
@@ -72,6 +88,8 @@ impl Source {
 pub enum Readiness {
     /// Something to read.
     Read,
+    /// A table of the kernel's has changed.
+    Changed,
     /// Room to write has come: told once each time.
     WriteEdge,
 }
@@ -80,6 +98,7 @@ impl Readiness {
     fn flags(self) -> epoll::EventFlags {
         match self {
             Readiness::Read => epoll::EventFlags::IN,
+            Readiness::Changed => epoll::EventFlags::PRI,
             Readiness::WriteEdge => epoll::EventFlags::OUT | epoll::EventFlags::ET,
         }
     }
@@ -100,6 +119,12 @@ impl Poller {
         let data = epoll::EventData::new_u64(source.encode());
         epoll::add(&self.0, fd, data, readiness.flags())
             .with_context(|| format!("cannot wait for {source:?}"))
+    }
+
+    /// Takes a descriptor out that others hold too: closed here, it would stay in the set.
+    pub fn remove(&self, fd: impl AsFd) {
+        // It is in the set, or nothing is to be done.
+        _ = epoll::delete(&self.0, fd);
     }
 
     /// Waits for something else of a descriptor that is in the set.

@@ -36,7 +36,11 @@ pub struct Given<'a> {
     /// Where what it writes goes.
     pub output: BorrowedFd<'a>,
     /// Descriptors with their names.
-    pub passed: Vec<(BorrowedFd<'a>, &'static str)>,
+    pub passed: Vec<(BorrowedFd<'a>, &'a str)>,
+    /// The connection that it serves, or its one socket, where it has that as a standard stream.
+    pub socket: Option<BorrowedFd<'a>>,
+    /// Who is at the other end: address and port.
+    pub peer: Option<&'a (String, String)>,
     /// The notification socket.
     pub notify: &'a Path,
     /// PID 1's own folder.
@@ -68,6 +72,9 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         false => expand::arguments(&command.argv, &variables).0,
     };
     let streams = Streams::open(exec)?;
+    if given.socket.is_none() && uses_socket(exec) && !given.is_control {
+        bail!("a standard stream is to be the socket, and there is none: start it by its socket");
+    }
     let confined = !command.unconfined;
     let view = View::plan(exec, given.private, given.runtime).filter(|_| confined);
     if let Some(view) = &view {
@@ -82,7 +89,14 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         arguments: c_strings(arguments)?,
         environment: c_strings(variables.iter().map(|(name, value)| format!("{name}={value}")))?,
         cgroup: given.cgroup,
-        stdio: streams.in_order(&exec.stderr, &exec.stdout, null.as_fd(), given.output),
+        stdio: streams.in_order(
+            &exec.stdin,
+            &exec.stderr,
+            &exec.stdout,
+            null.as_fd(),
+            given.output,
+            given.socket,
+        ),
         passed: given.passed.iter().map(|(fd, _)| *fd).collect(),
         terminal: streams.is_terminal,
         uid: identity.as_ref().map(|identity| identity.uid),
@@ -214,6 +228,10 @@ fn variables(
         set("EXIT_CODE", code.clone());
         set("EXIT_STATUS", status.clone());
     }
+    if let Some((address, port)) = given.peer {
+        set("REMOTE_ADDR", address.clone());
+        set("REMOTE_PORT", port.clone());
+    }
     if !given.passed.is_empty() {
         let names: Vec<&str> = given.passed.iter().map(|(_, name)| *name).collect();
         set("LISTEN_FDS", names.len().to_string());
@@ -313,6 +331,11 @@ fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u
     (number, value(soft), value(hard))
 }
 
+/// Whether a standard stream is the connection or socket that the service was started for.
+pub fn uses_socket(exec: &ExecContext) -> bool {
+    [&exec.stdin, &exec.stdout, &exec.stderr].contains(&&Stream::Socket)
+}
+
 fn null() -> Result<File> {
     let open = OpenOptions::new().read(true).write(true).open("/dev/null");
     open.context("cannot open /dev/null")
@@ -341,7 +364,7 @@ impl Streams {
                     Ok(Some(terminal.try_clone().context("cannot copy the terminal's descriptor")?.into()))
                 }
                 Stream::File(path, mode) => Ok(Some(open_file(path, *mode, is_input)?)),
-                Stream::Null | Stream::Journal | Stream::Inherit => Ok(None),
+                Stream::Null | Stream::Journal | Stream::Inherit | Stream::Socket => Ok(None),
             }
         };
         streams.input = open(&exec.stdin, true)?;
@@ -354,16 +377,20 @@ impl Streams {
 
     fn in_order<'a>(
         &'a self,
+        stdin: &Stream,
         stderr: &Stream,
         stdout: &Stream,
         null: BorrowedFd<'a>,
         log: BorrowedFd<'a>,
+        socket: Option<BorrowedFd<'a>>,
     ) -> [BorrowedFd<'a>; 3] {
         let input = self.input.as_ref().map_or(null, OwnedFd::as_fd);
+        let input = socket.filter(|_| *stdin == Stream::Socket).unwrap_or(input);
         let pick = |stream: &Stream, file: &'a Option<OwnedFd>, inherited| match stream {
             Stream::Null => null,
             Stream::Inherit => inherited,
             Stream::Journal => log,
+            Stream::Socket => socket.unwrap_or(null),
             Stream::Tty | Stream::File(..) => file.as_ref().map_or(null, OwnedFd::as_fd),
         };
         let output = pick(stdout, &self.output, input);

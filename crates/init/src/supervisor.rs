@@ -2,6 +2,7 @@
 
 mod act;
 mod boot;
+mod kinds;
 mod reload;
 mod requests;
 mod stop;
@@ -31,9 +32,12 @@ use crate::control::ControlSocket;
 use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
+use crate::paths::Paths;
 use crate::poller::{Poller, Readiness, Source};
 use crate::power::PowerButtons;
 use crate::report::Reporter;
+use crate::sockets::Sockets;
+use crate::tables::Tables;
 use crate::watchdog::Watchdog;
 use unit_files::Catalog;
 use waiting::Waiting;
@@ -77,6 +81,10 @@ pub struct Supervisor {
     signals: Signals,
     cgroups: Cgroups,
     outputs: Outputs,
+    sockets: Sockets,
+    paths: Paths,
+    /// Open for as long as word of their changes is to come.
+    _tables: Tables,
     reporter: Reporter,
     notify: NotifySocket,
     control: ControlSocket,
@@ -150,8 +158,9 @@ impl Supervisor {
             reporter.open_consoles(&poller);
             reporter.open_port(&poller);
         }
+        let tables = Tables::open(&poller)?;
         Ok(Supervisor {
-            catalog: Catalog::list(&options.unit_path),
+            catalog: Catalog::list(&options.unit_path).with_mounts(crate::tables::mounted),
             shell_pending: options.shell.clone(),
             watchdog: Watchdog::open().filter(|_| !options.container),
             buttons: PowerButtons::default(),
@@ -162,6 +171,9 @@ impl Supervisor {
             signals,
             cgroups,
             outputs: Outputs::default(),
+            sockets: Sockets::default(),
+            paths: Paths::default(),
+            _tables: tables,
             reporter,
             notify,
             control,
@@ -224,6 +236,10 @@ impl Supervisor {
             Source::Logd => self.outputs.flush(),
             Source::Writer(number) => self.reporter.writable(number),
             Source::Report(number) => self.program_report(number),
+            Source::Socket(number) => self.socket_ready(number),
+            Source::Path(number) => self.path_ready(number),
+            Source::Mounts => self.look_at_mounts(),
+            Source::Swaps => self.look_at_swaps(),
             Source::Power(number) => {
                 if self.buttons.pressed(number) {
                     self.shut_down(ShutdownKind::Poweroff, "the power button was pressed");
@@ -255,6 +271,7 @@ impl Supervisor {
         self.perform(actions);
         self.collect();
         self.control.tick(now);
+        self.manager.forget_instances();
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.feed(now);
         }
@@ -306,6 +323,7 @@ impl Supervisor {
                 if self.cgroups.ran_out_of_memory(&unit) {
                     self.tell(unit.clone(), Event::OutOfMemory);
                 }
+                self.look_for(&unit);
                 let emptied = !self.cgroups.is_populated(&unit);
                 self.tell(unit, Event::Exited { pid, exit, emptied });
             } else if self.cgroups.has_sessions() {

@@ -15,6 +15,15 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, UCred};
 /// # Errors
 /// It is no connected Unix socket.
 pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
+    peer(socket).map(|(_, uid)| uid)
+}
+
+/// The process (0 where it has no id in this namespace) and the user that connected to a stream
+/// socket.
+///
+/// # Errors
+/// It is no connected Unix socket.
+pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `size` bytes into the structure.
@@ -28,7 +37,7 @@ pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
         )
     };
     match result {
-        0 => Ok(peer.uid),
+        0 => Ok((peer.pid, peer.uid)),
         _ => Err(io::Error::last_os_error()),
     }
 }

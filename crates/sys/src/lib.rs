@@ -22,6 +22,7 @@ pub mod namespace;
 pub mod packet;
 pub mod random;
 pub mod signal;
+pub mod socket;
 pub mod swap;
 pub mod switch_root;
 pub mod uevent;

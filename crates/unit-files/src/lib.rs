@@ -2,6 +2,7 @@
 //! a unit (systemd.unit(5), "Unit File Load Path").
 #![forbid(unsafe_code)]
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,10 @@ use std::sync::Arc;
 
 use unit::graph::Graph;
 use unit::load::{self, LoadError, UnitFiles};
+use unit::mount::Mounted;
 use unit::text::file::Source;
 use unit::text::specifier::Host;
-use unit::{Unit, UnitName};
+use unit::{Unit, UnitName, UnitType};
 
 /// A file that switches off what it stands for.
 const MASK: &str = "/dev/null";
@@ -21,6 +23,9 @@ pub struct Catalog {
     folders: Vec<PathBuf>,
     /// Entry name to the folders that have it, the first winning.
     entries: BTreeMap<String, Vec<usize>>,
+    /// What is mounted, read when it is first asked for.
+    mounted: OnceCell<Vec<Mounted>>,
+    read_mounted: fn() -> Vec<Mounted>,
 }
 
 /// The files that a name stands for.
@@ -45,7 +50,13 @@ impl Catalog {
                 entries.entry(name).or_default().push(index);
             }
         }
-        Catalog { folders: folders.to_vec(), entries }
+        Catalog { folders: folders.to_vec(), entries, mounted: OnceCell::new(), read_mounted: Vec::new }
+    }
+
+    /// Takes what is mounted, too, for units: those of mounts without a file.
+    pub fn with_mounts(mut self, read: fn() -> Vec<Mounted>) -> Catalog {
+        self.read_mounted = read;
+        self
     }
 
     /// The units that have a file, whatever it says.
@@ -98,9 +109,13 @@ impl Catalog {
     }
 
     fn read(&self, name: &UnitName, host: &Host) -> Result<Found, LoadError> {
-        let files = match self.find(name)? {
-            Files::Alias(other) => return Ok(Found::Alias(other)),
-            Files::Of(files) => files,
+        let files = match self.find(name) {
+            Ok(Files::Alias(other)) => return Ok(Found::Alias(other)),
+            Ok(Files::Of(files)) => files,
+            Err(error @ LoadError::NotFound(_)) => {
+                return Ok(Found::Unit(Box::new(self.mounted(name).ok_or(error)?)));
+            }
+            Err(error) => return Err(error),
         };
         let has_own = files.sources.first().is_some_and(|source| !is_drop_in(&source.path));
         let unit = match has_own {
@@ -127,7 +142,7 @@ impl Catalog {
                 }
                 files.sources.push(source);
             }
-            None => drop(load::builtin_target(name)?),
+            None => drop(load::builtin(name)?),
         }
         for path in self.drop_ins(name) {
             files.sources.push(read_source(name, &path)?);
@@ -135,6 +150,18 @@ impl Catalog {
         files.wants = self.links(name, "wants");
         files.requires = self.links(name, "requires");
         Ok(Files::Of(files))
+    }
+
+    /// The unit of a mount that is there without a file.
+    fn mounted(&self, name: &UnitName) -> Option<Unit> {
+        if name.kind() != UnitType::Mount {
+            return None;
+        }
+        let place = unit::mount::place_of(name);
+        let table = self.mounted.get_or_init(self.read_mounted);
+        // Of several at one place, the last is the one that is seen.
+        let found = table.iter().rev().find(|mounted| mounted.place == place)?;
+        load::mounted(found).ok()
     }
 
     /// The names that the links in `NAME.wants` folders give.

@@ -13,18 +13,32 @@ pub enum Class {
     Confines,
 }
 
-/// One section's directives.
-struct Table {
-    section: &'static str,
+/// Directives by what becomes of them.
+struct Lists {
     done: &'static [&'static str],
     not_done: &'static [&'static str],
     confines: &'static [&'static str],
 }
 
-const TABLES: [Table; 3] = [UNIT, SERVICE, INSTALL];
+impl Lists {
+    fn by_class(&self) -> [(Class, &'static [&'static str]); 3] {
+        [(Class::Done, self.done), (Class::NotDone, self.not_done), (Class::Confines, self.confines)]
+    }
+}
 
-const UNIT: Table = Table {
-    section: "Unit",
+/// Each section with the lists that make it up: its own, and those that it shares with others.
+const SECTIONS: [(&str, &[&Lists]); 8] = [
+    ("Unit", &[&UNIT]),
+    ("Service", &[&SERVICE, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Socket", &[&SOCKET, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Path", &[&PATH]),
+    ("Mount", &[&MOUNT, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Swap", &[&SWAP, &EXEC, &KILL, &PLACE, &RESOURCES]),
+    ("Slice", &[&RESOURCES, &SLICE]),
+    ("Install", &[&INSTALL]),
+];
+
+const UNIT: Lists = Lists {
     done: &[
         "Description",
         "Documentation",
@@ -37,28 +51,11 @@ const UNIT: Table = Table {
         "PartOf",
         "Conflicts",
         "OnFailure",
-        "SourcePath",
-        "CollectMode",
-        "StopWhenUnneeded",
-        "JobTimeoutAction",
-        "JobRunningTimeoutSec",
-        "JobTimeoutSec",
-        "StartLimitAction",
-        "SuccessAction",
-        "FailureAction",
-        "Upholds",
-        "StopPropagatedFrom",
-        "PropagatesStopTo",
-        "ReloadPropagatedFrom",
-        "PropagatesReloadTo",
-        "OnFailureJobMode",
-        "OnSuccessJobMode",
-        "OnSuccess",
+        "RequiresMountsFor",
+        "WantsMountsFor",
         "DefaultDependencies",
         "RefuseManualStart",
         "RefuseManualStop",
-        "AllowIsolate",
-        "IgnoreOnIsolate",
         "StartLimitIntervalSec",
         "StartLimitInterval",
         "StartLimitBurst",
@@ -78,20 +75,6 @@ const UNIT: Table = Table {
         "ConditionHost",
         "ConditionCapability",
         "ConditionUser",
-        "ConditionCredential",
-        "ConditionPathIsEncrypted",
-        "ConditionSecurity",
-        "ConditionACPower",
-        "ConditionNeedsUpdate",
-        "ConditionEnvironment",
-        "ConditionControlGroupController",
-        "ConditionFirmware",
-        "ConditionOSRelease",
-        "ConditionCPUFeature",
-        "ConditionCPUs",
-        "ConditionMemory",
-        "ConditionKernelVersion",
-        "ConditionGroup",
         "AssertPathExists",
         "AssertPathExistsGlob",
         "AssertPathIsDirectory",
@@ -108,6 +91,39 @@ const UNIT: Table = Table {
         "AssertHost",
         "AssertCapability",
         "AssertUser",
+        "SourcePath",
+        "CollectMode",
+        "StopWhenUnneeded",
+        "JobTimeoutAction",
+        "JobRunningTimeoutSec",
+        "JobTimeoutSec",
+        "StartLimitAction",
+        "SuccessAction",
+        "FailureAction",
+        "Upholds",
+        "StopPropagatedFrom",
+        "PropagatesStopTo",
+        "ReloadPropagatedFrom",
+        "PropagatesReloadTo",
+        "OnFailureJobMode",
+        "OnSuccessJobMode",
+        "OnSuccess",
+        "AllowIsolate",
+        "IgnoreOnIsolate",
+        "ConditionCredential",
+        "ConditionPathIsEncrypted",
+        "ConditionSecurity",
+        "ConditionACPower",
+        "ConditionNeedsUpdate",
+        "ConditionEnvironment",
+        "ConditionControlGroupController",
+        "ConditionFirmware",
+        "ConditionOSRelease",
+        "ConditionCPUFeature",
+        "ConditionCPUs",
+        "ConditionMemory",
+        "ConditionKernelVersion",
+        "ConditionGroup",
         "AssertCredential",
         "AssertPathIsEncrypted",
         "AssertSecurity",
@@ -131,22 +147,18 @@ const UNIT: Table = Table {
         "FailureActionExitStatus",
         "JoinsNamespaceOf",
         "RebootArgument",
-        "RequiresMountsFor",
         "SurviveFinalKillSignal",
-        "WantsMountsFor",
     ],
     confines: &[],
 };
 
-const INSTALL: Table = Table {
-    section: "Install",
-    done: &["WantedBy", "RequiredBy", "UpheldBy", "Alias", "Also", "DefaultInstance"],
+const INSTALL: Lists = Lists {
+    done: &["WantedBy", "RequiredBy", "Alias", "Also", "DefaultInstance", "UpheldBy"],
     not_done: &[],
     confines: &[],
 };
 
-const SERVICE: Table = Table {
-    section: "Service",
+const SERVICE: Lists = Lists {
     done: &[
         "Type",
         "RemainAfterExit",
@@ -164,18 +176,147 @@ const SERVICE: Table = Table {
         "TimeoutStopSec",
         "RuntimeMaxSec",
         "WatchdogSec",
-        "WatchdogSignal",
         "NotifyAccess",
         "SuccessExitStatus",
         "RestartPreventExitStatus",
         "RestartForceExitStatus",
         "StartLimitInterval",
         "StartLimitBurst",
-        "KillMode",
-        "KillSignal",
-        "SendSIGHUP",
-        "SendSIGKILL",
-        "FinalKillSignal",
+        "Sockets",
+        "PIDFile",
+        "GuessMainPID",
+        "ExitType",
+        "ReloadSignal",
+        "OOMPolicy",
+        "RestartSteps",
+        "RestartMaxDelaySec",
+        "RestartMode",
+        "TimeoutAbortSec",
+        "TimeoutStartFailureMode",
+        "TimeoutStopFailureMode",
+    ],
+    not_done: &[
+        "BusName",
+        "FileDescriptorStoreMax",
+        "FileDescriptorStorePreserve",
+        "NonBlocking",
+        "OpenFile",
+        "PermissionsStartOnly",
+        "RootDirectoryStartOnly",
+        "RuntimeRandomizedExtraSec",
+        "USBFunctionDescriptors",
+        "USBFunctionStrings",
+    ],
+    confines: &[],
+};
+
+const SOCKET: Lists = Lists {
+    done: &[
+        "ListenStream",
+        "ListenDatagram",
+        "ListenSequentialPacket",
+        "ListenFIFO",
+        "BindIPv6Only",
+        "Backlog",
+        "BindToDevice",
+        "SocketUser",
+        "SocketGroup",
+        "SocketMode",
+        "DirectoryMode",
+        "Accept",
+        "FlushPending",
+        "MaxConnections",
+        "MaxConnectionsPerSource",
+        "KeepAlive",
+        "KeepAliveTimeSec",
+        "KeepAliveIntervalSec",
+        "KeepAliveProbes",
+        "NoDelay",
+        "ReceiveBuffer",
+        "SendBuffer",
+        "ReusePort",
+        "FreeBind",
+        "Broadcast",
+        "PassCredentials",
+        "ExecStartPre",
+        "ExecStartPost",
+        "ExecStopPre",
+        "ExecStopPost",
+        "TimeoutSec",
+        "Service",
+        "RemoveOnStop",
+        "Symlinks",
+        "FileDescriptorName",
+        "TriggerLimitIntervalSec",
+        "TriggerLimitBurst",
+    ],
+    not_done: &[
+        "DeferAcceptSec",
+        "IPTOS",
+        "IPTTL",
+        "ListenMessageQueue",
+        "ListenNetlink",
+        "ListenSpecial",
+        "ListenUSBFunction",
+        "Mark",
+        "MessageQueueMaxMessages",
+        "MessageQueueMessageSize",
+        "PassFileDescriptorsToExec",
+        "PassPacketInfo",
+        "PassSecurity",
+        "PipeSize",
+        "PollLimitBurst",
+        "PollLimitIntervalSec",
+        "Priority",
+        "SocketProtocol",
+        "TCPCongestion",
+        "Timestamping",
+        "Transparent",
+        "Writable",
+    ],
+    confines: &["SELinuxContextFromNet", "SmackLabel", "SmackLabelIPIn", "SmackLabelIPOut"],
+};
+
+const PATH: Lists = Lists {
+    done: &[
+        "PathExists",
+        "PathExistsGlob",
+        "PathChanged",
+        "PathModified",
+        "DirectoryNotEmpty",
+        "Unit",
+        "MakeDirectory",
+        "DirectoryMode",
+        "TriggerLimitIntervalSec",
+        "TriggerLimitBurst",
+    ],
+    not_done: &[],
+    confines: &[],
+};
+
+const MOUNT: Lists = Lists {
+    done: &[
+        "What",
+        "Where",
+        "Type",
+        "Options",
+        "SloppyOptions",
+        "LazyUnmount",
+        "ReadWriteOnly",
+        "ForceUnmount",
+        "DirectoryMode",
+        "TimeoutSec",
+    ],
+    not_done: &[],
+    confines: &[],
+};
+
+const SWAP: Lists =
+    Lists { done: &["What", "Priority", "Options", "TimeoutSec"], not_done: &[], confines: &[] };
+
+/// systemd.exec(5): of every section whose units run processes.
+const EXEC: Lists = Lists {
+    done: &[
         "Environment",
         "EnvironmentFile",
         "UnsetEnvironment",
@@ -216,44 +357,6 @@ const SERVICE: Table = Table {
         "LimitRTPRIO",
         "LimitSIGPENDING",
         "LimitSTACK",
-        "Slice",
-        "Delegate",
-        "MemoryMin",
-        "MemoryLow",
-        "MemoryHigh",
-        "MemoryMax",
-        "MemorySwapMax",
-        "TasksMax",
-        "CPUWeight",
-        "CPUQuota",
-        "IOWeight",
-        "AllowedCPUs",
-        "IOWriteIOPSMax",
-        "IOReadIOPSMax",
-        "IOWriteBandwidthMax",
-        "IOReadBandwidthMax",
-        "IODeviceLatencyTargetSec",
-        "IODeviceWeight",
-        "BlockIOAccounting",
-        "IOAccounting",
-        "TasksAccounting",
-        "MemoryAccounting",
-        "CPUAccounting",
-        "CPUQuotaPeriodSec",
-        "MemoryZSwapMax",
-        "AllowedMemoryNodes",
-        "PIDFile",
-        "GuessMainPID",
-        "ExitType",
-        "ReloadSignal",
-        "OOMPolicy",
-        "RestartSteps",
-        "RestartMaxDelaySec",
-        "RestartMode",
-        "TimeoutAbortSec",
-        "TimeoutStartFailureMode",
-        "TimeoutStopFailureMode",
-        "RestartKillSignal",
         "LimitRSS",
         "LimitRTTIME",
         "PassEnvironment",
@@ -307,16 +410,13 @@ const SERVICE: Table = Table {
         "InaccessibleDirectories",
     ],
     not_done: &[
-        "BusName",
+        "BindLogSockets",
         "CoredumpFilter",
-        "DefaultMemoryLow",
-        "DefaultMemoryMin",
-        "DelegateSubgroup",
         "ExecSearchPath",
-        "FileDescriptorStoreMax",
-        "FileDescriptorStorePreserve",
-        "IPAccounting",
-        "IPAddressAllow",
+        "ExtensionDirectories",
+        "ExtensionImagePolicy",
+        "ExtensionImages",
+        "ImportCredential",
         "KeyringMode",
         "LimitLOCKS",
         "LoadCredential",
@@ -327,31 +427,24 @@ const SERVICE: Table = Table {
         "LogNamespace",
         "LogRateLimitBurst",
         "LogRateLimitIntervalSec",
-        "ManagedOOMMemoryPressure",
-        "ManagedOOMMemoryPressureLimit",
-        "ManagedOOMPreference",
-        "ManagedOOMSwap",
-        "MemoryPressureWatch",
+        "MemoryKSM",
+        "MountAPIVFS",
         "MountFlags",
+        "MountImagePolicy",
         "MountImages",
         "NUMAMask",
         "NUMAPolicy",
-        "NonBlocking",
-        "OpenFile",
         "PAMName",
-        "PermissionsStartOnly",
         "RemoveIPC",
-        "RootDirectoryStartOnly",
-        "RuntimeRandomizedExtraSec",
+        "RootEphemeral",
+        "RootHashSignature",
+        "RootImageOptions",
+        "RootImagePolicy",
         "SetCredential",
         "SetCredentialEncrypted",
-        "SocketBindAllow",
-        "Sockets",
+        "SetLoginEnvironment",
         "StandardInputData",
         "StandardInputText",
-        "StartupAllowedCPUs",
-        "StartupCPUWeight",
-        "StartupIOWeight",
         "SyslogFacility",
         "SyslogIdentifier",
         "SyslogLevel",
@@ -363,20 +456,16 @@ const SERVICE: Table = Table {
         "TTYVHangup",
         "TTYVTDisallocate",
         "TimeoutCleanSec",
-        "USBFunctionDescriptors",
-        "USBFunctionStrings",
         "UtmpIdentifier",
         "UtmpMode",
     ],
     confines: &[
         "AppArmorProfile",
         "DynamicUser",
-        "IPAddressDeny",
         "IPCNamespacePath",
         "NetworkNamespacePath",
         "PrivatePIDs",
         "RestrictFileSystems",
-        "RestrictNetworkInterfaces",
         "RootDirectory",
         "RootHash",
         "RootImage",
@@ -384,32 +473,112 @@ const SERVICE: Table = Table {
         "SELinuxContext",
         "SecureBits",
         "SmackProcessLabel",
+    ],
+};
+
+/// systemd.kill(5): of the same.
+const KILL: Lists = Lists {
+    done: &[
+        "WatchdogSignal",
+        "KillMode",
+        "KillSignal",
+        "SendSIGHUP",
+        "SendSIGKILL",
+        "FinalKillSignal",
+        "RestartKillSignal",
+    ],
+    not_done: &[],
+    confines: &[],
+};
+
+/// Where a unit's processes are among the control groups: of the same.
+const PLACE: Lists = Lists { done: &["Slice", "Delegate"], not_done: &["DelegateSubgroup"], confines: &[] };
+
+/// systemd.resource-control(5): of the same, and of slices.
+const RESOURCES: Lists = Lists {
+    done: &[
+        "MemoryMin",
+        "MemoryLow",
+        "MemoryHigh",
+        "MemoryMax",
+        "MemorySwapMax",
+        "TasksMax",
+        "CPUWeight",
+        "CPUQuota",
+        "IOWeight",
+        "AllowedCPUs",
+        "IOWriteIOPSMax",
+        "IOReadIOPSMax",
+        "IOWriteBandwidthMax",
+        "IOReadBandwidthMax",
+        "IODeviceLatencyTargetSec",
+        "IODeviceWeight",
+        "BlockIOAccounting",
+        "IOAccounting",
+        "TasksAccounting",
+        "MemoryAccounting",
+        "CPUAccounting",
+        "CPUQuotaPeriodSec",
+        "MemoryZSwapMax",
+        "AllowedMemoryNodes",
+    ],
+    not_done: &[
+        "BPFProgram",
+        "CoredumpReceive",
+        "DefaultMemoryLow",
+        "DefaultMemoryMin",
+        "DefaultStartupMemoryLow",
+        "DisableControllers",
+        "IPAccounting",
+        "IPAddressAllow",
+        "ManagedOOMMemoryPressure",
+        "ManagedOOMMemoryPressureDurationSec",
+        "ManagedOOMMemoryPressureLimit",
+        "ManagedOOMPreference",
+        "ManagedOOMSwap",
+        "MemoryPressureThresholdSec",
+        "MemoryPressureWatch",
+        "MemoryZSwapWriteback",
+        "NFTSet",
+        "SocketBindAllow",
+        "StartupAllowedCPUs",
+        "StartupAllowedMemoryNodes",
+        "StartupCPUWeight",
+        "StartupIOWeight",
+        "StartupMemoryHigh",
+        "StartupMemoryLow",
+        "StartupMemoryMax",
+        "StartupMemorySwapMax",
+        "StartupMemoryZSwapMax",
+    ],
+    confines: &[
+        "IPAddressDeny",
+        "IPEgressFilterPath",
+        "IPIngressFilterPath",
+        "RestrictNetworkInterfaces",
         "SocketBindDeny",
     ],
 };
 
+/// What holds for all that is in a slice, and is built for single units only.
+const SLICE: Lists = Lists { done: &[], not_done: &[], confines: &["DeviceAllow", "DevicePolicy"] };
+
 /// The class of a directive; none for one that is unknown.
 pub fn class(section: &str, name: &str) -> Option<Class> {
-    let table = TABLES.iter().find(|table| table.section == section)?;
-    [(table.done, Class::Done), (table.not_done, Class::NotDone), (table.confines, Class::Confines)]
-        .into_iter()
-        .find(|(names, _)| names.contains(&name))
-        .map(|(_, class)| class)
+    let (_, lists) = SECTIONS.iter().find(|(known, _)| *known == section)?;
+    let mut by_class = lists.iter().flat_map(|lists| lists.by_class());
+    by_class.find(|(_, names)| names.contains(&name)).map(|(class, _)| class)
 }
 
 /// Whether a section is one that this table describes.
 pub fn knows_section(section: &str) -> bool {
-    TABLES.iter().any(|table| table.section == section)
+    SECTIONS.iter().any(|(known, _)| *known == section)
 }
 
 /// Every directive with its section and class, for the reference page and for tests.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str, Class)> {
-    TABLES.iter().flat_map(|table| {
-        let of = |names: &'static [&'static str], class| {
-            names.iter().map(move |name| (table.section, *name, class))
-        };
-        of(table.done, Class::Done)
-            .chain(of(table.not_done, Class::NotDone))
-            .chain(of(table.confines, Class::Confines))
+    SECTIONS.iter().flat_map(|(section, lists)| {
+        let by_class = lists.iter().flat_map(|lists| lists.by_class());
+        by_class.flat_map(move |(class, names)| names.iter().map(move |name| (*section, *name, class)))
     })
 }

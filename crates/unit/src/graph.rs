@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::load::LoadError;
-use crate::model::{Kind, Origin, Relation, Unit};
-use crate::name::UnitName;
+use crate::model::{Kind, Need, Origin, Relation, Unit};
+use crate::mount::{prefixes, unit_name};
+use crate::name::{UnitName, UnitType};
 
 /// The relations that bring another unit in, and so need it loaded.
-const PULLS: [Relation; 12] = [
+const PULLS: [Relation; 13] = [
     Relation::Requires,
     Relation::Requisite,
     Relation::Wants,
@@ -21,6 +22,7 @@ const PULLS: [Relation; 12] = [
     Relation::PropagatesStopTo,
     Relation::Upholds,
     Relation::After,
+    Relation::Triggers,
 ];
 
 /// Units and relations.
@@ -83,8 +85,36 @@ impl Graph {
                     add(other, relation.inverse(), &unit.name, *origin);
                 }
             }
+            for (mount, relation) in self.mounts_of(unit) {
+                add(&unit.name, relation, &mount, Origin::Default);
+                add(&mount, relation.inverse(), &unit.name, Origin::Default);
+            }
         }
         self.edges = edges;
+    }
+
+    /// What a unit has to do with the mounts that its paths are on: it comes after those that there
+    /// are, and needs those that a file describes.
+    fn mounts_of(&self, unit: &Unit) -> Vec<(UnitName, Relation)> {
+        let mut out = Vec::new();
+        for (path, need) in &unit.mounts_for {
+            for name in mount_names(path).filter(|name| *name != unit.name) {
+                let mount = self.get(&name);
+                let is_broken = self.failure(&name).is_some_and(|error| !error.is_absence());
+                if mount.is_some_and(|mount| !mount.is_permanent()) {
+                    out.push((name.clone(), Relation::After));
+                }
+                if is_broken || mount.is_some_and(|mount| !mount.sources.is_empty() && !mount.is_permanent())
+                {
+                    let relation = match need {
+                        Need::Requires => Relation::Requires,
+                        Need::Wants => Relation::Wants,
+                    };
+                    out.push((name, relation));
+                }
+            }
+        }
+        out
     }
 
     /// Whether a target's default order after a unit falls away, because that unit wants no
@@ -115,9 +145,12 @@ impl Graph {
         self.units.values()
     }
 
-    /// The units that could not be loaded.
+    /// The units that could not be loaded. Mounts that are not there are none of them where only
+    /// paths lead to them.
     pub fn failures(&self) -> impl Iterator<Item = (&UnitName, &LoadError)> {
-        self.failed.iter()
+        self.failed.iter().filter(|(name, error)| {
+            name.kind() != UnitType::Mount || !error.is_absence() || self.edges.contains_key(*name)
+        })
     }
 
     /// The units that stand in a relation to one.
@@ -142,18 +175,22 @@ impl Graph {
 
     /// The units that others name and nobody has looked for yet.
     pub fn unknown(&self) -> BTreeSet<UnitName> {
-        self.units
-            .values()
-            .flat_map(|unit| unit.relations.keys())
-            .filter(|(relation, _)| PULLS.contains(relation))
-            .map(|(_, name)| name)
-            .filter(|name| !self.is_known(name))
-            .cloned()
-            .collect()
+        let relations = self.units.values().flat_map(|unit| unit.relations.keys());
+        let related =
+            relations.filter(|(relation, _)| PULLS.contains(relation)).map(|(_, name)| name.clone());
+        let paths = self.units.values().flat_map(|unit| unit.mounts_for.keys());
+        let mounts = paths.flat_map(|path| mount_names(path));
+        related.chain(mounts).filter(|name| !self.is_known(name)).collect()
     }
 
     /// Whether a unit was looked for.
     pub fn is_known(&self, name: &UnitName) -> bool {
         self.units.contains_key(name) || self.failed.contains_key(name) || self.aliases.contains_key(name)
     }
+}
+
+/// The names of the mounts that a path may be on.
+fn mount_names(path: &str) -> impl Iterator<Item = UnitName> {
+    // A path that is too long for a name is on none.
+    prefixes(path).into_iter().filter_map(|prefix| unit_name(&prefix).ok())
 }

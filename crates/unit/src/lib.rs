@@ -4,7 +4,8 @@
 //!   table of what is supported;
 //! - [`graph`] holds how units relate, [`transaction`] what a request pulls in and in which
 //!   order;
-//! - [`service::machine`] is one service's life, [`manager`] that of all units: both take an
+//! - [`service::machine`] is one service's life, [`socket::machine`], [`path::machine`] and
+//!   [`attachment`] (mounts, swap) that of others, [`manager`] that of all units: all take an
 //!   event and return actions, which `init` carries out;
 //! - [`describe`] tells what a unit's files come to;
 //! - [`install`] says what enabling a unit links, and [`preset`] what is enabled by default;
@@ -12,6 +13,7 @@
 //! - [`control`] is what `init` and `berthctl` say to each other.
 #![forbid(unsafe_code)]
 
+pub mod attachment;
 pub mod cgroup;
 pub mod condition;
 pub mod control;
@@ -22,10 +24,15 @@ pub mod install;
 pub mod load;
 pub mod manager;
 pub mod model;
+pub mod mount;
 pub mod name;
+pub mod path;
 pub mod preset;
 pub mod service;
 pub mod show;
+pub mod slice;
+pub mod socket;
+pub mod swap;
 pub mod text;
 pub mod transaction;
 pub mod virt;

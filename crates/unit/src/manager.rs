@@ -5,6 +5,7 @@
 
 mod follow;
 mod jobs;
+mod kinds;
 mod status;
 mod system;
 
@@ -14,18 +15,33 @@ pub use system::{SystemFacts, SystemState};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crate::attachment::Attachment;
 use crate::graph::Graph;
 use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
+use crate::path::machine::PathState;
 use crate::service::machine::{self, Context};
-use crate::service::state::{Active, Phase, ServiceState};
+use crate::service::state::{Active, Outcome, Phase, ServiceState};
+use crate::socket::machine::SocketState;
 use crate::transaction::{self, JobKind, PlanError, Transaction};
+use crate::{path, socket};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// Something about a service.
+    /// Something about a service, or what happens to units of other types as it does to services.
     Service(UnitName, machine::Event),
+    /// Something about a socket.
+    Socket(UnitName, socket::machine::Event),
+    /// Something about a path unit.
+    Path(UnitName, path::machine::Event),
+    /// The program that was to be run for a mount or swap was not, because its device is not there.
+    Absent(UnitName),
+    /// Something is mounted at these paths, and nowhere else.
+    Mounted(BTreeSet<String>),
+    /// These devices and files are in use as swap, and no others; by each name that units have
+    /// for them.
+    Swapped(BTreeSet<String>),
     /// The answer to [`Action::Check`]: the condition that did not hold, if any.
     Checked(UnitName, Verdict),
 }
@@ -46,8 +62,14 @@ pub enum Verdict {
 pub enum Action {
     /// Test a unit's conditions, and answer with [`Input::Checked`].
     Check(UnitName),
-    /// Something for a service.
+    /// Something for a service, or for another unit that runs processes.
     Service(UnitName, machine::Action),
+    /// Something for a socket.
+    Socket(UnitName, socket::machine::Action),
+    /// Something for a path unit.
+    Path(UnitName, path::machine::Action),
+    /// A slice comes up, or goes down.
+    Slice(UnitName, bool),
     /// A unit's state changed.
     Changed(UnitName, Active),
     /// A unit failed for good, and why.
@@ -87,6 +109,11 @@ pub enum JobResult {
 enum State {
     Target { up: bool },
     Service(Box<ServiceState>),
+    Socket(Box<SocketState>),
+    Path(Box<PathState>),
+    Mount(Box<Attachment>),
+    Swap(Box<Attachment>),
+    Slice { up: bool },
 }
 
 #[derive(Debug, Clone)]
@@ -149,6 +176,11 @@ pub struct Manager {
     /// Units whose waiting job may be able to run.
     queue: BTreeSet<UnitName>,
     shutdown: Option<Duration>,
+    /// Where something is mounted, and what is swap: as the kernel said last.
+    mounted: BTreeSet<String>,
+    swapped: BTreeSet<String>,
+    /// The instances that serve connections, and whose these are.
+    instances: BTreeMap<UnitName, UnitName>,
     now: Duration,
     actions: Vec<Action>,
 }
@@ -166,6 +198,7 @@ impl Manager {
         let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect());
         self.given_up = cycles.into_iter().map(|cycle| cycle.given_up).collect();
         self.queue.extend(self.jobs.keys().cloned());
+        self.observe();
     }
 
     /// Forgets a unit that is down and has no job; false where it is not so.
@@ -177,6 +210,12 @@ impl Manager {
         self.graph.remove(unit);
         self.graph.link();
         true
+    }
+
+    /// Adds units to those that are loaded, in a graph that has those too.
+    pub fn extend_graph(&mut self, graph: Graph) {
+        self.graph = graph;
+        self.observe();
     }
 
     /// Asks for a job. Returns its number; [`Action::JobDone`] tells of its end.
@@ -212,7 +251,18 @@ impl Manager {
     pub fn next(&mut self, input: Input, now: Duration) -> Vec<Action> {
         self.now = now;
         match input {
-            Input::Service(unit, event) => self.drive(&unit, event),
+            Input::Service(unit, event) => self.tell(&unit, event),
+            Input::Socket(unit, event) => self.drive_socket(&unit, event),
+            Input::Path(unit, event) => self.drive_path(&unit, event),
+            Input::Absent(unit) => self.absent(&unit),
+            Input::Mounted(places) => {
+                self.mounted = places;
+                self.observe();
+            }
+            Input::Swapped(names) => {
+                self.swapped = names;
+                self.observe();
+            }
             Input::Checked(unit, verdict) => self.checked(&unit, verdict),
         }
         self.run();
@@ -229,7 +279,7 @@ impl Manager {
             .map(|(name, _)| name.clone())
             .collect();
         for unit in due {
-            self.drive(&unit, machine::Event::Tick);
+            self.tell(&unit, machine::Event::Tick);
         }
         self.end_late_jobs();
         self.run();
@@ -254,7 +304,7 @@ impl Manager {
         }
         let known: Vec<UnitName> = self.entries.keys().cloned().collect();
         for unit in known {
-            if !self.active(&unit).is_down() && !last.contains(&unit) {
+            if !self.active(&unit).is_down() && !last.contains(&unit) && !self.outlives(&unit, last) {
                 self.add_job(&unit, JobKind::Stop);
             }
         }
@@ -276,6 +326,7 @@ impl Manager {
     /// A unit's state.
     pub fn active(&self, unit: &UnitName) -> Active {
         match self.entries.get(self.graph.resolve(unit)) {
+            None if self.graph.get(unit).is_some_and(|unit| unit.is_permanent()) => Active::Active,
             None => Active::Inactive,
             Some(entry) => entry.active(),
         }
@@ -285,7 +336,7 @@ impl Manager {
     pub fn service_state(&self, unit: &UnitName) -> Option<&ServiceState> {
         match &self.entries.get(self.graph.resolve(unit))?.state {
             State::Service(state) => Some(state),
-            State::Target { .. } => None,
+            _ => None,
         }
     }
 
@@ -298,6 +349,8 @@ impl Manager {
             return;
         };
         let before = self.active(unit);
+        // A failed unit that may not start changes no phase, and yet its job has ended.
+        let is_refused = event == machine::Event::LimitHit;
         let phase_before = self.service_state(unit).map(|state| state.phase);
         let restarting = self.jobs.get(unit).is_some_and(|job| job.kind == JobKind::Restart);
         let context = Context { now: self.now, shutdown: self.shutdown, restarting };
@@ -314,7 +367,7 @@ impl Manager {
                 other => self.actions.push(Action::Service(unit.clone(), other)),
             }
         }
-        if phase_before != self.service_state(unit).map(|state| state.phase) {
+        if is_refused || phase_before != self.service_state(unit).map(|state| state.phase) {
             self.settle(unit, before);
         }
         if restart
@@ -331,6 +384,11 @@ impl Manager {
         let state = match kind {
             Kind::Target => State::Target { up: false },
             Kind::Service(_) => State::Service(Box::default()),
+            Kind::Socket(_) => State::Socket(Box::default()),
+            Kind::Path(_) => State::Path(Box::default()),
+            Kind::Mount(_) => State::Mount(Box::default()),
+            Kind::Swap(_) => State::Swap(Box::default()),
+            Kind::Slice(_) => State::Slice { up: false },
         };
         let entry = self.entries.entry(unit.clone()).or_insert(Entry {
             state,
@@ -351,15 +409,29 @@ impl Manager {
             self.actions.push(Action::Changed(unit.clone(), after));
         }
         let had_job = self.jobs.get(unit).is_some_and(|job| job.running);
-        self.settle_job(unit, after);
+        self.settle_job(unit, before, after);
         self.follow(unit, before, after, had_job);
-        if after.is_down() && self.jobs.contains_key(unit) {
+        // A job that waited for the unit itself may be able to run.
+        if self.jobs.get(unit).is_some_and(|job| !job.running) {
             self.queue.insert(unit.clone());
         }
+        self.tell_triggers(unit);
+        self.tell_socket_of(unit);
     }
 
     fn failure_reason(&self, unit: &UnitName) -> String {
-        self.service_state(unit).map_or_else(String::new, |state| state.outcome.to_string())
+        let outcome = self.outcome(unit).map_or_else(String::new, ToString::to_string);
+        // What was to be mounted tells more than how a program ended, whose words are in the log.
+        match self.graph.get(unit).map(|unit| &unit.kind) {
+            Some(Kind::Mount(mount)) => format!("mounting {} on {}: {outcome}", mount.what, mount.place),
+            Some(Kind::Swap(swap)) => format!("swap on {}: {outcome}", swap.what),
+            _ => outcome,
+        }
+    }
+
+    /// How a unit's last run went, or its run so far; none for units that cannot fail.
+    fn outcome(&self, unit: &UnitName) -> Option<&Outcome> {
+        self.entries.get(self.graph.resolve(unit))?.outcome()
     }
 
     /// Plans a request and adds its jobs.
@@ -393,23 +465,48 @@ impl Manager {
 impl Entry {
     fn active(&self) -> Active {
         match &self.state {
-            State::Target { up: true } => Active::Active,
-            State::Target { up: false } => Active::Inactive,
+            State::Target { up: true } | State::Slice { up: true } => Active::Active,
+            State::Target { up: false } | State::Slice { up: false } => Active::Inactive,
             State::Service(state) => state.phase.active(),
+            State::Socket(state) => state.phase.active(),
+            State::Path(state) => state.phase.active(),
+            State::Mount(state) | State::Swap(state) => state.phase.active(),
         }
     }
 
     fn deadline(&self) -> Option<Duration> {
         match &self.state {
             State::Service(state) => state.next_deadline(),
-            State::Target { .. } => None,
+            State::Socket(state) => state.deadline,
+            State::Mount(state) | State::Swap(state) => state.deadline,
+            State::Path(_) | State::Target { .. } | State::Slice { .. } => None,
         }
     }
 
+    fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Service(state) => Some(&state.outcome),
+            State::Socket(state) => Some(&state.outcome),
+            State::Path(state) => Some(&state.outcome),
+            State::Mount(state) | State::Swap(state) => Some(&state.outcome),
+            State::Target { .. } | State::Slice { .. } => None,
+        }
+    }
+
+    fn control(&self) -> Option<i32> {
+        match &self.state {
+            State::Service(state) => state.control,
+            State::Socket(state) => state.control,
+            State::Mount(state) | State::Swap(state) => state.control,
+            State::Path(_) | State::Target { .. } | State::Slice { .. } => None,
+        }
+    }
+
+    /// The phase of a service.
     fn phase(&self) -> Option<Phase> {
         match &self.state {
             State::Service(state) => Some(state.phase),
-            State::Target { .. } => None,
+            _ => None,
         }
     }
 }

@@ -1,12 +1,17 @@
 //! What a unit is, after its files are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::condition::Condition;
-use crate::name::UnitName;
-use crate::service::config::Service;
+use crate::mount::Mount;
+use crate::name::{UnitName, UnitType};
+use crate::path::Path;
+use crate::service::config::{CgroupLimits, Service};
+use crate::slice;
+use crate::socket::config::Socket;
+use crate::swap::Swap;
 use crate::text::file::Warning;
 
 /// How one unit relates to another. Each has its inverse.
@@ -37,11 +42,13 @@ pub enum Relation {
     StopPropagatedFrom,
     Upholds,
     UpheldBy,
+    Triggers,
+    TriggeredBy,
 }
 
 impl Relation {
     /// Every relation, in the order that `systemctl show` gives them.
-    pub const ALL: [Relation; 24] = {
+    pub const ALL: [Relation; 26] = {
         use Relation::*;
         [
             Requires,
@@ -68,6 +75,8 @@ impl Relation {
             StopPropagatedFrom,
             Upholds,
             UpheldBy,
+            Triggers,
+            TriggeredBy,
         ]
     };
 
@@ -99,6 +108,8 @@ impl Relation {
             StopPropagatedFrom => "StopPropagatedFrom",
             Upholds => "Upholds",
             UpheldBy => "UpheldBy",
+            Triggers => "Triggers",
+            TriggeredBy => "TriggeredBy",
         }
     }
 
@@ -130,6 +141,8 @@ impl Relation {
             StopPropagatedFrom => PropagatesStopTo,
             Upholds => UpheldBy,
             UpheldBy => Upholds,
+            Triggers => TriggeredBy,
+            TriggeredBy => Triggers,
         }
     }
 }
@@ -195,6 +208,33 @@ pub struct StartLimit {
     pub burst: u32,
 }
 
+impl StartLimit {
+    /// Counts a start, and says whether it is one too many. `starts` are those of the window.
+    pub fn is_hit(&self, starts: &mut VecDeque<Duration>, now: Duration) -> bool {
+        if self.interval.is_zero() || self.burst == 0 {
+            return false;
+        }
+        let window = now.saturating_sub(self.interval);
+        while starts.front().is_some_and(|start| *start < window) {
+            starts.pop_front();
+        }
+        if starts.len() >= self.burst as usize {
+            return true;
+        }
+        starts.push_back(now);
+        false
+    }
+}
+
+/// How much a unit depends on the mounts that a path of its own is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// `WantsMountsFor=`.
+    Wants,
+    /// `RequiresMountsFor=`.
+    Requires,
+}
+
 impl Default for StartLimit {
     fn default() -> StartLimit {
         StartLimit { interval: Duration::from_secs(10), burst: 5 }
@@ -225,6 +265,16 @@ pub enum Kind {
     Service(Box<Service>),
     /// A point in the order.
     Target,
+    /// Where programs connect to, before the service behind it runs.
+    Socket(Box<Socket>),
+    /// Files whose change starts a unit.
+    Path(Box<Path>),
+    /// A file system.
+    Mount(Box<Mount>),
+    /// Memory on a disk.
+    Swap(Box<Swap>),
+    /// A control group that others are in, with its limits.
+    Slice(Box<CgroupLimits>),
 }
 
 /// A unit.
@@ -238,6 +288,9 @@ pub struct Unit {
     pub documentation: Vec<String>,
     /// Relations to other units, default dependencies included.
     pub relations: BTreeMap<(Relation, UnitName), Origin>,
+    /// Paths of its own: the mounts that they are on must be there first. What `graph` makes of
+    /// it depends on which mounts there are.
+    pub mounts_for: BTreeMap<String, Need>,
     /// Tests before a start: one that fails skips it.
     pub conditions: Vec<Condition>,
     /// Tests before a start: one that fails makes it fail.
@@ -289,6 +342,7 @@ impl Unit {
             name,
             documentation: Vec::new(),
             relations: BTreeMap::new(),
+            mounts_for: BTreeMap::new(),
             conditions: Vec::new(),
             asserts: Vec::new(),
             start_limit: StartLimit::default(),
@@ -323,7 +377,36 @@ impl Unit {
     pub fn service(&self) -> Option<&Service> {
         match &self.kind {
             Kind::Service(service) => Some(service),
-            Kind::Target => None,
+            _ => None,
+        }
+    }
+
+    /// The settings of the processes that run for the unit: of a service itself, of others those
+    /// of their helpers.
+    pub fn processes(&self) -> Option<&Service> {
+        match &self.kind {
+            Kind::Service(service) => Some(service),
+            Kind::Socket(socket) => Some(&socket.helper),
+            Kind::Mount(mount) => Some(&mount.helper),
+            Kind::Swap(swap) => Some(&swap.helper),
+            Kind::Target | Kind::Path(_) | Kind::Slice(_) => None,
+        }
+    }
+
+    /// Whether the unit is always up: the root file system, and the slices that all others are in.
+    pub fn is_permanent(&self) -> bool {
+        match self.name.kind() {
+            UnitType::Mount => self.name.stem() == "-",
+            UnitType::Slice => slice::is_permanent(&self.name),
+            _ => false,
+        }
+    }
+
+    /// Notes that the unit needs the mounts that a path is on.
+    pub fn needs_mounts_for(&mut self, path: &str, need: Need) {
+        if path.starts_with('/') {
+            let entry = self.mounts_for.entry(path.to_owned()).or_insert(need);
+            *entry = need.max(*entry);
         }
     }
 }

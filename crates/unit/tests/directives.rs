@@ -6,10 +6,40 @@ mod common;
 use common::load;
 use unit::directive::{Class, all, class};
 
+/// A unit whose files may have a section, and what it cannot be without.
+fn host(section: &str) -> (&'static str, &'static str) {
+    match section {
+        "Socket" => ("a.socket", "[Socket]\nListenStream=/run/a\n"),
+        "Path" => ("a.path", "[Path]\nPathExists=/a\n"),
+        "Mount" => ("x.mount", "[Mount]\nWhat=tmpfs\n"),
+        "Swap" => ("x.swap", "[Swap]\nPriority=1\n"),
+        "Slice" => ("a.slice", "[Slice]\nTasksMax=5\n"),
+        _ => ("a.service", "[Service]\nExecStart=/bin/true\n"),
+    }
+}
+
 /// A value that the directive takes.
-fn sample(name: &str) -> &'static str {
+fn sample(section: &str, name: &str) -> &'static str {
     let ends = |suffix: &str| name.ends_with(suffix);
     match name {
+        "Type" | "Options" if section == "Mount" => "tmpfs",
+        "ListenStream" | "ListenDatagram" | "ListenSequentialPacket" | "ListenFIFO" => "/run/b",
+        "BindIPv6Only" => "both",
+        "Service" => "b.service",
+        "Sockets" => "b.socket",
+        "Unit" => "b.service",
+        "What" | "Where" | "Symlinks" | "PathChanged" | "PathModified" | "PathExists" | "PathExistsGlob"
+        | "DirectoryNotEmpty" | "RequiresMountsFor" | "WantsMountsFor" => "/x",
+        "Backlog"
+        | "MaxConnections"
+        | "MaxConnectionsPerSource"
+        | "KeepAliveProbes"
+        | "TriggerLimitBurst"
+        | "Priority" => "5",
+        "ReceiveBuffer" | "SendBuffer" => "64K",
+        "Accept" | "FlushPending" | "KeepAlive" | "NoDelay" | "ReusePort" | "FreeBind" | "Broadcast"
+        | "PassCredentials" | "RemoveOnStop" | "MakeDirectory" | "SloppyOptions" | "LazyUnmount"
+        | "ReadWriteOnly" | "ForceUnmount" => "yes",
         "Type" => "exec",
         "Restart" => "on-failure",
         "NotifyAccess" => "all",
@@ -106,10 +136,11 @@ fn sample(name: &str) -> &'static str {
 fn what_is_done_is_taken_without_a_word() {
     let mut count = 0;
     for (section, name, class) in all().filter(|(_, _, class)| *class == Class::Done) {
-        let value = sample(name);
+        let value = sample(section, name);
+        let (host, text) = host(section);
         // A service has one ExecStart=.
-        let start = if name == "ExecStart" { "" } else { "ExecStart=/bin/true" };
-        let unit = load("a.service", &format!("[Service]\n{start}\n[{section}]\n{name}={value}\n"));
+        let text = if name == "ExecStart" { "" } else { text };
+        let unit = load(host, &format!("{text}[{section}]\n{name}={value}\n"));
         assert_eq!(class, Class::Done);
         assert!(unit.warnings.is_empty(), "{:?}", unit.warnings);
         assert!(unit.refusals.is_empty());
@@ -121,9 +152,10 @@ fn what_is_done_is_taken_without_a_word() {
 #[test]
 fn what_is_not_done_warns_with_file_and_line() {
     for (section, name, _) in all().filter(|(_, _, class)| *class == Class::NotDone) {
-        let unit = load("a.service", &format!("[Service]\nExecStart=/bin/true\n[{section}]\n{name}=x\n"));
+        let (host, text) = host(section);
+        let unit = load(host, &format!("{text}[{section}]\n{name}=x\n"));
         let warning = unit.warnings.first().map(ToString::to_string);
-        assert_eq!(warning, Some(format!("/u/a.service:4: {name}= is not supported yet and is ignored")));
+        assert_eq!(warning, Some(format!("/u/{host}:4: {name}= is not supported yet and is ignored")));
         assert!(unit.refusals.is_empty());
     }
 }
@@ -131,11 +163,12 @@ fn what_is_not_done_warns_with_file_and_line() {
 #[test]
 fn what_confines_keeps_the_unit_from_starting_unless_it_is_off() {
     for (section, name, _) in all().filter(|(_, _, class)| *class == Class::Confines) {
-        let text = |value: &str| format!("[Service]\nExecStart=/bin/true\n[{section}]\n{name}={value}\n");
-        let refusal = load("a.service", &text("yes")).refusals.first().map(ToString::to_string).unwrap();
-        assert!(refusal.starts_with(&format!("/u/a.service:4: {name}= is not supported yet")), "{refusal}");
+        let (host, start) = host(section);
+        let text = |value: &str| format!("{start}[{section}]\n{name}={value}\n");
+        let refusal = load(host, &text("yes")).refusals.first().map(ToString::to_string).unwrap();
+        assert!(refusal.starts_with(&format!("/u/{host}:4: {name}= is not supported yet")), "{refusal}");
         for off in ["no", ""] {
-            assert!(load("a.service", &text(off)).refusals.is_empty(), "{name}={off}");
+            assert!(load(host, &text(off)).refusals.is_empty(), "{name}={off}");
         }
     }
 }

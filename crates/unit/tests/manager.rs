@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{load, name};
 use unit::graph::Graph;
-use unit::load::builtin_target;
+use unit::load::builtin;
 use unit::manager::{Action, Input, JobResult, Manager, Verdict};
 use unit::service::exit::Exit;
 use unit::service::machine::{self, Event};
@@ -40,7 +40,7 @@ impl World {
                 break;
             }
             for name in unknown {
-                match builtin_target(&name) {
+                match builtin(&name) {
                     Ok(unit) => graph.insert(unit),
                     Err(error) => graph.insert_failed(name, error),
                 }
@@ -85,7 +85,7 @@ impl World {
                 Action::JobDone { unit, result, .. } => drop(self.results.insert(unit.to_string(), result)),
                 Action::System(unit, action, _) => self.story.push(format!("{unit}: system {action:?}")),
                 Action::Log(unit, text) => self.story.push(format!("{unit}: {text}")),
-                Action::Service(..) | Action::Changed(..) | Action::Failed(..) => {}
+                _ => {}
             }
         }
     }
@@ -453,7 +453,7 @@ fn a_default_ordering_yields_first() {
         graph.insert(unit);
     }
     for target in ["sysinit.target", "basic.target", "shutdown.target", "local-fs.target"] {
-        graph.insert(builtin_target(&name(target)).unwrap());
+        graph.insert(builtin(&name(target)).unwrap());
     }
     graph.link();
     // a before shutdown.target by default, b after it, a after b.

@@ -67,5 +67,6 @@ fn the_page_says_what_the_table_says() {
     if std::env::var_os("BERTH_BLESS").is_some() {
         std::fs::write(&path, page()).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page());
+    let holds = std::fs::read_to_string(path).unwrap_or_default() == page();
+    assert!(holds, "docs/directives.md is not what the table says: BERTH_BLESS=1 writes it again");
 }

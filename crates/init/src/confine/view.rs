@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use sys::confine::{self, Namespaces};
+use unit::mount::unescape_octal;
 use unit::service::config::ExecContext;
 use unit::service::sandbox::{self, Access, Bind, ExecRule, PathRule};
 
@@ -267,29 +268,7 @@ fn mount_bind(bind: &Bind) -> io::Result<()> {
 /// The mount points of this process's namespace (proc_pid_mountinfo(5)).
 fn mount_points() -> io::Result<Vec<String>> {
     let text = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(text.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape).collect())
-}
-
-/// Undoes the octal escapes of white space and backslashes.
-fn unescape(field: &str) -> String {
-    let mut out = String::with_capacity(field.len());
-    let mut rest = field;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let code = rest.get(at + 1..at + 4).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                out.push(char::from(code));
-                rest = &rest[at + 4..];
-            }
-            None => {
-                out.push('\\');
-                rest = &rest[at + 1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
+    Ok(text.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape_octal).collect())
 }
 
 #[cfg(test)]
@@ -305,13 +284,6 @@ mod tests {
             ("mode=1777,ro", "mode=1777"),
         ] {
             assert_eq!(tmpfs_options(options), expected, "{options:?}");
-        }
-    }
-
-    #[test]
-    fn mount_points_are_unescaped() {
-        for (field, path) in [("/a", "/a"), ("/a\\040b\\134", "/a b\\"), ("/x\\", "/x\\")] {
-            assert_eq!(unescape(field), path);
         }
     }
 }

@@ -5,14 +5,13 @@
 //! PID 1 goes on without it when the time is over.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
 use sys::machine::monotonic;
+use unit::mount::{is_kept, unescape_octal};
 
-/// What stays mounted: this program runs from there, or the kernel needs it until the end.
-const KEPT: [&str; 6] = ["/", "/usr", "/proc", "/sys", "/dev", "/run"];
 /// Rounds at most: each must have released something.
 const ROUNDS: usize = 16;
 /// The child's exit code where all that holds data is released or read-only.
@@ -55,7 +54,7 @@ fn release() -> bool {
     sys::swap::off_all();
     for _ in 0..ROUNDS {
         let mut progress = false;
-        for mount in mounts().iter().rev().filter(|mount| !is_kept(&mount.point)) {
+        for mount in mounts().iter().rev().filter(|mount| !is_kept(&mount.point.to_string_lossy())) {
             progress |= unmount(&mount.point, UnmountFlags::empty()).is_ok();
         }
         progress |= sys::block_stack::detach_unused();
@@ -78,11 +77,6 @@ fn writable() -> Vec<String> {
         .filter(|mount| mount.is_writable && holds_data(&mount.kind))
         .map(|mount| mount.point.display().to_string())
         .collect()
-}
-
-fn is_kept(point: &Path) -> bool {
-    let below = ["/proc", "/sys", "/dev"];
-    KEPT.iter().any(|kept| point == Path::new(kept)) || below.iter().any(|kept| point.starts_with(kept))
 }
 
 /// Whether what is written to it lasts.
@@ -127,13 +121,8 @@ fn parse(line: &str) -> Option<Mounted> {
     let kind = back.next()?.to_owned();
     // The file system's own options: a mount can be read-only on a writable one.
     let is_writable = back.nth(1)?.split(',').any(|option| option == "rw");
-    let point = PathBuf::from(unescape(front.split(' ').nth(4)?));
+    let point = PathBuf::from(unescape_octal(front.split(' ').nth(4)?));
     Some(Mounted { point, kind, is_writable })
-}
-
-/// The kernel writes blanks and backslashes in paths as `\ooo`.
-fn unescape(path: &str) -> String {
-    path.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
 
 #[cfg(test)]
@@ -144,19 +133,9 @@ mod tests {
     fn reads_mountinfo() {
         let line = r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime shared:1 - ext4 /dev/vda7 ro,errors=continue";
         let mount = parse(line).unwrap();
-        assert_eq!(mount.point, Path::new("/mnt 2"));
+        assert_eq!(mount.point, PathBuf::from("/mnt 2"));
         assert_eq!(mount.kind, "ext4");
         assert!(!mount.is_writable);
         assert!(parse("nonsense").is_none());
-    }
-
-    #[test]
-    fn keeps_what_the_end_needs() {
-        for point in ["/", "/usr", "/proc/sys/fs/binfmt_misc", "/dev/pts"] {
-            assert!(is_kept(Path::new(point)), "{point}");
-        }
-        for point in ["/etc", "/var/lib/x", "/tmp", "/run/user"] {
-            assert!(!is_kept(Path::new(point)), "{point}");
-        }
     }
 }

@@ -3,23 +3,26 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use event::{Event as Milestone, ShutdownKind};
 use sys::child::Failure;
 use sys::machine::monotonic;
 use unit::manager::{Action, Input, JobResult};
 use unit::model::SystemAction;
-use unit::service::config::ExecList;
+use unit::service::config::{ExecList, ServiceType};
 use unit::service::exit::Exit;
 use unit::service::machine::{self, Event, Role, Whom};
 use unit::service::state::Active;
 use unit::text::signal::Signal;
-use unit::{UnitName, manager};
+use unit::{Kind, UnitName, manager};
 
 use super::Supervisor;
 use super::boot::SHELL_UNIT;
 use crate::poller::{Readiness, Source};
-use crate::{conditions, output, spawn};
+use crate::{conditions, output, spawn, tables};
+
+/// The name under which an instance gets its connection (systemd.socket(5), `FileDescriptorName=`).
+const CONNECTION_NAME: &str = "connection";
 
 impl Supervisor {
     /// Does actions, and those that follow from how they went.
@@ -42,6 +45,12 @@ impl Supervisor {
                 Some(Input::Checked(unit, verdict))
             }
             Action::Service(unit, action) => self.act_for(unit, action),
+            Action::Socket(unit, action) => self.act_for_socket(unit, action),
+            Action::Path(unit, action) => self.act_for_path(unit, action),
+            Action::Slice(unit, up) => {
+                self.act_for_slice(&unit, up);
+                None
+            }
             Action::Changed(unit, active) => {
                 self.changed(&unit, active);
                 None
@@ -86,6 +95,9 @@ impl Supervisor {
 
     fn act_for(&mut self, unit: UnitName, action: machine::Action) -> Option<Input> {
         match action {
+            machine::Action::Spawn(_, ExecList::Start, _) if self.lacks_device(&unit) => {
+                return Some(Input::Absent(unit));
+            }
             machine::Action::Spawn(role, list, index) => {
                 let event = match self.spawn(&unit, role, list, index) {
                     Ok(pid) => Event::Spawned(role, pid),
@@ -106,7 +118,8 @@ impl Supervisor {
                 self.cgroups.release(&unit);
                 self.outputs.release(&unit);
                 self.private.release(&unit);
-                if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.service()) {
+                self.sockets.hand_over(&unit);
+                if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.processes()) {
                     spawn::remove_runtime_directories(&service.exec);
                 }
             }
@@ -118,10 +131,15 @@ impl Supervisor {
 
     fn spawn(&mut self, name: &UnitName, role: Role, list: ExecList, index: usize) -> Result<i32> {
         let unit = self.manager.graph().get(name).cloned().context("the unit is not loaded any more")?;
-        let service = unit.service().context("it is not a service")?;
+        let service = unit.processes().context("it runs no processes")?;
         let command = service.commands.list(list).get(index).context("the command is gone")?;
+        if let Kind::Mount(mount) = &unit.kind
+            && list == ExecList::Start
+        {
+            tables::prepare(mount)?;
+        }
         if !self.cgroups.has(name) {
-            for complaint in self.cgroups.make(name, service)? {
+            for complaint in self.cgroups.make(name, service, self.manager.graph())? {
                 self.reporter.info(&format!("{name}: {complaint}"));
             }
         }
@@ -143,11 +161,27 @@ impl Supervisor {
             true => self.private.of(name)?,
             false => &[],
         };
-        let passed = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
+        let mut passed: Vec<_> = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
+        let mut socket = None;
+        let (connection, peer) = self.sockets.connection(name).unzip();
+        if role == Role::Main {
+            let own = connection.iter().map(|fd| (*fd, CONNECTION_NAME));
+            passed.extend(own.chain(self.sockets.of_service(name, self.manager.graph())));
+            if spawn::uses_socket(&service.exec) {
+                ensure!(
+                    passed.len() <= 1,
+                    "it has {} sockets, and its standard streams take one",
+                    passed.len()
+                );
+                socket = passed.pop().map(|(fd, _)| fd);
+            }
+        }
         let given = spawn::Given {
             cgroup: self.cgroups.folder(name),
             output: self.outputs.writer(name)?,
             passed,
+            socket,
+            peer: peer.flatten(),
             notify: self.notify.path(),
             runtime: &self.options.runtime,
             private,
@@ -156,6 +190,9 @@ impl Supervisor {
             result,
         };
         let started = spawn::start(service, command, &given)?;
+        if role == Role::Main && service.kind != ServiceType::Oneshot {
+            self.sockets.hand_over(name);
+        }
         self.cgroups.began(name, started.pid);
         self.owners.insert(started.pid, name.clone());
         self.last_report = self.last_report.wrapping_add(1);
@@ -170,7 +207,7 @@ impl Supervisor {
         let follow_up = !matches!(signal, Signal::KILL | Signal::CONT);
         let pid = match whom {
             Whom::Main => state.and_then(|state| state.main),
-            Whom::Control => state.and_then(|state| state.control),
+            Whom::Control => self.manager.control_pid(unit),
             Whom::Group => {
                 self.cgroups.signal(unit, signal.0);
                 if follow_up {
@@ -254,12 +291,19 @@ impl Supervisor {
         let Some(loaded) = self.manager.graph().get(unit) else {
             return;
         };
-        let text = match active {
-            Active::Active if loaded.service().is_some() => {
-                format!("started {unit} ({})", loaded.description)
+        let text = match (&loaded.kind, active) {
+            (Kind::Target, Active::Active) => format!("reached {unit} ({})", loaded.description),
+            (Kind::Slice(_), _) => return,
+            (Kind::Mount(mount), Active::Active) => format!("mounted {} ({unit})", mount.place),
+            (Kind::Mount(mount), Active::Inactive) => format!("unmounted {} ({unit})", mount.place),
+            (Kind::Socket(socket), Active::Active) => {
+                let addresses: Vec<String> =
+                    socket.listen.iter().map(|one| one.address.to_string()).collect();
+                format!("listening on {} ({unit})", addresses.join(", "))
             }
-            Active::Active => format!("reached {unit} ({})", loaded.description),
-            Active::Inactive if loaded.service().is_some() => format!("stopped {unit}"),
+            (_, Active::Active) => format!("started {unit} ({})", loaded.description),
+            (Kind::Target, Active::Inactive) => return,
+            (_, Active::Inactive) => format!("stopped {unit}"),
             _ => return,
         };
         self.reporter.info(&text);

@@ -32,12 +32,18 @@ const LAST_LINES: usize = 6;
 /// The unit of the shell that a kernel argument asks for.
 pub(super) const SHELL_UNIT: &str = "berth-shell.service";
 
+/// Units that are up without anybody starting them.
+const PERMANENT: [&str; 3] = ["-.mount", "-.slice", "system.slice"];
+
 impl Supervisor {
     /// Loads what the first target needs, and starts it.
     pub(super) fn boot(&mut self) {
         let mut graph = Graph::default();
         let logd = UnitName::parse(output::LOGD).ok();
-        for anchor in logd.iter().chain([&self.options.target]) {
+        let permanent = PERMANENT.iter().filter_map(|name| UnitName::parse(name).ok());
+        let anchors: Vec<UnitName> =
+            logd.iter().cloned().chain([self.options.target.clone()]).chain(permanent).collect();
+        for anchor in &anchors {
             self.catalog.load_with_related(&mut graph, anchor, &self.facts.host);
         }
         if let Some(target) = fallback(&graph, &self.options.target) {
@@ -47,6 +53,9 @@ impl Supervisor {
         let has_logd = logd.as_ref().is_some_and(|logd| graph.get(logd).is_some());
         self.show_warnings(&graph);
         self.manager.set_graph(graph);
+        self.look_at_mounts();
+        self.look_at_swaps();
+        self.limit_permanent_slices();
         match has_logd {
             true => self.log_to_own_pipe(),
             false => self.outputs.pass_through(),

@@ -14,7 +14,7 @@ impl Supervisor {
     /// Reads every unit that is known anew. What runs, waits or has failed goes on so, by its new
     /// settings.
     pub(super) fn reload_units(&mut self) {
-        self.catalog = Catalog::list(&self.options.unit_path);
+        self.catalog = Catalog::list(&self.options.unit_path).with_mounts(crate::tables::mounted);
         let old = self.manager.graph().clone();
         let busy: Vec<String> = self.manager.jobs().into_iter().map(|job| job.unit).collect();
         let mut graph = Graph::default();

@@ -158,6 +158,22 @@ impl Machine {
         }
     }
 
+    /// Waits until as many units whose names begin so are loaded.
+    pub fn wait_for_units(&self, beginning: &str, count: usize) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let Reply::List { units } = self.ask(&Request::List) else {
+                panic!("no list");
+            };
+            let names: Vec<String> = units.into_iter().map(|unit| unit.name).collect();
+            if names.iter().filter(|name| name.starts_with(beginning)).count() == count {
+                return;
+            }
+            assert!(Instant::now() < until, "still {names:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until a file that a unit writes has a content, and returns it.
     pub fn wait_for_file(&self, name: &str, holds: impl Fn(&str) -> bool) -> String {
         let until = Instant::now() + PATIENCE;
@@ -258,4 +274,45 @@ fn sends_a_notification() {
     if variable("STAYS") == "1" {
         std::thread::sleep(Duration::from_secs(1000));
     }
+}
+
+/// A command that runs one of the programs below: this very test program, run again.
+pub fn helper(name: &str) -> String {
+    let program = std::env::current_exe().unwrap();
+    format!("{} --ignored --exact harness::{name}", program.display())
+}
+
+/// The descriptors that were passed, by name. The libraries' way is not taken: the tests hold the
+/// protocol itself.
+fn passed() -> Vec<(String, i32)> {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    assert_eq!(variable("LISTEN_PID"), std::process::id().to_string());
+    let names: Vec<String> = variable("LISTEN_FDNAMES").split(':').map(str::to_owned).collect();
+    assert_eq!(variable("LISTEN_FDS"), names.len().to_string());
+    names.into_iter().zip(3..).collect()
+}
+
+#[test]
+#[ignore = "not a test: a service that other tests run"]
+fn answers_on_a_socket() {
+    let (name, number) = passed().remove(0);
+    let listener = sys::listen::take_listen_fds().remove(0);
+    assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&listener), number);
+    let listener = std::os::unix::net::UnixListener::from(listener);
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut text).unwrap();
+        stream.write_all(format!("{name}: {text}").as_bytes()).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "not a test: a service that other tests run"]
+fn keeps_a_datagram() {
+    let socket = std::os::unix::net::UnixDatagram::from(sys::listen::take_listen_fds().remove(0));
+    let mut buffer = [0; 100];
+    let read = socket.recv(&mut buffer).unwrap();
+    let path = std::env::var("OUT").unwrap();
+    fs::write(path, &buffer[..read]).unwrap();
 }

@@ -7,4 +7,5 @@ mod forking;
 mod harness;
 mod services;
 mod shutdown;
+mod types;
 mod units;

@@ -1,8 +1,8 @@
 //! `[Unit]` (systemd.unit(5)).
 
 use crate::condition::{Condition, TESTS};
-use crate::load::setter::{Outcome, Setter, text, unit_name};
-use crate::model::{JobMode, Origin, Relation, SystemAction, Unit};
+use crate::load::setter::{Outcome, Setter, path, text};
+use crate::model::{JobMode, Need, Origin, Relation, SystemAction, Unit};
 use crate::text::value;
 
 const RELATIONS: [(&str, Relation); 15] = [
@@ -68,6 +68,8 @@ pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
         "DefaultDependencies" => {
             unit.default_dependencies = value::boolean(setter.value).map_err(text)?;
         }
+        "RequiresMountsFor" => mounts_for(unit, setter, Need::Requires)?,
+        "WantsMountsFor" => mounts_for(unit, setter, Need::Wants)?,
         "RefuseManualStart" => {
             unit.refuse_manual_start = value::boolean(setter.value).map_err(text)?;
         }
@@ -110,14 +112,26 @@ fn test(name: &str) -> Option<crate::condition::Test> {
     TESTS.iter().find(|(known, _)| *known == name).map(|(_, test)| *test)
 }
 
+/// Adds paths whose mounts are needed; an empty value takes out those so far.
+fn mounts_for(unit: &mut Unit, setter: &Setter, need: Need) -> Outcome {
+    if setter.value.is_empty() {
+        unit.mounts_for.retain(|_, known| *known != need);
+        return Ok(());
+    }
+    for word in setter.words()? {
+        let path = path(&word)?;
+        unit.needs_mounts_for(&path, need);
+    }
+    Ok(())
+}
+
 /// Adds the named units; an empty value takes out what files have stated so far.
 fn relate(unit: &mut Unit, setter: &Setter, relation: Relation) -> Outcome {
     if setter.value.is_empty() {
         unit.relations.retain(|(kind, _), _| *kind != relation);
         return Ok(());
     }
-    for word in setter.words()? {
-        let name = unit_name(&word)?;
+    for name in setter.names()? {
         if name != unit.name {
             unit.relate(relation, name, Origin::Stated);
         }

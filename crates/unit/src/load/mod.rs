@@ -3,20 +3,28 @@
 mod command;
 mod common;
 mod defaults;
+mod implied;
 mod install;
+mod mount;
+mod path;
 mod service;
 mod setter;
+mod socket;
+mod swap;
 
 use std::sync::Arc;
 
 use crate::directive::{self, Class};
 use crate::model::{Install, Kind, Origin, Relation, Unit};
-use crate::name::{UnitName, UnitType};
+use crate::mount::{Mount, Mounted};
+use crate::name::{NameError, UnitName, UnitType};
+use crate::slice;
+use crate::swap::Swap;
 use crate::text::file::{self, Assignment, Source, Warning};
 use crate::text::specifier::Host;
 use setter::Setter;
 
-pub use defaults::builtin_target;
+pub use defaults::builtin;
 
 /// The files of one unit, as found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +78,13 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Whether there is no such unit, rather than a broken one.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, LoadError::NotFound(_) | LoadError::Masked(_))
+    }
+}
+
 /// Makes a unit of its files.
 ///
 /// # Errors
@@ -83,6 +98,11 @@ pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, Loa
     let kind = match name.kind() {
         UnitType::Service => Kind::Service(Box::new(service::unset(name))),
         UnitType::Target => Kind::Target,
+        UnitType::Socket => Kind::Socket(Box::new(socket::unset(name)?)),
+        UnitType::Path => Kind::Path(Box::new(path::unset(name)?)),
+        UnitType::Mount => Kind::Mount(Box::new(Mount::unset(name, service::unset(name)))),
+        UnitType::Swap => Kind::Swap(Box::new(Swap::unset(name, service::unset(name)))),
+        UnitType::Slice => Kind::Slice(Box::default()),
         other => {
             return Err(LoadError::Type { name: name.clone(), kind: other.suffix() });
         }
@@ -90,12 +110,31 @@ pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, Loa
     fill(Unit::empty(name.clone(), kind), files, host)
 }
 
-/// Makes a unit of a built-in target and the drop-ins and links that add to it.
+/// Makes a unit of a built-in one and the drop-ins and links that add to it.
 ///
 /// # Errors
-/// There is no built-in target of that name.
+/// There is no built-in unit of that name.
 pub fn extend_builtin(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, LoadError> {
-    fill(builtin_target(name)?, files, host)
+    fill(builtin(name)?, files, host)
+}
+
+/// Makes the unit of something that is mounted and has no file.
+///
+/// # Errors
+/// The path is too long to be a unit's name.
+pub fn mounted(mounted: &Mounted) -> Result<Unit, NameError> {
+    let name = crate::mount::unit_name(&mounted.place)?;
+    let mut mount = Mount::unset(&name, service::unset(&name));
+    mount.what.clone_from(&mounted.what);
+    mount.kind = Some(mounted.kind.clone());
+    mount.options = mounted.options.split(',').map(str::to_owned).collect();
+    mount.call();
+    let mut unit = Unit::empty(name, Kind::Mount(Box::new(mount)));
+    unit.description.clone_from(&mounted.place);
+    // It came without an order, and goes without one: when the system ends, `init` releases it.
+    unit.default_dependencies = false;
+    implied::add(&mut unit);
+    Ok(unit)
 }
 
 /// What the `[Install]` sections of a unit's files say. The name may be a template's. Lines that do
@@ -135,11 +174,39 @@ fn fill(mut unit: Unit, files: &UnitFiles, host: &Host) -> Result<Unit, LoadErro
             unit.relate(relation, link.clone(), Origin::Stated);
         }
     }
-    if let Kind::Service(service) = &mut unit.kind {
-        service::finish(service, &seen).map_err(|reason| LoadError::Bad { name: name.clone(), reason })?;
-    }
+    finish(&mut unit, &seen).map_err(|reason| LoadError::Bad { name, reason })?;
+    implied::add(&mut unit);
     defaults::add(&mut unit);
     Ok(unit)
+}
+
+/// Sets what depends on several settings, and checks that the unit can do its work.
+fn finish(unit: &mut Unit, seen: &service::Seen) -> Result<(), String> {
+    let is_permanent = unit.is_permanent();
+    let name = unit.name.clone();
+    match &mut unit.kind {
+        Kind::Service(service) => service::finish(service, seen),
+        Kind::Socket(socket) => socket::finish(socket, &name, seen),
+        Kind::Path(path) => path::finish(path),
+        Kind::Mount(_) if is_permanent => Ok(()),
+        Kind::Mount(mount) => mount::finish(mount, &name),
+        Kind::Swap(swap) => swap::finish(swap, &name),
+        Kind::Slice(_) => slice::fault(&name).map_or(Ok(()), Err),
+        Kind::Target => Ok(()),
+    }
+}
+
+/// The section of a unit's own type.
+fn own_section(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Service(_) => Some("Service"),
+        Kind::Socket(_) => Some("Socket"),
+        Kind::Path(_) => Some("Path"),
+        Kind::Mount(_) => Some("Mount"),
+        Kind::Swap(_) => Some("Swap"),
+        Kind::Slice(_) => Some("Slice"),
+        Kind::Target => None,
+    }
 }
 
 /// Applies one assignment, or says why not.
@@ -153,8 +220,8 @@ fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, ho
         unit.warnings.push(Warning { at: at.clone(), text });
     };
     let fits = match section.as_str() {
-        "Service" => matches!(unit.kind, Kind::Service(_)),
-        other => directive::knows_section(other),
+        "Unit" | "Install" => true,
+        other => own_section(&unit.kind) == Some(other),
     };
     if !fits {
         warn(format!(
@@ -191,7 +258,14 @@ fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, ho
     let outcome = match section.as_str() {
         "Unit" => common::assign(unit, &setter, key),
         "Install" => install::assign(&mut unit.install, &setter, key),
-        _ => service::assign(unit, seen, &setter, key),
+        _ => match &mut unit.kind {
+            Kind::Socket(socket) => socket::assign(socket, seen, &setter, key),
+            Kind::Path(path) => path::assign(path, &setter, key),
+            Kind::Mount(mount) => mount::assign(mount, seen, &setter, key),
+            Kind::Swap(swap) => swap::assign(swap, seen, &setter, key),
+            Kind::Slice(limits) => service::limit(limits, &setter, key),
+            Kind::Service(_) | Kind::Target => service::assign(unit, seen, &setter, key),
+        },
     };
     if let Err(reason) = outcome {
         unit.warnings

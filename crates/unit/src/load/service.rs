@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::load::command;
 use crate::load::setter::{Outcome, Setter, text};
-use crate::model::{Kind, Unit};
-use crate::name::UnitName;
+use crate::model::{Kind, Origin, Relation, Unit};
+use crate::name::{UnitName, UnitType};
 use crate::service::config::{
     CgroupLimits, Commands, ExecContext, ExecList, FailureMode, Kill, KillMode, NotifyAccess, OomPolicy,
     Restart, Service, ServiceType,
@@ -20,12 +20,32 @@ use crate::service::exit::ExitSet;
 use crate::text::signal::Signal;
 use crate::text::value::{self, Bound};
 
+/// Applies one directive to the limits of a control group.
+pub(super) fn limit(limits: &mut CgroupLimits, setter: &Setter, key: &str) -> Outcome {
+    match cgroup::limit(limits, setter, key)? {
+        true => Ok(()),
+        false => Err(format!("{key}= has no code behind it")),
+    }
+}
+
 /// The timeout of a start and of a stop that set none.
 const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Which directives were set: some defaults depend on others.
 #[derive(Debug, Default)]
 pub(super) struct Seen(BTreeSet<&'static str>);
+
+impl Seen {
+    /// Notes that a directive was set.
+    pub(super) fn note(&mut self, key: &'static str) {
+        self.0.insert(key);
+    }
+
+    /// Whether it was.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.0.contains(key)
+    }
+}
 
 /// A service before its files are read.
 pub(super) fn unset(name: &UnitName) -> Service {
@@ -68,9 +88,37 @@ pub(super) fn assign(unit: &mut Unit, seen: &mut Seen, setter: &Setter, key: &st
     if key.starts_with("StartLimit") {
         return super::common::assign(unit, setter, key);
     }
-    let Kind::Service(service) = &mut unit.kind else {
+    if key == "Sockets" {
+        return sockets(unit, setter);
+    }
+    match &mut unit.kind {
+        Kind::Service(service) => settings(service, seen, setter, key),
+        _ => Ok(()),
+    }
+}
+
+/// `Sockets=`: sockets beside that of the service's own name.
+fn sockets(unit: &mut Unit, setter: &Setter) -> Outcome {
+    let relations = [Relation::Wants, Relation::After, Relation::TriggeredBy];
+    if setter.value.is_empty() {
+        unit.relations.retain(|(relation, other), _| {
+            !(relations.contains(relation) && other.kind() == UnitType::Socket)
+        });
         return Ok(());
-    };
+    }
+    for socket in setter.names()? {
+        if socket.kind() != UnitType::Socket {
+            return Err(format!("{socket} is not the name of a socket"));
+        }
+        for relation in relations {
+            unit.relate(relation, socket.clone(), Origin::Stated);
+        }
+    }
+    Ok(())
+}
+
+/// Applies one directive to the settings of processes, of a service or of another unit's helpers.
+pub(super) fn settings(service: &mut Service, seen: &mut Seen, setter: &Setter, key: &str) -> Outcome {
     if let Some(list) = ExecList::ALL.iter().find(|list| list.directive() == key) {
         let commands = service.commands.list_mut(*list);
         if setter.value.is_empty() {

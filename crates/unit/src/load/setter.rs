@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use crate::mount::normal_path;
 use crate::name::UnitName;
 use crate::text::specifier::{self, Host};
 use crate::text::words::{self, Backslash};
@@ -35,11 +36,16 @@ impl Setter<'_> {
 
     /// The value's words, quotes removed and specifiers expanded.
     pub fn words(&self) -> Outcome<Vec<String>> {
-        words::split(self.value, Backslash::CEscape)
-            .map_err(text)?
-            .iter()
-            .map(|word| self.expand(word))
-            .collect()
+        self.split(Backslash::CEscape)
+    }
+
+    fn split(&self, backslash: Backslash) -> Outcome<Vec<String>> {
+        words::split(self.value, backslash).map_err(text)?.iter().map(|word| self.expand(word)).collect()
+    }
+
+    /// The unit names in the value. Their escapes are part of them.
+    pub fn names(&self) -> Outcome<Vec<UnitName>> {
+        self.split(Backslash::Literal)?.iter().map(|word| unit_name(word)).collect()
     }
 
     /// Sets a list: an empty value empties it, any other adds to it.
@@ -50,6 +56,15 @@ impl Setter<'_> {
         }
         for word in self.words()? {
             list.push(read(word)?);
+        }
+        Ok(())
+    }
+
+    /// Sets a list of unit names in the same way.
+    pub fn name_list(&self, list: &mut Vec<UnitName>) -> Outcome {
+        match self.value.is_empty() {
+            true => list.clear(),
+            false => list.extend(self.names()?),
         }
         Ok(())
     }
@@ -69,6 +84,11 @@ impl Setter<'_> {
             format!("expected one of {}", words.join(", "))
         })
     }
+}
+
+/// Reads an absolute path, without doubled slashes and without one at its end.
+pub(super) fn path(word: &str) -> Outcome<String> {
+    normal_path(word).ok_or_else(|| format!("{word:?} must be an absolute path without dots"))
 }
 
 /// Reads a unit name.

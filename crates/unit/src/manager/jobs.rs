@@ -1,10 +1,10 @@
 //! Jobs: which may run, running them, and ending them.
 
 use crate::manager::{Action, Job, JobResult, Manager, State, Verdict};
-use crate::model::Relation;
+use crate::model::{Kind, Relation};
 use crate::name::UnitName;
 use crate::service::machine::Event;
-use crate::service::state::{Active, Phase};
+use crate::service::state::{Active, Outcome, Phase};
 use crate::transaction::JobKind;
 
 impl Manager {
@@ -81,7 +81,7 @@ impl Manager {
             }
             JobKind::Reload => {
                 self.mark_running(unit);
-                self.drive(unit, Event::Reload);
+                self.tell(unit, Event::Reload);
                 if self.active(unit) != Active::Reloading && self.jobs.contains_key(unit) {
                     self.finish(unit, JobResult::Done);
                 }
@@ -138,9 +138,9 @@ impl Manager {
             Verdict::Refused(condition) => {
                 self.refuse(unit, format!("assertion {condition} does not hold"));
             }
-            Verdict::Met if self.is_target(unit) => self.set_target(unit, true),
-            Verdict::Met if self.limit_hit(unit) => self.drive(unit, Event::LimitHit),
-            Verdict::Met => self.drive(unit, Event::Start),
+            Verdict::Met if self.is_switch(unit) => self.switch(unit, true),
+            Verdict::Met if self.limit_hit(unit) => self.tell(unit, Event::LimitHit),
+            Verdict::Met => self.tell(unit, Event::Start),
         }
     }
 
@@ -150,51 +150,45 @@ impl Manager {
         let Some(limit) = self.graph.get(unit).map(|unit| unit.start_limit) else {
             return false;
         };
-        if limit.interval.is_zero() || limit.burst == 0 {
-            return false;
-        }
-        let Some(entry) = self.entry(unit) else {
-            return false;
-        };
-        let window = now.saturating_sub(limit.interval);
-        while entry.starts.front().is_some_and(|start| *start < window) {
-            entry.starts.pop_front();
-        }
-        if entry.starts.len() >= limit.burst as usize {
-            return true;
-        }
-        entry.starts.push_back(now);
-        false
+        self.entry(unit).is_some_and(|entry| limit.is_hit(&mut entry.starts, now))
     }
 
-    fn is_target(&self, unit: &UnitName) -> bool {
-        let entry = self.graph.get(unit);
-        entry.is_some_and(|unit| unit.service().is_none())
+    /// Whether a unit is up or down and nothing between: a target, a slice.
+    fn is_switch(&self, unit: &UnitName) -> bool {
+        let loaded = self.graph.get(unit);
+        loaded.is_some_and(|unit| matches!(unit.kind, Kind::Target | Kind::Slice(_)))
     }
 
-    fn set_target(&mut self, unit: &UnitName, up: bool) {
+    fn switch(&mut self, unit: &UnitName, up: bool) {
         let before = self.active(unit);
-        if let Some(entry) = self.entry(unit) {
-            entry.state = State::Target { up };
+        match self.entry(unit).map(|entry| &mut entry.state) {
+            Some(State::Target { up: state }) => *state = up,
+            Some(State::Slice { up: state }) => {
+                *state = up;
+                self.actions.push(Action::Slice(unit.clone(), up));
+            }
+            _ => {}
         }
         self.settle(unit, before);
     }
 
     fn bring_down(&mut self, unit: &UnitName) {
-        if self.is_target(unit) {
-            self.set_target(unit, false);
+        if self.graph.get(unit).is_some_and(|unit| unit.is_permanent()) {
+            self.finish(unit, JobResult::Failed("it is always up".to_owned()));
+        } else if self.is_switch(unit) {
+            self.switch(unit, false);
         } else {
-            self.drive(unit, Event::Stop);
+            self.tell(unit, Event::Stop);
         }
     }
 
     /// Ends a unit's running job, where its new state does.
-    pub(super) fn settle_job(&mut self, unit: &UnitName, active: Active) {
+    pub(super) fn settle_job(&mut self, unit: &UnitName, before: Active, active: Active) {
         let Some(job) = self.jobs.get(unit).filter(|job| job.running) else {
             return;
         };
         let resting = self.entries.get(unit).and_then(super::Entry::phase) == Some(Phase::AutoRestart);
-        let failed = self.service_state(unit).is_some_and(|state| state.outcome.is_failure());
+        let failed = self.outcome(unit).is_some_and(Outcome::is_failure);
         let reason = || self.failure_reason(unit);
         match job.kind {
             JobKind::Start if active.is_up() => self.finish(unit, JobResult::Done),
@@ -206,6 +200,10 @@ impl Manager {
                 self.finish(unit, result);
             }
             JobKind::Stop if active.is_down() => self.finish(unit, JobResult::Done),
+            // It could not be brought down: a mount is in use.
+            JobKind::Stop | JobKind::Restart if active.is_up() && before == Active::Deactivating => {
+                self.finish(unit, JobResult::Failed(reason()));
+            }
             JobKind::Restart if active.is_down() => {
                 if let Some(job) = self.jobs.get_mut(unit) {
                     job.kind = JobKind::Start;
@@ -243,7 +241,13 @@ impl Manager {
                 }
             }
             self.wake_neighbours(&unit);
-            self.actions.push(Action::JobDone { id: job.id, unit, result });
+            let is_undone = job.kind == JobKind::Start && result != JobResult::Done;
+            self.actions.push(Action::JobDone { id: job.id, unit: unit.clone(), result });
+            // A start that came to nothing changes no state: who waits for its end must be told.
+            if is_undone && self.active(&unit).is_down() {
+                self.tell_triggers(&unit);
+                self.tell_socket_of(&unit);
+            }
         }
     }
 

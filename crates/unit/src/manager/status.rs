@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::control::{JobStatus, UnitRelations, UnitStatus};
 use crate::graph::Graph;
 use crate::manager::{Manager, State, Times};
-use crate::model::Relation;
+use crate::model::{Kind, Relation};
 use crate::name::UnitName;
 use crate::service::exit::Exit;
 use crate::service::state::Active;
@@ -21,7 +21,7 @@ impl Manager {
         let name = graph.resolve(unit);
         let entry = self.entries.get(name);
         let loaded = graph.get(name);
-        let active = self.active(name);
+        let active = self.active_in(graph, name);
         let times = entry.map_or_else(Times::default, |entry| entry.times);
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let mut status = UnitStatus {
@@ -53,14 +53,17 @@ impl Manager {
             status.drop_ins = unit.sources.iter().skip(1).map(ToString::to_string).collect();
             let notes = unit.warnings.iter().chain(&unit.refusals);
             status.warnings = notes.map(ToString::to_string).collect();
+            let related = |relation| graph.related(name, relation).map(ToString::to_string).collect();
+            status.triggers = related(Relation::Triggers);
+            status.triggered_by = related(Relation::TriggeredBy);
+            if let Kind::Socket(socket) = &unit.kind {
+                status.listens = socket.listen.iter().map(|listen| listen.address.to_string()).collect();
+            }
         }
         match entry.map(|entry| &entry.state) {
             Some(State::Service(state)) => {
                 status.sub = state.phase.name().to_owned();
                 status.main_pid = state.main;
-                status.control_pid = state.control;
-                status.result = state.outcome.to_string();
-                status.result_word = state.outcome.word().to_owned();
                 status.main_exit = state.main_exit.map(|exit| exit.to_string());
                 let (code, number) = state.main_exit.map(words).unzip();
                 status.main_code = code.map(str::to_owned);
@@ -68,16 +71,44 @@ impl Manager {
                 status.status_text.clone_from(&state.status);
                 status.restarts = state.restarts;
             }
+            Some(State::Socket(state)) => status.sub = state.phase.name().to_owned(),
+            Some(State::Path(state)) => status.sub = state.phase.name().to_owned(),
+            Some(State::Mount(state)) => status.sub = state.phase.mount_name().to_owned(),
+            Some(State::Swap(state)) => status.sub = state.phase.swap_name().to_owned(),
+            None if active.is_up() && loaded.is_some_and(|unit| matches!(unit.kind, Kind::Mount(_))) => {
+                status.sub = "mounted".to_owned();
+            }
             _ => {
-                if loaded.is_some_and(|unit| unit.service().is_some()) {
-                    status.sub = "dead".to_owned();
+                let can_fail = |kind: &Kind| !matches!(kind, Kind::Target | Kind::Slice(_));
+                if loaded.is_some_and(|unit| can_fail(&unit.kind)) && active == Active::Inactive {
                     status.result_word = "success".to_owned();
-                } else if !active.is_up() {
+                }
+                if !active.is_up() {
                     status.sub = "dead".to_owned();
                 }
             }
         }
+        if let Some(entry) = entry {
+            status.control_pid = entry.control();
+            if let Some(outcome) = entry.outcome() {
+                status.result = outcome.to_string();
+                status.result_word = outcome.word().to_owned();
+            }
+        }
         status
+    }
+
+    /// A unit's state by files that need not be loaded: a mount is up where the kernel says so.
+    fn active_in(&self, graph: &Graph, name: &UnitName) -> Active {
+        match graph.get(name).map(|unit| &unit.kind) {
+            Some(Kind::Mount(mount)) if !self.entries.contains_key(name) => {
+                match self.mounted.contains(&mount.place) {
+                    true => Active::Active,
+                    false => Active::Inactive,
+                }
+            }
+            _ => self.active(name),
+        }
     }
 
     /// What is known of every unit that is loaded or could not be.

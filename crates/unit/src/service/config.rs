@@ -174,6 +174,8 @@ pub enum Stream {
     Journal,
     /// The terminal of `TTYPath=`.
     Tty,
+    /// The connection, or the one socket, that the service was started for.
+    Socket,
     /// As the stream before it: output as input, error as output.
     Inherit,
     /// A file, and whether to add to it, empty it first, or neither.

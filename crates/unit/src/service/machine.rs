@@ -15,6 +15,7 @@ use crate::service::exit::Exit;
 use crate::service::notify::Notification;
 use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::text::signal::Signal;
+use crate::text::value::Bound;
 
 /// Whether a process is the service itself or one that helps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,31 @@ pub struct Context {
 
 /// How often a forking service's `PIDFile=` is looked for.
 const SEEK: Duration = Duration::from_millis(50);
+impl Context {
+    /// When a step of a unit's start has taken too long.
+    pub fn start_deadline(&self, config: &Service) -> Option<Duration> {
+        let timeout = config.timeout_start.finite()?;
+        Some(self.now.saturating_add(timeout))
+    }
+
+    /// When a step of a unit's stop has taken too long.
+    pub fn stop_deadline(&self, config: &Service) -> Option<Duration> {
+        self.deadline_after(config.timeout_stop, config)
+    }
+
+    /// When a step of a stop with this timeout has taken too long.
+    pub fn deadline_after(&self, timeout: Bound<Duration>, config: &Service) -> Option<Duration> {
+        let own = timeout.finite().map(|timeout| self.now.saturating_add(timeout));
+        match self.shutdown {
+            Some(by) if !config.timeout_stop_stated => {
+                let by = by.max(self.now.saturating_add(LEAST_STOP));
+                Some(own.map_or(by, |own| own.min(by)))
+            }
+            _ => own,
+        }
+    }
+}
+
 /// The least time that a service has to stop when the system goes down.
 const LEAST_STOP: Duration = Duration::from_millis(200);
 
@@ -208,23 +234,14 @@ impl Step<'_> {
 
     /// When a step of the start has taken too long.
     fn start_deadline(&self) -> Option<Duration> {
-        let timeout = self.config.timeout_start.finite()?;
-        Some(self.context.now.saturating_add(timeout))
+        self.context.start_deadline(self.config)
     }
 
     /// When a step of the stop has taken too long.
     fn stop_deadline(&self) -> Option<Duration> {
-        let now = self.context.now;
         let aborts = self.state.phase == Phase::StopWatchdog;
-        let own = self.config.timeout_abort.filter(|_| aborts).unwrap_or(self.config.timeout_stop).finite();
-        let own = own.map(|timeout| now.saturating_add(timeout));
-        match self.context.shutdown {
-            Some(by) if !self.config.timeout_stop_stated => {
-                let by = by.max(now.saturating_add(LEAST_STOP));
-                Some(own.map_or(by, |own| own.min(by)))
-            }
-            _ => own,
-        }
+        let timeout = self.config.timeout_abort.filter(|_| aborts).unwrap_or(self.config.timeout_stop);
+        self.context.deadline_after(timeout, self.config)
     }
 
     /// Runs the command at `index` of a list as the step's process; false where there is none.

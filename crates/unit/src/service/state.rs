@@ -144,6 +144,10 @@ pub enum Outcome {
     StartLimit,
     /// The kernel ended a process of it for want of memory.
     OutOfMemory,
+    /// What it waits for came too often (`TriggerLimitBurst=`).
+    TriggerLimit,
+    /// The unit that it starts started too often.
+    TriggeredLimit,
     /// Its main process ended before it said that it was ready.
     Protocol,
     /// `ExecCondition=` said not to run it.
@@ -169,6 +173,8 @@ impl Outcome {
             Outcome::Watchdog => "watchdog",
             Outcome::StartLimit => "start-limit-hit",
             Outcome::OutOfMemory => "oom-kill",
+            Outcome::TriggerLimit => "trigger-limit-hit",
+            Outcome::TriggeredLimit => "service-start-limit-hit",
             Outcome::Protocol => "protocol",
             Outcome::Condition => "exec-condition",
             Outcome::Resources(_) => "resources",

@@ -1,4 +1,5 @@
-//! Unit-name escaping (systemd-escape(1)): any string as part of a unit name, and back.
+//! Unit-name escaping (systemd-escape(1)): any string as part of a unit name, and back; paths as
+//! the names of mounts and swaps.
 
 /// Escapes a string: `/` becomes `-`, and what names cannot hold becomes `\xNN`.
 pub fn escape(text: &str) -> String {

@@ -30,6 +30,18 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
+/// The folder that all matches of a path's pattern are in or below, or the path itself where it
+/// has no wildcard.
+pub fn base(pattern: &str) -> &str {
+    match pattern.find(['*', '?', '[']) {
+        None => pattern,
+        Some(wildcard) => match pattern[..wildcard].rfind('/') {
+            Some(0) | None => "/",
+            Some(slash) => &pattern[..slash],
+        },
+    }
+}
+
 /// Matches one character with the start of a pattern: how much of the pattern that took, none
 /// where it does not match, zero for a star.
 fn one(pattern: &[char], c: char) -> Option<usize> {

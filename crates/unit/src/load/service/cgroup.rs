@@ -2,7 +2,7 @@
 
 use crate::load::setter::{Outcome, Setter, text, unit_name};
 use crate::name::UnitType;
-use crate::service::config::{IoLimit, IoLimitKind, Service};
+use crate::service::config::{CgroupLimits, IoLimit, IoLimitKind, Service};
 use crate::text::value::{self, Amount, Bound};
 
 const DEVICE_LIMITS: [(&str, IoLimitKind); 6] = [
@@ -16,7 +16,23 @@ const DEVICE_LIMITS: [(&str, IoLimitKind); 6] = [
 
 /// Applies one directive; false where it is none of these.
 pub(super) fn assign(service: &mut Service, setter: &Setter, key: &str) -> Outcome<bool> {
-    let limits = &mut service.cgroup;
+    match key {
+        "Slice" => {
+            let name = unit_name(&setter.expanded()?)?;
+            if name.kind() != UnitType::Slice {
+                return Err("expected the name of a slice".to_owned());
+            }
+            service.slice = name;
+        }
+        // A list of controllers delegates as `yes` does: they all are.
+        "Delegate" => service.delegate = value::boolean(setter.value).unwrap_or(true),
+        _ => return limit(&mut service.cgroup, setter, key),
+    }
+    Ok(true)
+}
+
+/// Applies one directive that limits a group; false where it is none of these.
+pub(super) fn limit(limits: &mut CgroupLimits, setter: &Setter, key: &str) -> Outcome<bool> {
     let amount = || -> Outcome<Option<Amount>> {
         match setter.value {
             "" => Ok(None),
@@ -70,15 +86,6 @@ pub(super) fn assign(service: &mut Service, setter: &Setter, key: &str) -> Outco
             let cpus = setter.value.split_ascii_whitespace().collect::<Vec<_>>();
             limits.allowed_cpus = (!cpus.is_empty()).then(|| cpus.join(","));
         }
-        "Slice" => {
-            let name = unit_name(&setter.expanded()?)?;
-            if name.kind() != UnitType::Slice {
-                return Err("expected the name of a slice".to_owned());
-            }
-            service.slice = name;
-        }
-        // A list of controllers delegates as `yes` does: they all are.
-        "Delegate" => service.delegate = value::boolean(setter.value).unwrap_or(true),
         _ => match DEVICE_LIMITS.iter().find(|(name, _)| *name == key) {
             Some((_, kind)) => device_limit(&mut limits.io_devices, *kind, setter)?,
             None => return Ok(false),

@@ -186,9 +186,10 @@ fn input(setter: &Setter) -> Outcome<Stream> {
     match value.as_str() {
         "null" => Ok(Stream::Null),
         "tty" | "tty-force" => Ok(Stream::Tty),
+        "socket" => Ok(Stream::Socket),
         _ => match value.strip_prefix("file:") {
             Some(path) if path.starts_with('/') => Ok(Stream::File(path.to_owned(), FileMode::Keep)),
-            _ => Err("expected null, tty, tty-force or file:PATH".to_owned()),
+            _ => Err("expected null, tty, tty-force, socket or file:PATH".to_owned()),
         },
     }
 }
@@ -199,6 +200,7 @@ fn output(setter: &Setter) -> Outcome<Stream> {
         "null" => return Ok(Stream::Null),
         "tty" => return Ok(Stream::Tty),
         "inherit" => return Ok(Stream::Inherit),
+        "socket" => return Ok(Stream::Socket),
         // The console shows failures; what services say goes to the log in any case.
         "journal" | "journal+console" | "kmsg" | "kmsg+console" | "syslog" | "syslog+console" => {
             return Ok(Stream::Journal);
@@ -212,5 +214,5 @@ fn output(setter: &Setter) -> Outcome<Stream> {
             return Ok(Stream::File(path.to_owned(), mode));
         }
     }
-    Err("expected journal, null, tty, inherit, file:PATH, append:PATH or truncate:PATH".to_owned())
+    Err("expected journal, null, tty, inherit, socket, file:PATH, append:PATH or truncate:PATH".to_owned())
 }
