@@ -2,6 +2,7 @@
 
 mod act;
 mod boot;
+mod countdown;
 mod kinds;
 mod reload;
 mod requests;
@@ -112,6 +113,8 @@ pub struct Supervisor {
     failing: Option<boot::Failing>,
     failed: bool,
     shutdown: Option<(ShutdownKind, Duration)>,
+    /// When it is said next what is waited for.
+    waits_due: Option<Duration>,
     /// All but the log has stopped.
     log_stops: bool,
     started: Duration,
@@ -189,6 +192,7 @@ impl Supervisor {
             failing: None,
             failed: false,
             shutdown: None,
+            waits_due: None,
             log_stops: false,
             started,
             reached_at: None,
@@ -258,7 +262,7 @@ impl Supervisor {
         let awaits_port = self.shell_pending.is_some() || self.reporter.awaits_port();
         let port = (awaits_port && now < self.started + PORT_PATIENCE).then(|| now + PORT_INTERVAL);
         let feed = self.watchdog.as_ref().map(Watchdog::due);
-        [self.manager.next_deadline(), self.control.next_deadline(), emergency, port, feed]
+        [self.manager.next_deadline(), self.control.next_deadline(), emergency, port, feed, self.waits_due]
             .into_iter()
             .flatten()
             .min()
@@ -275,6 +279,7 @@ impl Supervisor {
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.feed(now);
         }
+        self.tell_waits(now);
         self.reporter.open_port(&self.poller);
         self.start_shell();
         self.tell_emergency();

@@ -85,3 +85,9 @@ pub fn add_entropy(seed: &[u8]) -> Result<()> {
         .doing(|| "add entropy from the seed".to_owned())?;
     Ok(())
 }
+
+/// Gives memory that was needed for a while back to the system (malloc_trim(3)).
+pub fn give_back_memory() {
+    // SAFETY: it works on the allocator's own state, under its lock; the number is how much to keep.
+    unsafe { libc::malloc_trim(0) };
+}

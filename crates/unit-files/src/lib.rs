@@ -83,7 +83,12 @@ impl Catalog {
 
     /// Loads a unit and all that it, directly or not, names.
     pub fn load_with_related(&self, graph: &mut Graph, anchor: &UnitName, host: &Host) {
-        let mut unknown = BTreeSet::from([anchor.clone()]);
+        self.load_all(graph, BTreeSet::from([anchor.clone()]), host);
+    }
+
+    /// Loads some units and all that they, directly or not, name.
+    pub fn load_all(&self, graph: &mut Graph, anchors: BTreeSet<UnitName>, host: &Host) {
+        let mut unknown = anchors;
         while !unknown.is_empty() {
             for name in unknown {
                 if !graph.is_known(&name) {

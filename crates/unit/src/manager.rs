@@ -323,6 +323,15 @@ impl Manager {
         running.map(|(unit, job)| (unit, job.kind))
     }
 
+    /// The units that have a job, what that is, and how long they may still take at most.
+    pub fn waits(&self, now: Duration) -> Vec<(UnitName, JobKind, Option<Duration>)> {
+        let left = |unit: &UnitName| {
+            let deadline = self.entries.get(unit).and_then(Entry::deadline);
+            deadline.map(|deadline| deadline.saturating_sub(now))
+        };
+        self.busy().map(|(unit, kind)| (unit.clone(), kind, left(unit))).collect()
+    }
+
     /// A unit's state.
     pub fn active(&self, unit: &UnitName) -> Active {
         match self.entries.get(self.graph.resolve(unit)) {

@@ -11,4 +11,5 @@ mod growth;
 mod init;
 mod networks;
 mod power;
+mod services;
 mod verity;

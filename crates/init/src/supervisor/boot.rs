@@ -73,6 +73,7 @@ impl Supervisor {
         match self.manager.request(&target, JobKind::Start, monotonic()) {
             Ok((id, actions)) => {
                 self.stage = Stage::Booting(id);
+                self.count_waits(monotonic());
                 self.perform(actions);
             }
             Err(error) => self.emergency(error.to_string(), None),
@@ -145,6 +146,7 @@ impl Supervisor {
         match result {
             JobResult::Done | JobResult::Skipped(_) => {
                 self.stage = Stage::Up;
+                sys::machine::give_back_memory();
                 self.reached_at = Some(monotonic());
                 let event = self.reached(unit);
                 self.reporter.event(event);

@@ -19,8 +19,9 @@ impl Supervisor {
         let busy: Vec<String> = self.manager.jobs().into_iter().map(|job| job.unit).collect();
         let mut graph = Graph::default();
         self.stale.clear();
+        let known = old.units().map(|unit| unit.name.clone()).collect();
+        self.catalog.load_all(&mut graph, known, &self.facts.host);
         for unit in old.units() {
-            self.catalog.load_with_related(&mut graph, &unit.name, &self.facts.host);
             let is_in_use = self.manager.active(&unit.name) != Active::Inactive
                 || busy.iter().any(|name| name == unit.name.as_str());
             if graph.get(&unit.name).is_none() && is_in_use {
@@ -38,6 +39,8 @@ impl Supervisor {
         }
         graph.link();
         self.manager.set_graph(graph);
+        drop(old);
+        sys::machine::give_back_memory();
     }
 
     /// Notes a unit that could not be started, so that one that lasts until it ends goes.

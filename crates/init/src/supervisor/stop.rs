@@ -27,6 +27,7 @@ impl Supervisor {
         let now = monotonic();
         self.shutdown = Some((kind, now));
         self.stage = Stage::Stopping;
+        self.count_waits(now);
         self.reporter.info(&format!("{kind}: {why}"));
         self.reporter.event(Event::Shutdown { kind });
         // The log goes last: what the others say while they stop is worth having.

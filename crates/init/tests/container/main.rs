@@ -5,6 +5,7 @@ mod clients;
 mod confined;
 mod forking;
 mod harness;
+mod load;
 mod services;
 mod shutdown;
 mod types;

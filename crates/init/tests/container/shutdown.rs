@@ -36,4 +36,7 @@ fn a_service_that_ignores_the_signal_does_not_hold_the_shutdown() {
     let (took, code) = machine.shut_down();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
+    // Meanwhile it was said what is waited for, and for how long at most.
+    let line = machine.wait_for("waiting for");
+    assert!(line.contains("a.service (") && line.contains("s left) to stop"), "{line}");
 }
