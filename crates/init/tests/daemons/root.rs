@@ -30,12 +30,24 @@ const FOLDERS: [(&str, &str); 9] = [
     ("/var/lib/haproxy", "haproxy"),
 ];
 
-/// Whether the tests run as root with all of its users.
+/// `CAP_SYS_ADMIN` and `CAP_SYS_TIME`, without which chrony's unit is not started (capabilities(7)).
+const NEEDED: u64 = 1 << 21 | 1 << 25;
+
+/// Whether the tests run as root, with all of its users, and may do what a machine's root may.
 pub fn is_root() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let is_zero = status.lines().any(|line| line.starts_with("Uid:\t0\t"));
-    is_zero && map.split_whitespace().nth(2).and_then(|count| count.parse().ok()) > Some(1000u64)
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let is_zero = field("Uid:").is_some_and(|ids| ids.starts_with("0\t"));
+    let capabilities = field("CapEff:").and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
+    let has_users = map.split_whitespace().nth(2).and_then(|count| count.parse().ok()) > Some(1000u64);
+    is_zero && has_users && capabilities & NEEDED == NEEDED && may_unshare()
+}
+
+fn may_unshare() -> bool {
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "true"]);
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// The script that makes the root at `$ROOT` of the tree `$TREE`, and becomes PID 1 (`$INIT`) in it,

@@ -181,7 +181,7 @@ impl Drop for System {
 fn daemons_from_their_packages_run_and_stop_cleanly() {
     let Some(tree) = tree() else { return };
     if !root::is_root() {
-        eprintln!("not run: only root can give services users of their own");
+        eprintln!("not run: only a machine's root can give services users of their own");
         return;
     }
     let mut system = System::boot(&tree);
