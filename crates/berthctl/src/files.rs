@@ -13,7 +13,7 @@ use unit::UnitName;
 use unit::control::Request;
 use unit::install::{Change, FileState, Folder, Node, Scope, View};
 use unit::load;
-use unit::model::Install;
+use unit::model::{Install, LINK_FOLDERS};
 use unit::preset::{Preset, Presets};
 use unit::text::file::Source;
 use unit::text::specifier::Host;
@@ -226,7 +226,7 @@ fn remove_link(path: &Path) -> Result<()> {
     fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
     let folder = path.parent().filter(|folder| {
         let kind = folder.extension().unwrap_or_default();
-        kind == "wants" || kind == "requires" || kind == "upholds"
+        LINK_FOLDERS.iter().any(|(known, _)| kind == *known)
     });
     if let Some(folder) = folder {
         // One that is not empty stays.

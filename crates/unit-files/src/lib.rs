@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use unit::graph::Graph;
 use unit::load::{self, LoadError, UnitFiles};
+use unit::model::LINK_FOLDERS;
 use unit::mount::Mounted;
 use unit::text::file::Source;
 use unit::text::specifier::Host;
@@ -152,8 +153,9 @@ impl Catalog {
         for path in self.drop_ins(name) {
             files.sources.push(read_source(name, &path)?);
         }
-        files.wants = self.links(name, "wants");
-        files.requires = self.links(name, "requires");
+        for (kind, relation) in LINK_FOLDERS {
+            files.links.extend(self.links(name, kind).into_iter().map(|other| (relation, other)));
+        }
         Ok(Files::Of(files))
     }
 

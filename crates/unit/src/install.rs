@@ -12,6 +12,7 @@ pub use state::FileState;
 
 use std::collections::BTreeMap;
 
+use crate::model::LINK_FOLDERS;
 use crate::name::UnitName;
 
 /// What a unit's file is a link to where the unit is masked.
@@ -206,7 +207,8 @@ impl View {
 
 /// The folder of links of a unit, as `multi-user.target` of `multi-user.target.wants`.
 fn is_links_folder(name: &str) -> bool {
-    [".wants", ".requires", ".upholds"].iter().any(|suffix| name.ends_with(suffix))
+    let kind = name.rsplit_once('.').map(|(_, kind)| kind);
+    LINK_FOLDERS.iter().any(|(known, _)| kind == Some(known))
 }
 
 /// What follows the last `/`.

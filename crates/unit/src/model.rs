@@ -241,6 +241,11 @@ impl Default for StartLimit {
     }
 }
 
+/// The folders of links that pull units in, `NAME.wants` and kin, by what follows the name; and the
+/// relation that a link in one is (systemd.unit(5)).
+pub const LINK_FOLDERS: [(&str, Relation); 3] =
+    [("wants", Relation::Wants), ("requires", Relation::Requires), ("upholds", Relation::Upholds)];
+
 /// What `[Install]` says: where enabling the unit links it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Install {
@@ -256,6 +261,22 @@ pub struct Install {
     pub also: Vec<UnitName>,
     /// The instance that a template is enabled with.
     pub default_instance: Option<String>,
+}
+
+impl Install {
+    /// The units whose folders of links get one, each with the folder's kind in [`LINK_FOLDERS`].
+    pub fn pulled_in_by(&self) -> impl Iterator<Item = (&'static str, &UnitName)> {
+        let lists = [&self.wanted_by, &self.required_by, &self.upheld_by];
+        LINK_FOLDERS
+            .into_iter()
+            .zip(lists)
+            .flat_map(|((kind, _), list)| list.iter().map(move |name| (kind, name)))
+    }
+
+    /// Whether enabling the unit links it anywhere.
+    pub fn has_place(&self) -> bool {
+        self.pulled_in_by().next().is_some() || !self.alias.is_empty()
+    }
 }
 
 /// What makes a unit's type.

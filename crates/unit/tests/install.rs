@@ -17,7 +17,7 @@ const RUN: &str = "/run/units";
 const USR: &str = "/usr/units";
 
 /// Unit files of `/usr`, by name and `[Install]`.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("a.service", "WantedBy=m.target\nAlias=other.service"),
     ("b.service", "RequiredBy=m.target\nAlso=a.service c.socket none.service"),
     ("c.socket", "WantedBy=sockets.target"),
@@ -28,6 +28,7 @@ const FILES: [(&str, &str); 12] = [
     ("lone@.service", "WantedBy=m.target"),
     ("typed.service", "Alias=x.target"),
     ("off.service", "WantedBy=m.target"),
+    ("up.service", "UpheldBy=m.target"),
     ("m.target", ""),
     ("n.target", ""),
 ];
@@ -81,7 +82,8 @@ fn enable(view: &View, unit: &str) -> Result<Vec<String>, InstallError> {
 
 #[test]
 fn enabling_links() {
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 9] = [
+        ("up.service", &["/etc/units/m.target.upholds/up.service -> /usr/units/up.service"]),
         (
             "a.service",
             &[

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail};
 use unit::control::JobAction;
 use unit::install::{self, Change, DEFAULT_TARGET, Enabled, FileState, Place};
-use unit::model::Install;
 use unit::preset::Preset;
 use unit::{UnitName, UnitType};
 
@@ -210,10 +209,7 @@ pub(super) fn describe(files: &Files, name: &UnitName) -> String {
     let Some(state) = files.state(name) else {
         return String::new();
     };
-    let install: Install = files.install(name);
-    let can_be =
-        !(install.wanted_by.is_empty() && install.required_by.is_empty() && install.alias.is_empty());
-    match can_be {
+    match files.install(name).has_place() {
         true => format!("; {}; preset: {}", state.name(), files.preset(name).name()),
         false => format!("; {}", state.name()),
     }

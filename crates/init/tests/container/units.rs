@@ -10,19 +10,22 @@ use crate::harness::{Units, service, target};
 const ECHO: &str = "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo %n $A $B >> @/out'";
 
 #[test]
-fn links_in_wants_folders_pull_units_in() {
+fn links_in_folders_of_links_pull_units_in() {
     let units = Units::new()
         .with("all.target", &target(""))
         .with("all.target.wants/.keep", "")
+        .with("all.target.upholds/.keep", "")
         .with("a.service", &service(ECHO))
+        .with("b.service", &service(ECHO))
         .with("t@.service", &service(ECHO));
     symlink("../a.service", units.path("all.target.wants/a.service")).unwrap();
+    symlink("../b.service", units.path("all.target.upholds/b.service")).unwrap();
     symlink("../t@.service", units.path("all.target.wants/t@x.service")).unwrap();
     let machine = units.boot().reached();
-    let text = machine.wait_for_file("out", |text| text.lines().count() == 2);
+    let text = machine.wait_for_file("out", |text| text.lines().count() == 3);
     let mut lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.sort_unstable();
-    assert_eq!(lines, ["a.service", "t@x.service"]);
+    assert_eq!(lines, ["a.service", "b.service", "t@x.service"]);
 }
 
 #[test]

@@ -73,16 +73,14 @@ pub fn enable(
             }
             None => (name.clone(), stated),
         };
-        let is_wanted = !(stated.wanted_by.is_empty() && stated.required_by.is_empty());
+        let is_wanted = stated.pulled_in_by().next().is_some();
         if named.is_template() && is_wanted {
             let example = format!("{}@NAME.{}", name.prefix(), name.kind().suffix());
             return Err(InstallError::Template(name, example));
         }
-        out.has_install |= is_wanted || !stated.alias.is_empty() || !stated.also.is_empty();
-        for (kind, others) in [("wants", &stated.wanted_by), ("requires", &stated.required_by)] {
-            for other in others {
-                add_link(view, &mut out.changes, format!("{into}/{other}.{kind}/{named}"), &path, force)?;
-            }
+        out.has_install |= stated.has_place() || !stated.also.is_empty();
+        for (kind, other) in stated.pulled_in_by() {
+            add_link(view, &mut out.changes, format!("{into}/{other}.{kind}/{named}"), &path, force)?;
         }
         for alias in stated.alias.iter().filter(|alias| **alias != name) {
             if alias.kind() != name.kind() {

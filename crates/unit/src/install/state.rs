@@ -80,8 +80,6 @@ impl View {
             Place::File { scope: Scope::Transient, .. } => return Some(FileState::Transient),
             Place::File { .. } | Place::Linked { .. } => {}
         }
-        let has_place =
-            !(install.wanted_by.is_empty() && install.required_by.is_empty() && install.alias.is_empty());
         Some(if self.is_linked_in(Scope::Persistent, name) {
             FileState::Enabled
         } else if self.is_linked_in(Scope::Runtime, name) {
@@ -90,7 +88,7 @@ impl View {
             if runtime { FileState::LinkedRuntime } else { FileState::Linked }
         } else if name.template().is_some() && self.is_linked_in(Scope::Image, name) {
             FileState::Static
-        } else if has_place {
+        } else if install.has_place() {
             FileState::Disabled
         } else if !install.also.is_empty() {
             FileState::Indirect

@@ -32,10 +32,8 @@ pub struct UnitFiles {
     /// The main file, then its drop-ins in the order they apply. Empty where only links in
     /// `.wants` folders speak of the unit.
     pub sources: Vec<Source>,
-    /// What the links in its `.wants` folders name.
-    pub wants: Vec<UnitName>,
-    /// What the links in its `.requires` folders name.
-    pub requires: Vec<UnitName>,
+    /// What the links in its folders of links name, and the relation that each is.
+    pub links: Vec<(Relation, UnitName)>,
 }
 
 /// Why a unit could not be loaded.
@@ -169,10 +167,8 @@ fn fill(mut unit: Unit, files: &UnitFiles, host: &Host) -> Result<Unit, LoadErro
             assign(&mut unit, &mut seen, assignment, host);
         }
     }
-    for (relation, links) in [(Relation::Wants, &files.wants), (Relation::Requires, &files.requires)] {
-        for link in links {
-            unit.relate(relation, link.clone(), Origin::Stated);
-        }
+    for (relation, other) in &files.links {
+        unit.relate(*relation, other.clone(), Origin::Stated);
     }
     finish(&mut unit, &seen).map_err(|reason| LoadError::Bad { name, reason })?;
     implied::add(&mut unit);
