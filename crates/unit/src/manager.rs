@@ -240,9 +240,7 @@ impl Manager {
     /// The request cannot be met; nothing has changed then.
     pub fn isolate(&mut self, unit: &UnitName, now: Duration) -> Result<(u64, Vec<Action>), PlanError> {
         self.now = now;
-        let is_up = |name: &UnitName| !self.active(name).is_down() || self.jobs.contains_key(name);
-        let transaction = transaction::plan_isolate(&self.graph, unit, &is_up)?;
-        let id = self.add_transaction(unit, transaction);
+        let id = self.enqueue_isolation(unit)?;
         self.run();
         Ok((id, std::mem::take(&mut self.actions)))
     }
@@ -447,6 +445,12 @@ impl Manager {
     fn enqueue(&mut self, unit: &UnitName, kind: JobKind) -> Result<u64, PlanError> {
         let is_up = |name: &UnitName| !self.active(name).is_down() || self.jobs.contains_key(name);
         let transaction = transaction::plan(&self.graph, unit, kind, &is_up)?;
+        Ok(self.add_transaction(unit, transaction))
+    }
+
+    fn enqueue_isolation(&mut self, unit: &UnitName) -> Result<u64, PlanError> {
+        let is_up = |name: &UnitName| !self.active(name).is_down() || self.jobs.contains_key(name);
+        let transaction = transaction::plan_isolate(&self.graph, unit, &is_up)?;
         Ok(self.add_transaction(unit, transaction))
     }
 

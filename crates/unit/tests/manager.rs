@@ -568,6 +568,33 @@ fn what_is_to_follow_a_success_or_a_failure_follows() {
 }
 
 #[test]
+fn what_follows_may_be_isolated() {
+    let handler = "[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n";
+    for (relation, code, is_isolated) in [
+        ("OnFailure=last.target\nOnFailureJobMode=isolate", 1, true),
+        ("OnSuccess=last.target\nOnSuccessJobMode=isolate", 0, true),
+        ("OnFailure=last.target\nOnSuccessJobMode=isolate", 1, false),
+    ] {
+        let mut world =
+            World::of(&[("a.service", &unit(relation)), ("b.service", &unit("")), ("last.target", handler)]);
+        world.request("a.service", JobKind::Start);
+        world.request("b.service", JobKind::Start);
+        world.exits("a.service", code);
+        assert_eq!(world.active("last.target"), Active::Active, "{relation}");
+        assert_eq!(world.active("b.service").is_down(), is_isolated, "{relation}");
+    }
+
+    let mut world = World::of(&[
+        ("a.service", &unit("OnFailure=b.service\nOnFailureJobMode=isolate")),
+        ("b.service", &unit("")),
+    ]);
+    world.request("a.service", JobKind::Start);
+    world.exits("a.service", 1);
+    let [_, told] = &world.story()[..] else { panic!("a line too few or too many") };
+    assert!(told.starts_with("a.service: OnFailure= cannot be followed: "), "{told}");
+}
+
+#[test]
 fn reloads_and_stops_are_passed_on() {
     let reloads = "[Unit]\nDefaultDependencies=no\nPropagatesReloadTo=b.service\n\
                    [Service]\nExecStart=/x\nExecReload=/r\n";

@@ -1,7 +1,7 @@
 //! What follows of itself when a unit comes up, goes down or fails.
 
 use crate::manager::{Action, JobResult, Manager};
-use crate::model::{Relation, SystemAction};
+use crate::model::{JobMode, Relation, SystemAction};
 use crate::name::UnitName;
 use crate::service::state::{Active, Outcome};
 use crate::transaction::JobKind;
@@ -28,10 +28,12 @@ impl Manager {
     fn failed(&mut self, unit: &UnitName) {
         let reason = self.failure_reason(unit);
         self.actions.push(Action::Failed(unit.clone(), reason));
-        self.start_all(unit, Relation::OnFailure, "OnFailure=");
-        let Some(actions) = self.graph.get(unit).map(|unit| unit.system_actions) else {
+        let Some((actions, mode)) =
+            self.graph.get(unit).map(|unit| (unit.system_actions, unit.on_failure_mode))
+        else {
             return;
         };
+        self.start_all(unit, Relation::OnFailure, mode);
         let limit = self.service_state(unit).is_some_and(|state| state.outcome == Outcome::StartLimit);
         if limit {
             self.end_system(unit, actions.start_limit, "it started too often (StartLimitAction=)");
@@ -40,10 +42,13 @@ impl Manager {
     }
 
     fn succeeded(&mut self, unit: &UnitName) {
-        self.start_all(unit, Relation::OnSuccess, "OnSuccess=");
-        if let Some(actions) = self.graph.get(unit).map(|unit| unit.system_actions) {
-            self.end_system(unit, actions.success, "it has done its work (SuccessAction=)");
-        }
+        let Some((actions, mode)) =
+            self.graph.get(unit).map(|unit| (unit.system_actions, unit.on_success_mode))
+        else {
+            return;
+        };
+        self.start_all(unit, Relation::OnSuccess, mode);
+        self.end_system(unit, actions.success, "it has done its work (SuccessAction=)");
     }
 
     fn end_system(&mut self, unit: &UnitName, action: SystemAction, why: &'static str) {
@@ -52,15 +57,19 @@ impl Manager {
         }
     }
 
-    /// Starts the units that stand in a relation to one.
-    fn start_all(&mut self, unit: &UnitName, relation: Relation, directive: &str) {
+    /// Starts the units that stand in a relation to one, in the mode that it asks for.
+    fn start_all(&mut self, unit: &UnitName, relation: Relation, mode: JobMode) {
         if self.shutdown.is_some() {
             return;
         }
         let others: Vec<UnitName> = self.graph.related(unit, relation).cloned().collect();
         for other in &others {
-            if let Err(error) = self.enqueue(other, JobKind::Start) {
-                let text = format!("{directive} cannot be followed: {error}");
+            let planned = match mode {
+                JobMode::Replace => self.enqueue(other, JobKind::Start),
+                JobMode::Isolate => self.enqueue_isolation(other),
+            };
+            if let Err(error) = planned {
+                let text = format!("{}= cannot be followed: {error}", relation.name());
                 self.actions.push(Action::Log(unit.clone(), text));
             }
         }
