@@ -56,10 +56,6 @@ pub fn filters(sandbox: &Sandbox) -> Result<Vec<Vec<Instruction>>> {
         }
         Ok(())
     };
-    if sandbox.native_only && !has_other_filter(sandbox) {
-        // Any filter refuses calls of other architectures; this one nothing else.
-        deny(calls(&["uselib"]), ENOSYS)?;
-    }
     deny(denied_groups(sandbox), EPERM)?;
     if let Some(families) = &sandbox.address_families {
         deny(denied_families(families)?, EAFNOSUPPORT)?;
@@ -110,11 +106,12 @@ pub fn filters(sandbox: &Sandbox) -> Result<Vec<Vec<Instruction>>> {
     if let Some(system_calls) = &sandbox.system_calls {
         filters.extend(system_call_filters(system_calls, sandbox.denial.unwrap_or(Denial::Kill))?);
     }
+    if sandbox.native_only && filters.is_empty() {
+        // Any filter refuses calls of other architectures; this one nothing that is still in use.
+        let refuse = SeccompAction::Errno(ENOSYS.into());
+        filters.push(compile(calls(&["uselib"]), SeccompAction::Allow, refuse)?);
+    }
     Ok(filters)
-}
-
-fn has_other_filter(sandbox: &Sandbox) -> bool {
-    Sandbox { native_only: false, ..sandbox.clone() }.wants_filter()
 }
 
 /// Groups of calls that settings deny.

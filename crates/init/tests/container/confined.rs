@@ -131,3 +131,13 @@ fn a_path_that_must_be_there_and_is_not_keeps_it_from_starting() {
     let (_, result) = run("ReadOnlyPaths=-/no/such/path", "true");
     assert_eq!(result, "success");
 }
+
+#[test]
+fn programs_of_other_architectures_are_kept_out_by_a_filter_of_any_kind() {
+    let script = "grep -c '^Seccomp:[[:space:]]*2' /proc/self/status > OUT; \
+                  sed -n 's/^Seccomp_filters:[[:space:]]*//p' /proc/self/status >> OUT";
+    for settings in ["SystemCallArchitectures=native", "SystemCallArchitectures=native\nLockPersonality=yes"]
+    {
+        sees(settings, script, "1\n1");
+    }
+}

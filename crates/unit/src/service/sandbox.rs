@@ -100,16 +100,6 @@ pub enum Filter<T: Ord> {
     Deny(BTreeSet<T>),
 }
 
-impl<T: Ord> Filter<T> {
-    /// Whether the filter lets something pass.
-    pub fn allows(&self, item: &T) -> bool {
-        match self {
-            Filter::Allow(set) => set.contains(item),
-            Filter::Deny(set) => !set.contains(item),
-        }
-    }
-}
-
 /// What happens at a system call that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denial {
@@ -273,24 +263,6 @@ impl Sandbox {
     /// Whether it gets a `/proc` of its own.
     pub fn hides_processes(&self) -> bool {
         self.protect_proc != ProtectProc::Default || self.proc_subset_pid
-    }
-
-    /// Whether system calls are filtered.
-    pub fn wants_filter(&self) -> bool {
-        self.system_calls.is_some()
-            || self.native_only
-            || self.address_families.is_some()
-            || self.denied_namespaces != 0
-            || self.restrict_realtime
-            || self.restrict_suid_sgid
-            || self.lock_personality
-            || self.memory_deny_write_execute
-            || self.private_devices
-            || self.protect_kernel_modules
-            || self.protect_kernel_logs
-            || self.protect_kernel_tunables
-            || self.protect_clock
-            || self.protect_hostname
     }
 
     /// The capabilities that it may ever have, a bit each; none where none is taken away.
