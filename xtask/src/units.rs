@@ -162,7 +162,7 @@ fn show(root: &Root, name: &str) -> Result<ExitCode> {
     let files = catalog.files(&unit.name)?;
     let mut relations = std::collections::BTreeMap::<String, Vec<String>>::new();
     for (relation, other) in unit.relations.keys() {
-        relations.entry(format!("{relation:?}")).or_default().push(other.to_string());
+        relations.entry(relation.name().to_owned()).or_default().push(other.to_string());
     }
     print(&Shown {
         name: unit.name.to_string(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::load::UnitFiles;
-use crate::model::Unit;
+use crate::model::{Relation, Unit};
 use crate::name::UnitName;
 use crate::service::config::ExecList;
 use crate::text::expand;
@@ -29,21 +29,8 @@ pub enum Value {
 /// Settings by section and name.
 pub type Sections = BTreeMap<String, BTreeMap<String, Value>>;
 
-/// Settings that each line adds words to, and an empty one resets.
-const WORD_LISTS: [&str; 27] = [
-    "After",
-    "Before",
-    "Requires",
-    "Requisite",
-    "Wants",
-    "BindsTo",
-    "PartOf",
-    "Upholds",
-    "Conflicts",
-    "OnFailure",
-    "OnSuccess",
-    "PropagatesReloadTo",
-    "ReloadPropagatedFrom",
+/// Settings beside the relations that each line adds words to, and an empty one resets.
+const WORD_LISTS: [&str; 14] = [
     "Documentation",
     "RequiresMountsFor",
     "WantedBy",
@@ -89,7 +76,7 @@ pub fn sections(name: &UnitName, unit: &Unit, files: &UnitFiles, host: &Host) ->
             continue;
         }
         let conditions = ["Condition", "Assert"].iter().any(|prefix| key.starts_with(prefix));
-        let words = WORD_LISTS.contains(&key);
+        let words = WORD_LISTS.contains(&key) || Relation::of_directive(key).is_some();
         if assignment.value.is_empty() {
             settings.remove(key);
         } else if words || conditions || LINE_LISTS.contains(&key) {

@@ -80,7 +80,30 @@ impl Relation {
         ]
     };
 
-    /// The property that `systemctl show` gives it as.
+    /// The relation that a directive of `[Unit]` states.
+    pub fn of_directive(key: &str) -> Option<Relation> {
+        use Relation::*;
+        let stated = [
+            After,
+            Before,
+            Requires,
+            Requisite,
+            Wants,
+            BindsTo,
+            PartOf,
+            Conflicts,
+            OnFailure,
+            OnSuccess,
+            PropagatesReloadTo,
+            ReloadPropagatedFrom,
+            PropagatesStopTo,
+            StopPropagatedFrom,
+            Upholds,
+        ];
+        stated.into_iter().find(|relation| relation.name() == key)
+    }
+
+    /// The property that `systemctl show` gives it as, and the directive where there is one.
     pub fn name(self) -> &'static str {
         use Relation::*;
         match self {

@@ -5,24 +5,6 @@ use crate::load::setter::{Outcome, Setter, path, text};
 use crate::model::{JobMode, Need, Origin, Relation, SystemAction, Unit};
 use crate::text::value;
 
-const RELATIONS: [(&str, Relation); 15] = [
-    ("After", Relation::After),
-    ("Before", Relation::Before),
-    ("Requires", Relation::Requires),
-    ("Requisite", Relation::Requisite),
-    ("Wants", Relation::Wants),
-    ("BindsTo", Relation::BindsTo),
-    ("PartOf", Relation::PartOf),
-    ("Conflicts", Relation::Conflicts),
-    ("OnFailure", Relation::OnFailure),
-    ("OnSuccess", Relation::OnSuccess),
-    ("PropagatesReloadTo", Relation::PropagatesReloadTo),
-    ("ReloadPropagatedFrom", Relation::ReloadPropagatedFrom),
-    ("PropagatesStopTo", Relation::PropagatesStopTo),
-    ("StopPropagatedFrom", Relation::StopPropagatedFrom),
-    ("Upholds", Relation::Upholds),
-];
-
 const JOB_MODES: [(&str, JobMode); 5] = [
     ("replace", JobMode::Replace),
     ("fail", JobMode::Replace),
@@ -49,8 +31,8 @@ const SYSTEM_ACTIONS: [(&str, SystemAction); 12] = [
 
 /// Applies one directive.
 pub(super) fn assign(unit: &mut Unit, setter: &Setter, key: &str) -> Outcome {
-    if let Some((_, relation)) = RELATIONS.iter().find(|(name, _)| *name == key) {
-        return relate(unit, setter, *relation);
+    if let Some(relation) = Relation::of_directive(key) {
+        return relate(unit, setter, relation);
     }
     for (prefix, list) in [("Condition", &mut unit.conditions), ("Assert", &mut unit.asserts)] {
         if let Some(test) = key.strip_prefix(prefix).and_then(test) {
