@@ -20,7 +20,7 @@ use crate::graph::Graph;
 use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
 use crate::path::machine::PathState;
-use crate::service::machine::{self, Context};
+use crate::service::machine;
 use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::socket::machine::SocketState;
 use crate::transaction::{self, JobKind, PlanError, Transaction};
@@ -359,8 +359,7 @@ impl Manager {
         // A failed unit that may not start changes no phase, and yet its job has ended.
         let is_refused = event == machine::Event::LimitHit;
         let phase_before = self.service_state(unit).map(|state| state.phase);
-        let restarting = self.jobs.get(unit).is_some_and(|job| job.kind == JobKind::Restart);
-        let context = Context { now: self.now, shutdown: self.shutdown, restarting };
+        let context = self.context(unit);
         let Some(State::Service(state)) = self.entry(unit).map(|entry| &mut entry.state) else {
             return;
         };
@@ -370,8 +369,7 @@ impl Manager {
         for action in actions {
             match action {
                 machine::Action::Restart => restart = true,
-                machine::Action::Log(text) => self.actions.push(Action::Log(unit.clone(), text)),
-                other => self.actions.push(Action::Service(unit.clone(), other)),
+                other => self.act(unit, other),
             }
         }
         if is_refused || phase_before != self.service_state(unit).map(|state| state.phase) {

@@ -75,7 +75,7 @@ impl Manager {
         }
     }
 
-    fn context(&self, unit: &UnitName) -> Context {
+    pub(super) fn context(&self, unit: &UnitName) -> Context {
         let restarting = self.jobs.get(unit).is_some_and(|job| job.kind == JobKind::Restart);
         Context { now: self.now, shutdown: self.shutdown, restarting }
     }
@@ -187,7 +187,7 @@ impl Manager {
     }
 
     /// Passes on what a machine wants done.
-    fn act(&mut self, unit: &UnitName, action: machine::Action) {
+    pub(super) fn act(&mut self, unit: &UnitName, action: machine::Action) {
         self.actions.push(match action {
             machine::Action::Log(text) => Action::Log(unit.clone(), text),
             other => Action::Service(unit.clone(), other),
