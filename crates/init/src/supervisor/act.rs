@@ -230,14 +230,9 @@ impl Supervisor {
         let unit = self.manager.graph().get(name).ok_or("the unit is not loaded any more")?;
         let unit = unit.clone();
         let service = unit.service().ok_or("it is not a service")?;
-        let told = service.pid_file.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
-        let told = told.and_then(|text| text.trim().parse().ok());
-        if told.is_some() || service.pid_file.is_none() {
-            self.cgroups.adopt(name, told);
-        }
-        let members = self.cgroups.members(name);
         let Some(path) = &service.pid_file else {
-            return match members[..] {
+            self.cgroups.adopt(name, None);
+            return match self.cgroups.members(name)[..] {
                 [only] if service.guess_main_pid => Ok(only),
                 _ => Err("its main process is not known: it has no PIDFile=".to_owned()),
             };
@@ -245,8 +240,9 @@ impl Supervisor {
         let text = std::fs::read_to_string(path).map_err(|error| format!("PIDFile={path}: {error}"))?;
         let pid = text.trim().parse::<i32>().ok().filter(|pid| *pid > 1);
         let pid = pid.ok_or_else(|| format!("PIDFile={path}: {:?} is no process", text.trim()))?;
+        self.cgroups.adopt(name, Some(pid));
         // A file that others can write must not hand PID 1 a process that is none of the service's.
-        match members.contains(&pid) {
+        match self.cgroups.members(name).contains(&pid) {
             true => Ok(pid),
             false => Err(format!("PIDFile={path}: process {pid} is not of the service")),
         }
