@@ -12,7 +12,8 @@ use unit::mount::{Mount, Mounted, unescape_octal};
 use crate::folders;
 use crate::poller::{Poller, Readiness, Source};
 
-const MOUNTS: &str = "/proc/self/mountinfo";
+/// The mounts of the process that reads it.
+pub const MOUNTS: &str = "/proc/self/mountinfo";
 const SWAPS: &str = "/proc/swaps";
 
 /// The tables, open to be told of changes.

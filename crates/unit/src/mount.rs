@@ -210,6 +210,8 @@ pub struct Mounted {
     pub what: String,
     /// The mount's own options.
     pub options: String,
+    /// Whether the file system can be written to: a mount can be read-only on a writable one.
+    pub is_writable: bool,
 }
 
 impl Mounted {
@@ -219,12 +221,13 @@ impl Mounted {
         let mut front = front.split(' ').skip(4);
         let (place, options) = (front.next()?, front.next()?);
         let mut back = back.split(' ');
-        let (kind, what) = (back.next()?, back.next()?);
+        let (kind, what, super_options) = (back.next()?, back.next()?, back.next()?);
         Some(Mounted {
             place: unescape_octal(place),
             kind: kind.to_owned(),
             what: unescape_octal(what),
             options: options.to_owned(),
+            is_writable: super_options.split(',').any(|option| option == "rw"),
         })
     }
 }
@@ -273,6 +276,9 @@ mod tests {
         let mounted = Mounted::parse(line).unwrap();
         assert_eq!((mounted.place.as_str(), mounted.kind.as_str()), ("/mnt 2", "ext4"));
         assert_eq!((mounted.what.as_str(), mounted.options.as_str()), ("/dev/vda7", "rw,noatime"));
+        assert!(!mounted.is_writable);
+        let line = r"22 1 8:1 / / ro - ext4 /dev/vda7 rw";
+        assert!(Mounted::parse(line).unwrap().is_writable);
         assert_eq!(Mounted::parse("nonsense"), None);
     }
 

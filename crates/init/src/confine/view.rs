@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use sys::confine::{self, Namespaces};
-use unit::mount::unescape_octal;
+use unit::mount::Mounted;
 use unit::service::config::ExecContext;
 use unit::service::sandbox::{self, Access, Bind, ExecRule, PathRule};
 
 use super::private::SHARED;
+use crate::tables::MOUNTS;
 
 /// The devices that a service with `PrivateDevices=` has, and the folders of more of them.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -97,11 +98,6 @@ impl View {
         })
     }
 
-    /// Whether only namespaces without a view of files are asked for.
-    fn has_mounts(&self) -> bool {
-        self.namespaces.mount
-    }
-
     /// Makes the folder and the file that views are put together with.
     ///
     /// # Errors
@@ -127,7 +123,7 @@ impl View {
     /// The kernel refuses, or a path that must be there is not.
     pub fn enter(&self) -> io::Result<()> {
         confine::leave(self.namespaces)?;
-        if !self.has_mounts() {
+        if !self.namespaces.mount {
             return Ok(());
         }
         for (path, options) in &self.temporary {
@@ -265,10 +261,11 @@ fn mount_bind(bind: &Bind) -> io::Result<()> {
     confine::bind(source, target, bind.recursive)
 }
 
-/// The mount points of this process's namespace (proc_pid_mountinfo(5)).
+/// The mount points of this process's namespace. One whose name is not text is an error: it would
+/// be left as it is.
 fn mount_points() -> io::Result<Vec<String>> {
-    let text = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(text.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape_octal).collect())
+    let text = fs::read_to_string(MOUNTS)?;
+    Ok(text.lines().filter_map(Mounted::parse).map(|mounted| mounted.place).collect())
 }
 
 #[cfg(test)]

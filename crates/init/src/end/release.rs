@@ -4,13 +4,13 @@
 //! All of it is done by a child: a device or a server that does not answer hangs the child, and
 //! PID 1 goes on without it when the time is over.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
 use sys::machine::monotonic;
-use unit::mount::{is_kept, unescape_octal};
+use unit::mount::is_kept;
+
+use crate::tables::mounted;
 
 /// Rounds at most: each must have released something.
 const ROUNDS: usize = 16;
@@ -42,29 +42,22 @@ pub fn within(time: Duration) -> (bool, Vec<String>) {
     (false, writable())
 }
 
-/// One mount (proc(5), mountinfo).
-struct Mounted {
-    point: PathBuf,
-    kind: String,
-    is_writable: bool,
-}
-
 fn release() -> bool {
     rustix::fs::sync();
     sys::swap::off_all();
     for _ in 0..ROUNDS {
         let mut progress = false;
-        for mount in mounts().iter().rev().filter(|mount| !is_kept(&mount.point.to_string_lossy())) {
-            progress |= unmount(&mount.point, UnmountFlags::empty()).is_ok();
+        for mount in mounted().iter().rev().filter(|mount| !is_kept(&mount.place)) {
+            progress |= unmount(&mount.place, UnmountFlags::empty()).is_ok();
         }
         progress |= sys::block_stack::detach_unused();
         if !progress {
             break;
         }
     }
-    for mount in mounts().iter().rev().filter(|mount| mount.is_writable && holds_data(&mount.kind)) {
+    for mount in mounted().iter().rev().filter(|mount| mount.is_writable && holds_data(&mount.kind)) {
         // Open files on it, or a file system that cannot: it is told as unclean.
-        _ = mount_remount(&mount.point, MountFlags::RDONLY, c"");
+        _ = mount_remount(&mount.place, MountFlags::RDONLY, c"");
     }
     rustix::fs::sync();
     writable().is_empty()
@@ -72,10 +65,10 @@ fn release() -> bool {
 
 /// The file systems with data that can still be written to.
 fn writable() -> Vec<String> {
-    mounts()
+    mounted()
         .into_iter()
         .filter(|mount| mount.is_writable && holds_data(&mount.kind))
-        .map(|mount| mount.point.display().to_string())
+        .map(|mount| mount.place)
         .collect()
 }
 
@@ -108,34 +101,4 @@ fn holds_data(kind: &str) -> bool {
         "fusectl",
     ];
     !passing.contains(&kind)
-}
-
-fn mounts() -> Vec<Mounted> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    text.lines().filter_map(parse).collect()
-}
-
-fn parse(line: &str) -> Option<Mounted> {
-    let (front, back) = line.split_once(" - ")?;
-    let mut back = back.split(' ');
-    let kind = back.next()?.to_owned();
-    // The file system's own options: a mount can be read-only on a writable one.
-    let is_writable = back.nth(1)?.split(',').any(|option| option == "rw");
-    let point = PathBuf::from(unescape_octal(front.split(' ').nth(4)?));
-    Some(Mounted { point, kind, is_writable })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_mountinfo() {
-        let line = r"36 35 98:0 /mnt1 /mnt\0402 rw,noatime shared:1 - ext4 /dev/vda7 ro,errors=continue";
-        let mount = parse(line).unwrap();
-        assert_eq!(mount.point, PathBuf::from("/mnt 2"));
-        assert_eq!(mount.kind, "ext4");
-        assert!(!mount.is_writable);
-        assert!(parse("nonsense").is_none());
-    }
 }

@@ -1,13 +1,14 @@
 //! The file systems that the kernel offers (the kernel's filesystems documentation).
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use sys::mount::{Mount, MountFlags};
+
+use crate::tables;
 
 /// One file system, where it belongs, and whether a kernel may lack it.
 struct Api {
@@ -60,13 +61,13 @@ const LINKS: [(&str, &str); 4] = [
 /// Mounts what is not mounted yet.
 pub fn mount_all() -> Vec<Result<()>> {
     let mut results = Vec::new();
-    let mut mounted = mount_points();
+    let mut mounted = tables::places();
     for api in &APIS {
         // Before /proc is there, nothing tells what is mounted.
         if mounted.is_empty() {
-            mounted = mount_points();
+            mounted = tables::places();
         }
-        if !mounted.contains(Path::new(api.target)) {
+        if !mounted.contains(api.target) {
             results.push(mount(api));
         }
     }
@@ -101,10 +102,4 @@ fn mount(api: &Api) -> Result<()> {
 fn is_missing(error: &std::io::Error) -> bool {
     let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
     matches!(errno, Some(rustix::io::Errno::NODEV | rustix::io::Errno::NOENT | rustix::io::Errno::OPNOTSUPP))
-}
-
-/// Where something is mounted (proc(5), mountinfo).
-fn mount_points() -> BTreeSet<PathBuf> {
-    let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    text.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect()
 }
