@@ -125,19 +125,5 @@ pub fn set_no_exec(path: &Path) -> io::Result<()> {
 }
 
 fn set_attribute(path: &Path, attribute: u64) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let attributes = libc::mount_attr { attr_set: attribute, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    // SAFETY: the pointers are to a string and a structure that outlive the call, and the size is
-    // that structure's.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            0,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    crate::mount::set_attribute(&CString::new(path.as_os_str().as_bytes())?, attribute, 0)
 }

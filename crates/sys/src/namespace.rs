@@ -324,22 +324,9 @@ fn mount(
 }
 
 /// Adds read-only to a bind mount and to those below it, keeping the flags that a user namespace
-/// may not clear (mount_setattr(2), Linux 5.12).
+/// may not clear.
 fn make_read_only(path: &CStr) -> io::Result<()> {
-    let attributes =
-        libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    // SAFETY: the pointers are to a string and a structure that outlive the call, and the size
-    // is that structure's.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            libc::AT_RECURSIVE,
-            &attributes,
-            size_of::<libc::mount_attr>(),
-        )
-    } as i32)
+    crate::mount::set_attribute(path, libc::MOUNT_ATTR_RDONLY, libc::AT_RECURSIVE)
 }
 
 fn write_file(path: &CStr, content: &[u8]) -> io::Result<()> {
