@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use sys::confine::{self, Namespaces};
 use unit::mount::Mounted;
 use unit::service::config::ExecContext;
-use unit::service::sandbox::{self, Access, Bind, ExecRule, PathRule};
+use unit::service::sandbox::{self, Access, Bind, Rule};
 
 use super::private::SHARED;
 use crate::tables::MOUNTS;
@@ -41,8 +41,8 @@ pub struct View {
     /// Options of its own `/proc`.
     proc: Option<String>,
     binds: Vec<Bind>,
-    rules: Vec<PathRule>,
-    exec_rules: Vec<ExecRule>,
+    rules: Vec<Rule<Access>>,
+    exec_rules: Vec<Rule<bool>>,
     /// A folder of PID 1's own, to put things together in.
     scratch: PathBuf,
 }
@@ -68,9 +68,9 @@ impl View {
             .collect();
         let temporary = sandbox.temporary_file_systems();
         let mut rules = sandbox.path_rules(&own);
-        let rule = |path: &str, read_only: bool| PathRule {
+        let rule = |path: &str, read_only: bool| Rule {
             path: path.to_owned(),
-            access: if read_only { Access::ReadOnly } else { Access::Writable },
+            effect: if read_only { Access::ReadOnly } else { Access::Writable },
             optional: true,
         };
         rules.extend(
@@ -176,27 +176,13 @@ impl View {
 
     /// Makes a mount of each path that a rule speaks of, and read-only those that are to be.
     fn apply_rules(&self) -> io::Result<()> {
-        let mut rules = Vec::new();
-        for rule in &self.rules {
-            match fs::canonicalize(&rule.path) {
-                Ok(path) => rules.push(PathRule { path: path.display().to_string(), ..rule.clone() }),
-                Err(_) if rule.optional => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let mut exec_rules = Vec::new();
-        for rule in &self.exec_rules {
-            match fs::canonicalize(&rule.path) {
-                Ok(path) => exec_rules.push(ExecRule { path: path.display().to_string(), ..rule.clone() }),
-                Err(_) if rule.optional => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let mut rules = resolved(&self.rules)?;
+        let exec_rules = resolved(&self.exec_rules)?;
         // Each of these paths, too, is to be a mount of its own.
         for rule in &exec_rules {
-            let access = sandbox::access(&rules, &rule.path);
+            let effect = sandbox::access(&rules, &rule.path);
             if !rules.iter().any(|known| known.path == rule.path) {
-                rules.push(PathRule { path: rule.path.clone(), access, optional: true });
+                rules.push(Rule { path: rule.path.clone(), effect, optional: true });
             }
         }
         rules.sort_by_key(|rule| rule.path.len());
@@ -207,7 +193,7 @@ impl View {
             if !path.exists() {
                 continue;
             }
-            match rule.access {
+            match rule.effect {
                 Access::Inaccessible if path.is_dir() => confine::mount_tmpfs(path, CLOSED)?,
                 Access::Inaccessible => confine::bind(&self.closed_file(), path, false)?,
                 Access::ReadOnly | Access::Writable if !mounted.contains(&rule.path) => {
@@ -233,6 +219,19 @@ impl View {
         }
         Ok(())
     }
+}
+
+/// The rules for what their paths lead to; those for paths that may be missing, and are, drop out.
+fn resolved<T: Copy>(rules: &[Rule<T>]) -> io::Result<Vec<Rule<T>>> {
+    let mut out = Vec::new();
+    for rule in rules {
+        match fs::canonicalize(&rule.path) {
+            Ok(path) => out.push(Rule { path: path.display().to_string(), ..*rule }),
+            Err(_) if rule.optional => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(out)
 }
 
 /// A tmpfs without `ro`, which comes last, when what goes into it is there.

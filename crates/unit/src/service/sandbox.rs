@@ -65,14 +65,15 @@ pub enum Access {
     Inaccessible,
 }
 
-/// A rule for a path and what is below it.
+/// What holds for a path and what is below it: how it may be used ([`Access`]), or whether programs
+/// may be executed (a boolean).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathRule {
+pub struct Rule<T> {
     /// The path, absolute.
     pub path: String,
-    /// How it may be used.
-    pub access: Access,
-    /// `-`: it may be missing.
+    /// What holds.
+    pub effect: T,
+    /// `-`: the path may be missing.
     pub optional: bool,
 }
 
@@ -139,7 +140,7 @@ pub struct Sandbox {
     pub protect_clock: bool,
     pub protect_hostname: bool,
     /// `ReadOnlyPaths=`, `ReadWritePaths=`, `InaccessiblePaths=`.
-    pub paths: Vec<PathRule>,
+    pub paths: Vec<Rule<Access>>,
     pub binds: Vec<Bind>,
     /// `TemporaryFileSystem=`: path and mount options.
     pub temporary: Vec<(String, String)>,
@@ -162,21 +163,10 @@ pub struct Sandbox {
     pub native_only: bool,
     pub private_users: bool,
     /// `NoExecPaths=` and `ExecPaths=`.
-    pub exec_paths: Vec<ExecRule>,
+    pub exec_paths: Vec<Rule<bool>>,
     pub device_policy: DevicePolicy,
     /// `DeviceAllow=`.
     pub devices: Vec<DeviceRule>,
-}
-
-/// Whether programs of a path, and of what is below it, may be executed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecRule {
-    /// The path, absolute.
-    pub path: String,
-    /// Whether they may.
-    pub allowed: bool,
-    /// `-`: it may be missing.
-    pub optional: bool,
 }
 
 /// `DevicePolicy=`.
@@ -286,14 +276,10 @@ impl Sandbox {
 
     /// The rules for paths, `own` being folders that the service may always write to. The later of
     /// two for one path holds.
-    pub fn path_rules(&self, own: &[String]) -> Vec<PathRule> {
+    pub fn path_rules(&self, own: &[String]) -> Vec<Rule<Access>> {
         let mut rules = Vec::new();
-        let mut add = |access: Access, paths: &[&str]| {
-            rules.extend(paths.iter().map(|path| PathRule {
-                path: (*path).to_owned(),
-                access,
-                optional: true,
-            }));
+        let mut add = |effect: Access, paths: &[&str]| {
+            rules.extend(paths.iter().map(|path| Rule { path: (*path).to_owned(), effect, optional: true }));
         };
         match self.protect_system {
             ProtectSystem::No => {}
@@ -327,14 +313,10 @@ impl Sandbox {
         if self.private_tmp {
             add(Access::Writable, &["/tmp", "/var/tmp"]);
         }
-        rules.extend(own.iter().map(|path| PathRule {
-            path: path.clone(),
-            access: Access::Writable,
-            optional: true,
-        }));
+        add(Access::Writable, &own.iter().map(String::as_str).collect::<Vec<_>>());
         rules.extend(self.paths.iter().cloned());
         // A mount that hides everything comes with rules for all that is below it.
-        let mut last: BTreeMap<String, PathRule> = BTreeMap::new();
+        let mut last: BTreeMap<String, Rule<Access>> = BTreeMap::new();
         for rule in rules {
             last.insert(rule.path.clone(), rule);
         }
@@ -354,16 +336,20 @@ impl Sandbox {
 /// Where people's files are.
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 
-/// How a path may be used by these rules: as the longest path above it, or it itself, says.
-pub fn access(rules: &[PathRule], path: &str) -> Access {
-    let rule = rules.iter().filter(|rule| is_at_or_below(path, &rule.path)).max_by_key(|r| r.path.len());
-    rule.map_or(Access::Writable, |rule| rule.access)
+/// How a path may be used by these rules.
+pub fn access(rules: &[Rule<Access>], path: &str) -> Access {
+    deciding(rules, path).copied().unwrap_or(Access::Writable)
 }
 
 /// Whether what is at a path may be executed by these rules.
-pub fn may_execute(rules: &[ExecRule], path: &str) -> bool {
-    let rule = rules.iter().filter(|rule| is_at_or_below(path, &rule.path)).max_by_key(|r| r.path.len());
-    rule.is_none_or(|rule| rule.allowed)
+pub fn may_execute(rules: &[Rule<bool>], path: &str) -> bool {
+    deciding(rules, path).copied().unwrap_or(true)
+}
+
+/// What the rule for the longest path above a path, or for it itself, says.
+fn deciding<'a, T>(rules: &'a [Rule<T>], path: &str) -> Option<&'a T> {
+    let rules = rules.iter().filter(|rule| is_at_or_below(path, &rule.path));
+    rules.max_by_key(|rule| rule.path.len()).map(|rule| &rule.effect)
 }
 
 fn is_at_or_below(path: &str, above: &str) -> bool {
@@ -375,8 +361,8 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn rule(path: &str, access: Access) -> PathRule {
-        PathRule { path: path.to_owned(), access, optional: false }
+    fn rule(path: &str, effect: Access) -> Rule<Access> {
+        Rule { path: path.to_owned(), effect, optional: false }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::setter::{Outcome, Setter, text};
 use crate::service::sandbox::{
-    Access, Bind, Denial, DeviceName, DevicePolicy, DeviceRule, ExecRule, Filter, PathRule, ProtectHome,
-    ProtectProc, ProtectSystem, Sandbox, SystemCalls,
+    Access, Bind, Denial, DeviceName, DevicePolicy, DeviceRule, Filter, ProtectHome, ProtectProc,
+    ProtectSystem, Rule, Sandbox, SystemCalls,
 };
 use crate::text::{capability, errno, syscall, value};
 
@@ -54,8 +54,8 @@ pub(super) fn assign(sandbox: &mut Sandbox, setter: &Setter, key: &str) -> Outco
             // The other words map more users than these two.
             sandbox.private_users = matches!(setter.value, "self" | "identity") || flag()?;
         }
-        "ExecPaths" => exec_paths(sandbox, setter, true)?,
-        "NoExecPaths" => exec_paths(sandbox, setter, false)?,
+        "ExecPaths" => paths(&mut sandbox.exec_paths, setter, true)?,
+        "NoExecPaths" => paths(&mut sandbox.exec_paths, setter, false)?,
         "DevicePolicy" => {
             sandbox.device_policy = setter.choice(&[
                 ("auto", DevicePolicy::Auto),
@@ -99,9 +99,11 @@ pub(super) fn assign(sandbox: &mut Sandbox, setter: &Setter, key: &str) -> Outco
         }
         "ProtectClock" => sandbox.protect_clock = flag()?,
         "ProtectHostname" => sandbox.protect_hostname = setter.value == "private" || flag()?,
-        "ReadOnlyPaths" | "ReadOnlyDirectories" => paths(sandbox, setter, Access::ReadOnly)?,
-        "ReadWritePaths" | "ReadWriteDirectories" => paths(sandbox, setter, Access::Writable)?,
-        "InaccessiblePaths" | "InaccessibleDirectories" => paths(sandbox, setter, Access::Inaccessible)?,
+        "ReadOnlyPaths" | "ReadOnlyDirectories" => paths(&mut sandbox.paths, setter, Access::ReadOnly)?,
+        "ReadWritePaths" | "ReadWriteDirectories" => paths(&mut sandbox.paths, setter, Access::Writable)?,
+        "InaccessiblePaths" | "InaccessibleDirectories" => {
+            paths(&mut sandbox.paths, setter, Access::Inaccessible)?
+        }
         "BindPaths" => binds(sandbox, setter, false)?,
         "BindReadOnlyPaths" => binds(sandbox, setter, true)?,
         "TemporaryFileSystem" => setter.list(&mut sandbox.temporary, |word| {
@@ -163,28 +165,16 @@ fn normal(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-fn paths(sandbox: &mut Sandbox, setter: &Setter, access: Access) -> Outcome {
+/// Adds a rule for each path; an empty value takes out those to the same effect.
+fn paths<T: PartialEq + Copy>(rules: &mut Vec<Rule<T>>, setter: &Setter, effect: T) -> Outcome {
     if setter.value.is_empty() {
-        sandbox.paths.retain(|rule| rule.access != access);
+        rules.retain(|rule| rule.effect != effect);
         return Ok(());
     }
     for word in setter.words()? {
         let (optional, path) = marks(&word);
         absolute(path)?;
-        sandbox.paths.push(PathRule { path: normal(path), access, optional });
-    }
-    Ok(())
-}
-
-fn exec_paths(sandbox: &mut Sandbox, setter: &Setter, allowed: bool) -> Outcome {
-    if setter.value.is_empty() {
-        sandbox.exec_paths.retain(|rule| rule.allowed != allowed);
-        return Ok(());
-    }
-    for word in setter.words()? {
-        let (optional, path) = marks(&word);
-        absolute(path)?;
-        sandbox.exec_paths.push(ExecRule { path: normal(path), allowed, optional });
+        rules.push(Rule { path: normal(path), effect, optional });
     }
     Ok(())
 }
