@@ -166,7 +166,7 @@ impl Step<'_> {
             self.rest();
         } else if until <= now {
             let text = format!("its device did not come within {} s", patience.as_secs());
-            self.fail(Outcome::Resources(text));
+            self.state.outcome.fail(Outcome::Resources(text));
             self.rest();
         } else {
             self.enter(Phase::Waiting, Some(now.saturating_add(LOOK_INTERVAL).min(until)));
@@ -192,7 +192,7 @@ impl Step<'_> {
             }
             machine::Event::Spawned(_, pid) => self.state.control = Some(pid),
             machine::Event::SpawnFailed(_, reason) => {
-                self.fail(Outcome::Resources(reason));
+                self.state.outcome.fail(Outcome::Resources(reason));
                 self.rest();
             }
             machine::Event::Exited { pid, exit, .. } if self.state.control == Some(pid) => {
@@ -213,12 +213,6 @@ impl Step<'_> {
     fn enter(&mut self, phase: Phase, deadline: Option<Duration>) {
         self.state.phase = phase;
         self.state.deadline = deadline;
-    }
-
-    fn fail(&mut self, outcome: Outcome) {
-        if !self.state.outcome.is_failure() {
-            self.state.outcome = outcome;
-        }
     }
 
     fn run(&mut self, list: ExecList) {
@@ -270,12 +264,12 @@ impl Step<'_> {
     fn exited(&mut self, exit: Exit) {
         let clean = is_clean(exit, false, &self.helper.success_status);
         if !clean {
-            self.fail(Outcome::Exit(exit));
+            self.state.outcome.fail(Outcome::Exit(exit));
         }
         match self.state.phase {
             Phase::Attaching if clean && !self.state.is_present => {
                 let text = "the program ended well, and yet it is not there".to_owned();
-                self.fail(Outcome::Resources(text));
+                self.state.outcome.fail(Outcome::Resources(text));
                 self.rest();
             }
             // Another thing is mounted at the same place below it.
@@ -321,7 +315,7 @@ impl Step<'_> {
             _ => "detaching it",
         };
         self.actions.push(Action::Log(format!("{name} took too long")));
-        self.fail(Outcome::Timeout);
+        self.state.outcome.fail(Outcome::Timeout);
         match self.state.phase {
             Phase::Attaching => self.signal(Phase::AttachSignal),
             Phase::AttachSignal => self.signal(Phase::AttachKill),

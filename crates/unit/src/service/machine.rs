@@ -225,13 +225,6 @@ impl Step<'_> {
         self.state.deadline = deadline;
     }
 
-    /// Keeps the first failure: what follows it is its consequence.
-    fn fail(&mut self, outcome: Outcome) {
-        if !self.state.outcome.is_failure() {
-            self.state.outcome = outcome;
-        }
-    }
-
     /// When a step of the start has taken too long.
     fn start_deadline(&self) -> Option<Duration> {
         self.context.start_deadline(self.config)
@@ -346,7 +339,7 @@ impl Step<'_> {
             return;
         }
         let stops = matches!(self.state.phase.active(), Active::Deactivating);
-        self.fail(Outcome::OutOfMemory);
+        self.state.outcome.fail(Outcome::OutOfMemory);
         if !stops {
             self.signal_phase(Phase::StopSignal);
         }
@@ -354,7 +347,7 @@ impl Step<'_> {
 
     fn watchdog_missed(&mut self) {
         self.actions.push(Action::Log("the watchdog was not fed in time".to_owned()));
-        self.fail(Outcome::Watchdog);
+        self.state.outcome.fail(Outcome::Watchdog);
         self.signal_phase(Phase::StopWatchdog);
     }
 }

@@ -162,6 +162,13 @@ impl Outcome {
         !matches!(self, Outcome::Success | Outcome::Condition)
     }
 
+    /// Keeps the first failure: what follows it is its consequence.
+    pub fn fail(&mut self, outcome: Outcome) {
+        if !self.is_failure() {
+            *self = outcome;
+        }
+    }
+
     /// The word that `systemctl show -p Result` gives.
     pub fn word(&self) -> &'static str {
         match self {

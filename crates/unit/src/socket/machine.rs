@@ -193,7 +193,7 @@ impl Step<'_> {
             }
             Event::Opened if self.state.phase == Phase::Opening => self.start_post(0),
             Event::OpenFailed(reason) if self.state.phase == Phase::Opening => {
-                self.fail(Outcome::Resources(reason));
+                self.state.outcome.fail(Outcome::Resources(reason));
                 self.stop_post(0);
             }
             Event::Incoming if self.state.phase == Phase::Listening => self.incoming(),
@@ -206,14 +206,14 @@ impl Step<'_> {
                 self.enter(Phase::Running, None);
             }
             Event::ServiceDown { limit_hit: true } if self.is_open() => {
-                self.fail(Outcome::TriggeredLimit);
+                self.state.outcome.fail(Outcome::TriggeredLimit);
                 self.stop_pre(0);
             }
             Event::ServiceDown { limit_hit: false } if self.state.phase == Phase::Running => {
                 self.listening(self.config.flush_pending);
             }
             Event::TriggerFailed(reason) if self.is_open() => {
-                self.fail(Outcome::Resources(reason));
+                self.state.outcome.fail(Outcome::Resources(reason));
                 self.stop_pre(0);
             }
             _ => {}
@@ -237,7 +237,7 @@ impl Step<'_> {
             }
             machine::Event::Spawned(_, pid) => self.state.control = Some(pid),
             machine::Event::SpawnFailed(_, reason) => {
-                self.fail(Outcome::Resources(reason));
+                self.state.outcome.fail(Outcome::Resources(reason));
                 self.give_up();
             }
             machine::Event::Exited { pid, exit, .. } if self.state.control == Some(pid) => {
@@ -262,13 +262,6 @@ impl Step<'_> {
     fn enter(&mut self, phase: Phase, deadline: Option<Duration>) {
         self.state.phase = phase;
         self.state.deadline = deadline;
-    }
-
-    /// Keeps the first failure: what follows it is its consequence.
-    fn fail(&mut self, outcome: Outcome) {
-        if !self.state.outcome.is_failure() {
-            self.state.outcome = outcome;
-        }
     }
 
     /// Runs the command at `index` of a list; false where there is none.
@@ -307,7 +300,7 @@ impl Step<'_> {
             return;
         }
         if self.config.trigger_limit.is_hit(&mut self.state.triggers, self.context.now) {
-            self.fail(Outcome::TriggerLimit);
+            self.state.outcome.fail(Outcome::TriggerLimit);
             self.stop_pre(0);
         } else if self.config.accept {
             self.actions.push(Action::Accept);
@@ -394,7 +387,7 @@ impl Step<'_> {
         let ignored = command.is_some_and(|command| command.ignore_failure);
         let clean = ignored || is_clean(exit, false, &self.config.helper.success_status);
         if !clean && ended.is_some() {
-            self.fail(Outcome::Exit(exit));
+            self.state.outcome.fail(Outcome::Exit(exit));
         }
         match (self.state.phase, clean) {
             (Phase::StartPre(index), true) => self.start_pre(index + 1),
@@ -408,7 +401,7 @@ impl Step<'_> {
     fn timed_out(&mut self) {
         let text = format!("{} took too long", self.state.phase.name());
         self.actions.push(Action::Common(machine::Action::Log(text)));
-        self.fail(Outcome::Timeout);
+        self.state.outcome.fail(Outcome::Timeout);
         match self.state.phase {
             Phase::StartPre(_) | Phase::Opening | Phase::StartPost(_) | Phase::StopPre(_) => {
                 self.signal(Phase::StopSignal);

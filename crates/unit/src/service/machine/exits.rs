@@ -28,7 +28,7 @@ impl Step<'_> {
         let clean = ignored || is_clean(exit, !oneshot, &self.config.success_status);
         let matters = !(lives_on && self.state.phase == Phase::Running);
         if !clean && matters {
-            self.fail(Outcome::Exit(exit));
+            self.state.outcome.fail(Outcome::Exit(exit));
         }
         match self.state.phase {
             Phase::Start(index) => match (clean, self.config.kind) {
@@ -38,7 +38,7 @@ impl Step<'_> {
                 (true, ServiceType::Exec | ServiceType::Simple) => self.start_post(0),
                 (true, ServiceType::Forking) => {}
                 (true, ServiceType::Notify | ServiceType::NotifyReload) => {
-                    self.fail(Outcome::Protocol);
+                    self.state.outcome.fail(Outcome::Protocol);
                     self.signal_phase(Phase::StopSignal);
                 }
             },
@@ -88,7 +88,7 @@ impl Step<'_> {
                     self.signal_phase(Phase::FinalSignal);
                 }
                 other => {
-                    self.fail(Outcome::Exit(other));
+                    self.state.outcome.fail(Outcome::Exit(other));
                     self.signal_phase(Phase::StopSignal);
                 }
             }
@@ -106,7 +106,7 @@ impl Step<'_> {
             return;
         }
         if !clean && ended.is_some() {
-            self.fail(Outcome::Exit(exit));
+            self.state.outcome.fail(Outcome::Exit(exit));
         }
         match (self.state.phase, clean) {
             (Phase::Start(_), true) => self.forked(),
@@ -125,7 +125,7 @@ impl Step<'_> {
 
     /// A process could not be had.
     pub(super) fn spawn_failed(&mut self, role: Role, reason: String) {
-        self.fail(Outcome::Resources(reason));
+        self.state.outcome.fail(Outcome::Resources(reason));
         match (role, self.state.phase) {
             (Role::Control, Phase::Reload(_)) => {
                 self.state.outcome = Outcome::Success;

@@ -140,7 +140,7 @@ impl Step<'_> {
             Err(reason) if !self.state.populated => {
                 self.state.seeks_main = false;
                 self.actions.push(Action::Log(reason));
-                self.fail(Outcome::Protocol);
+                self.state.outcome.fail(Outcome::Protocol);
                 self.signal_phase(Phase::StopSignal);
             }
             Err(_) => self.state.seek_due = Some(self.context.now.saturating_add(SEEK)),

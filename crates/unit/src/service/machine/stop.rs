@@ -148,15 +148,15 @@ impl Step<'_> {
             | Phase::Start(_)
             | Phase::StartPost(_)
             | Phase::Running => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 self.signal_phase(first_signal(self.config.timeout_start_mode));
             }
             Phase::Stop(_) => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 self.signal_phase(first_signal(self.config.timeout_stop_mode));
             }
             Phase::StopWatchdog | Phase::StopSignal => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 let aborts = self.config.timeout_stop_mode == FailureMode::Abort;
                 if aborts && phase == Phase::StopSignal {
                     self.signal_phase(Phase::StopWatchdog);
@@ -168,19 +168,19 @@ impl Step<'_> {
             }
             // A process that SIGKILL does not end hangs in the kernel: it is left behind.
             Phase::StopKill => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 self.stop_post(0);
             }
             Phase::StopPost(_) => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 self.signal_phase(Phase::FinalSignal);
             }
             Phase::FinalSignal if sends_kill => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 self.signal_phase(Phase::FinalKill);
             }
             Phase::FinalSignal | Phase::FinalKill => {
-                self.fail(Outcome::Timeout);
+                self.state.outcome.fail(Outcome::Timeout);
                 self.dead();
             }
             Phase::Dead | Phase::Failed | Phase::Exited | Phase::AutoRestart => {
