@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::load::UnitFiles;
-use crate::model::{Relation, Unit};
+use crate::model::{Kind, Relation, Unit};
 use crate::name::UnitName;
 use crate::service::config::ExecList;
 use crate::text::expand;
@@ -91,27 +91,32 @@ pub fn sections(name: &UnitName, unit: &Unit, files: &UnitFiles, host: &Host) ->
             settings.insert(key.to_owned(), Value::One(expanded(&assignment.value)));
         }
     }
-    for (key, commands) in commands(unit) {
-        sections.entry("Service".to_owned()).or_default().insert(key, Value::Commands(commands));
+    if let Some((section, commands)) = commands(unit) {
+        sections.entry(section.to_owned()).or_default().extend(commands);
     }
     sections
 }
 
-/// A service's commands by directive.
-fn commands(unit: &Unit) -> BTreeMap<String, Vec<Vec<String>>> {
-    let Some(service) = unit.service() else {
-        return BTreeMap::new();
+/// The commands that a unit states, by directive, and the section of them. Those of mounts and swap
+/// follow from other settings.
+fn commands(unit: &Unit) -> Option<(&'static str, BTreeMap<String, Value>)> {
+    let (section, service) = match &unit.kind {
+        Kind::Service(service) => ("Service", service.as_ref()),
+        Kind::Socket(socket) => ("Socket", &socket.helper),
+        _ => return None,
     };
     let environment: BTreeMap<String, String> = service.exec.environment.iter().cloned().collect();
     let lists = ExecList::ALL.into_iter().filter(|list| !service.commands.list(*list).is_empty());
-    lists
-        .map(|list| {
-            let commands = service.commands.list(list).iter();
-            let arguments = commands.map(|command| match command.literal {
-                true => command.argv.clone(),
-                false => expand::arguments(&command.argv, &environment).0,
-            });
-            (list.directive().to_owned(), arguments.collect())
-        })
-        .collect()
+    let commands = lists.map(|list| {
+        let arguments = service.commands.list(list).iter().map(|command| match command.literal {
+            true => command.argv.clone(),
+            false => expand::arguments(&command.argv, &environment).0,
+        });
+        let directive = match (section, list) {
+            ("Socket", ExecList::Stop) => "ExecStopPre",
+            _ => list.directive(),
+        };
+        (directive.to_owned(), Value::Commands(arguments.collect()))
+    });
+    Some((section, commands.collect()))
 }
