@@ -17,6 +17,7 @@ use unit::model::{Install, LINK_FOLDERS};
 use unit::preset::{Preset, Presets};
 use unit::text::file::Source;
 use unit::text::specifier::Host;
+use unit_files::Catalog;
 
 use crate::client;
 
@@ -26,6 +27,8 @@ pub struct Files {
     root: PathBuf,
     /// What the folders hold.
     pub view: View,
+    /// The same folders, for what applies to a unit.
+    catalog: Catalog,
     host: Host,
     presets: Presets,
     /// Whether a PID 1 runs by these files.
@@ -50,12 +53,13 @@ impl Files {
         };
         let root = PathBuf::from(root.unwrap_or("/"));
         let scopes = scopes(&paths, &transient);
+        let catalog = Catalog::list(&paths.iter().map(|path| below(&root, path)).collect::<Vec<_>>());
         let folders = paths.into_iter().zip(scopes).map(|(path, scope)| {
             let entries = list(&below(&root, &path))?;
             Ok(Folder { path, scope, entries })
         });
         let view = View { folders: folders.collect::<Result<Vec<Folder>>>()? };
-        Ok(Files { host: host(&root), presets: presets(&root), root, view, is_live })
+        Ok(Files { host: host(&root), presets: presets(&root), root, view, catalog, is_live })
     }
 
     /// The folder in which links are made.
@@ -77,24 +81,10 @@ impl Files {
         load::install_section(name, &sources, &self.host).0
     }
 
-    /// The drop-ins of a unit of its own name and its template's, in the order they apply.
+    /// The drop-ins of a unit, in the order they apply.
     pub fn drop_ins(&self, name: &UnitName) -> Vec<String> {
-        let template = name.template();
-        let names = [Some(name), template.as_ref()].into_iter().flatten();
-        let mut winners: BTreeMap<String, String> = BTreeMap::new();
-        for (name, folder) in
-            names.flat_map(|name| self.view.folders.iter().map(move |folder| (name, folder)))
-        {
-            let path = format!("{}/{name}.d", folder.path);
-            for entry in fs::read_dir(below(&self.root, &path)).into_iter().flatten().flatten() {
-                let file = entry.file_name().to_string_lossy().into_owned();
-                if file.ends_with(".conf") {
-                    let whole = format!("{path}/{file}");
-                    winners.entry(file).or_insert(whole);
-                }
-            }
-        }
-        winners.into_values().collect()
+        let paths = self.catalog.drop_ins(name).into_iter();
+        paths.map(|path| format!("/{}", path.strip_prefix(&self.root).unwrap_or(&path).display())).collect()
     }
 
     /// The state of a unit's file; none where there is none.

@@ -319,6 +319,36 @@ fn enabling_and_masking_in_a_folder() {
 }
 
 #[test]
+fn drop_ins_in_a_folder_are_those_that_pid_1_would_take() {
+    let root = tempfile::tempdir().unwrap();
+    let units = root.path().join("usr/lib/systemd/system");
+    for (path, text) in [
+        ("my-app.service", "[Service]\nExecStart=/a\n"),
+        ("service.d/1.conf", "[Service]\nNice=1\n"),
+        ("my-.service.d/2.conf", "[Install]\nWantedBy=m.target\n"),
+        ("my-.service.d/3.conf", "[Service]\nNice=3\n"),
+    ] {
+        let path = units.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let own = root.path().join("etc/systemd/system/my-app.service.d");
+    std::fs::create_dir_all(&own).unwrap();
+    std::os::unix::fs::symlink("/dev/null", own.join("3.conf")).unwrap();
+    let systemctl = |arguments: [&str; 2]| {
+        let root = format!("--root={}", root.path().display());
+        run("systemctl", &[&root, arguments[0], arguments[1]])
+    };
+    let shown = text(&systemctl(["cat", "my-app"]).stdout);
+    let headings: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+    let below = |path: &str| format!("/usr/lib/systemd/system/{path}");
+    let expected = ["my-app.service", "service.d/1.conf", "my-.service.d/2.conf"].map(below);
+    assert_eq!(headings, expected);
+    assert!(systemctl(["enable", "my-app"]).status.success());
+    assert!(root.path().join("etc/systemd/system/m.target.wants/my-app.service").is_symlink());
+}
+
+#[test]
 fn unit_files_are_verified() {
     let folder = tempfile::tempdir().unwrap();
     let verify = |name: &str, text: &str, arguments: &[&str]| {

@@ -185,7 +185,7 @@ impl Catalog {
 
     /// The drop-ins of a unit, in the order they apply: by file name, over all folders; of two
     /// with one name the more specific folder's wins, then the earlier in the unit path.
-    fn drop_ins(&self, name: &UnitName) -> Vec<PathBuf> {
+    pub fn drop_ins(&self, name: &UnitName) -> Vec<PathBuf> {
         let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
         for folder in drop_in_folders(name).iter().flat_map(|folder| self.paths(folder)) {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
