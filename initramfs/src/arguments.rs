@@ -1,13 +1,7 @@
 //! The kernel arguments that stage 1 obeys.
 
-use std::time::Duration;
-
-use layout::args;
+use layout::args::{self, words};
 use verity::RootHash;
-
-/// How long a failed boot stays on the console where [`args::EMERGENCY_TIMEOUT`] does not say.
-pub const DEFAULT_EMERGENCY_TIMEOUT: Duration = Duration::from_secs(60);
-const LONGEST_EMERGENCY_TIMEOUT: u64 = 86_400;
 
 /// Where `/usr` comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,18 +86,6 @@ impl Arguments {
     }
 }
 
-/// How long a failed boot stays on the console. A value that is no number of seconds up to a day
-/// counts as none: this is asked when something has failed already.
-pub fn emergency_timeout(command_line: &str) -> Duration {
-    words(command_line)
-        .filter(|(name, _)| name == args::EMERGENCY_TIMEOUT)
-        .filter_map(|(_, value)| value?.parse::<u64>().ok())
-        .next_back()
-        .map_or(DEFAULT_EMERGENCY_TIMEOUT, |seconds| {
-            Duration::from_secs(seconds.min(LONGEST_EMERGENCY_TIMEOUT))
-        })
-}
-
 /// The arguments of our own kind that nothing in the image knows.
 pub fn unknown(command_line: &str) -> Vec<String> {
     words(command_line)
@@ -131,28 +113,6 @@ fn value(command_line: &str, name: &'static str) -> Result<Option<String>, Inval
         None => Ok(Some(first)),
         Some(second) => Err(InvalidArgument::Twice { name, first, second }),
     }
-}
-
-/// The words up to `--`, as name and value. Blanks between double quotes do not part words; the
-/// quotes themselves are dropped (Linux, lib/cmdline.c: next_arg).
-fn words(command_line: &str) -> impl DoubleEndedIterator<Item = (String, Option<String>)> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut quoted = false;
-    for c in command_line.chars().chain([' ']) {
-        match c {
-            '"' => quoted = !quoted,
-            c if c.is_whitespace() && !quoted => words.push(std::mem::take(&mut word)),
-            c => word.push(c),
-        }
-    }
-    words.push(word);
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    words.truncate(end);
-    words.into_iter().filter(|word| !word.is_empty()).map(|word| match word.split_once('=') {
-        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-        None => (word, None),
-    })
 }
 
 #[cfg(test)]
@@ -202,21 +162,6 @@ mod tests {
         ] {
             let error = Arguments::parse(&command_line).unwrap_err().to_string();
             assert!(error.contains(expected), "{command_line}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_emergency_timeout_has_a_default_and_a_limit() {
-        for (command_line, seconds) in [
-            ("", 60),
-            ("berth.emergency_timeout=5", 5),
-            ("berth.emergency_timeout=0", 0),
-            ("berth.emergency_timeout=5 berth.emergency_timeout=7", 7),
-            ("berth.emergency_timeout=soon", 60),
-            ("berth.emergency_timeout=-1", 60),
-            ("berth.emergency_timeout=99999999999", 86_400),
-        ] {
-            assert_eq!(emergency_timeout(command_line).as_secs(), seconds, "{command_line}");
         }
     }
 

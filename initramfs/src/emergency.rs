@@ -11,11 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use event::{Event, Stage};
+use layout::args::emergency_timeout;
 use layout::port::{EVENTS, VIRTIO_PORTS};
 use rustix::fs::OFlags;
 use sys::machine::{End, end as end_machine};
 
-use crate::arguments::{DEFAULT_EMERGENCY_TIMEOUT, emergency_timeout};
 use crate::boot::{Step, command_line};
 use crate::kernel_log;
 use crate::plan::Failure;
@@ -76,7 +76,7 @@ fn end(error: &anyhow::Error) -> ! {
 }
 
 fn report_and_wait(error: &anyhow::Error) {
-    let timeout = command_line().map_or(DEFAULT_EMERGENCY_TIMEOUT, |line| emergency_timeout(&line));
+    let timeout = emergency_timeout(&command_line().unwrap_or_default());
     let event = describe(error, Step::current(), timeout, kernel_log::last_lines(LOG_LINES));
     if let Some(text) = event.console_line() {
         sys::console::write_to_all(&format!("\n{text}\n"));

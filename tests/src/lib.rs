@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod disk;
+pub mod nfs;
 mod testbed;
 
 pub use testbed::{IMAGES, TOOLS, bed};

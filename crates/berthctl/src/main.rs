@@ -11,6 +11,7 @@ mod client;
 mod escape;
 mod files;
 mod journalctl;
+mod maintenance;
 mod names;
 mod notify;
 mod power;
@@ -41,13 +42,16 @@ usage: berthctl COMMAND [ARGUMENT]...
   poweroff             switch the machine off
   halt                 stop the machine, leave it powered
 
-Each is a command of its own too. For example:
+  maintenance          the shell of rescue.target, on the console
+
+Each but the last is a command of its own too. For example:
   systemctl status etcd
   journalctl -u containerd -n 20";
 
 /// The command of a name.
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
+        "maintenance" => maintenance::run,
         "systemctl" => systemctl::run,
         "journalctl" => journalctl::run,
         "systemd-analyze" => analyze::run,

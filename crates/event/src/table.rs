@@ -61,8 +61,11 @@ pub enum Event {
     ShutdownComplete {
         /// What happens now.
         kind: ShutdownKind,
-        /// Whether ROOT was left clean (unmounted or read-only).
+        /// Whether every file system with data was left clean: unmounted or read-only.
         clean: bool,
+        /// The processes that did not end and the file systems that did not come loose.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
         /// From the request to now.
         elapsed_us: u64,
     },
@@ -142,10 +145,10 @@ impl Event {
                 Some(text)
             }
             Event::Shutdown { kind } => Some(format!("berth: {kind}: stopping services")),
-            Event::ShutdownComplete { kind, clean, elapsed_us } => Some(format!(
+            Event::ShutdownComplete { kind, clean, elapsed_us, .. } => Some(format!(
                 "berth: {kind} after {}{}",
                 Seconds(*elapsed_us),
-                if *clean { "" } else { ", ROOT not clean" }
+                if *clean { "" } else { ", not everything clean" }
             )),
         }
     }

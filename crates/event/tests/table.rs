@@ -40,7 +40,7 @@ fn the_wire_form_is_fixed() {
         ),
         (Event::Shutdown { kind: ShutdownKind::Poweroff }, r#"{"event":"shutdown","kind":"poweroff"}"#),
         (
-            Event::ShutdownComplete { kind: ShutdownKind::Reboot, clean: true, elapsed_us: 7 },
+            Event::ShutdownComplete { kind: ShutdownKind::Reboot, clean: true, left: vec![], elapsed_us: 7 },
             r#"{"event":"shutdown-complete","kind":"reboot","clean":true,"elapsed_us":7}"#,
         ),
     ];

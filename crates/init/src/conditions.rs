@@ -176,10 +176,12 @@ pub fn has_entries(path: &Path) -> bool {
 
 /// A word alone matches itself and any assignment to it.
 fn on_command_line(command_line: &str, argument: &str) -> bool {
-    let mut words = command_line.split_whitespace();
-    match argument.contains('=') {
-        true => words.any(|word| word == argument),
-        false => words.any(|word| word.split('=').next() == Some(argument)),
+    let mut words = layout::args::words(command_line);
+    match argument.split_once('=') {
+        Some(wanted) => {
+            words.any(|(name, value)| (name.as_str(), value.as_deref()) == (wanted.0, Some(wanted.1)))
+        }
+        None => words.any(|(name, _)| name == argument),
     }
 }
 

@@ -11,6 +11,7 @@ use sys::machine::{End, monotonic};
 use sys::signal::Signals;
 use unit::text::signal::Signal;
 
+use self::release::Left;
 use crate::machine;
 use crate::supervisor::{Finished, Remains};
 
@@ -21,8 +22,6 @@ const STRAYS: Duration = Duration::from_millis(3300);
 const LEAST: Duration = Duration::from_millis(300);
 /// How long the kernel has to end what got SIGKILL.
 const KILLED: Duration = Duration::from_millis(500);
-/// How long file systems have to be released.
-const RELEASE: Duration = Duration::from_secs(8);
 /// How long consoles and the host have to take the last words.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -50,17 +49,25 @@ pub fn of_machine(finished: Finished, remains: Remains) -> ! {
     wait_for_all(&signals, (finished.since + STRAYS).max(now + LEAST));
     _ = sys::signal::send(-1, Signal::KILL.0);
     wait_for_all(&signals, monotonic() + KILLED);
-    let left = processes();
-    if !left.is_empty() {
-        reporter.console(&format!("berth: processes that do not end: {}\n", left.join(", ")));
+    let processes = processes();
+    if !processes.is_empty() {
+        reporter.console(&format!("berth: processes that do not end: {}\n", processes.join(", ")));
     }
-    let (clean, stuck) = release::within(RELEASE);
-    if !stuck.is_empty() {
-        reporter.console(&format!("berth: still in use: {}\n", stuck.join(", ")));
+    let Left { in_use, stuck } = release::all(|| {
+        if let Some(watchdog) = &mut watchdog {
+            watchdog.feed(monotonic());
+        }
+    });
+    for (what, names) in [("still in use", &in_use), ("did not answer and were left", &stuck)] {
+        if !names.is_empty() {
+            reporter.console(&format!("berth: {what}: {}\n", names.join(", ")));
+        }
     }
     let elapsed = monotonic().saturating_sub(finished.since);
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    reporter.event(Event::ShutdownComplete { kind: finished.kind, clean, elapsed_us });
+    let clean = in_use.is_empty() && stuck.is_empty();
+    let left = processes.into_iter().chain(in_use).chain(stuck).collect();
+    reporter.event(Event::ShutdownComplete { kind: finished.kind, clean, left, elapsed_us });
     reporter.drain(LAST_WORDS);
     if let (ShutdownKind::Halt, Some(watchdog)) = (finished.kind, &mut watchdog) {
         watchdog.disarm();
@@ -107,5 +114,13 @@ fn describe(pid: u32) -> Option<String> {
     let state = fields.next()?;
     let flags: u64 = fields.nth(5)?.parse().ok()?;
     let name = front.split_once('(').map_or("", |(_, name)| name);
-    (flags & KERNEL_THREAD == 0 && !matches!(state, "Z" | "X")).then(|| format!("{name} ({pid})"))
+    if flags & KERNEL_THREAD != 0 || matches!(state, "Z" | "X") {
+        return None;
+    }
+    // What the kernel has it wait for, where it is in an uninterruptible sleep (proc(5), wchan).
+    let place = std::fs::read_to_string(format!("/proc/{pid}/wchan")).ok().filter(|_| state == "D");
+    Some(match place.as_deref().map(str::trim) {
+        Some(place) if !matches!(place, "" | "0") => format!("{name} ({pid}, in {place})"),
+        _ => format!("{name} ({pid})"),
+    })
 }

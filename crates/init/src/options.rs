@@ -1,12 +1,25 @@
 //! What PID 1 was asked to do: by its arguments, and by the kernel's.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use layout::args;
 use unit::UnitName;
 
 /// What is started where nothing says otherwise: on a machine, what the link of this name says.
 pub const DEFAULT_TARGET: &str = unit::install::DEFAULT_TARGET;
+/// Words of the kernel's command line that name a target (systemd(1)).
+const TARGET_WORDS: [(&str, &str); 8] = [
+    ("1", "rescue.target"),
+    ("S", "rescue.target"),
+    ("s", "rescue.target"),
+    ("single", "rescue.target"),
+    ("rescue", "rescue.target"),
+    ("emergency", "emergency.target"),
+    ("-b", "emergency.target"),
+    ("3", "multi-user.target"),
+];
 /// The folder of transient units, in the runtime folder.
 const TRANSIENT: &str = "transient";
 
@@ -34,6 +47,10 @@ pub struct Options {
     pub runtime: PathBuf,
     /// Where a root shell was asked for: a terminal or a virtio-serial port.
     pub shell: Option<String>,
+    /// How long an emergency is shown before the machine restarts.
+    pub emergency_timeout: Duration,
+    /// What the kernel's command line says that cannot be followed.
+    pub warnings: Vec<String>,
     /// Whether `--help` was given.
     pub help: bool,
 }
@@ -68,14 +85,27 @@ impl Options {
                 _ => bail!("unknown option {name}\n{USAGE}"),
             }
         }
+        let target = target.as_deref().unwrap_or(DEFAULT_TARGET);
+        let mut target = UnitName::parse(target).context("the unit to start")?;
         let mut shell = None;
-        if !container {
-            for word in command_line.split_whitespace() {
-                match word.split_once('=') {
-                    Some(("systemd.unit" | "berth.target", name)) => target = Some(name.to_owned()),
-                    Some((layout::args::SHELL, name)) => shell = Some(name.to_owned()),
-                    _ => {}
+        let mut warnings = Vec::new();
+        let command_line = if container { "" } else { command_line };
+        for (name, value) in args::words(command_line) {
+            match (name.as_str(), value) {
+                ("systemd.unit" | args::TARGET, Some(value)) => match UnitName::parse(&value) {
+                    Ok(asked) => target = asked,
+                    Err(error) => {
+                        warnings.push(format!("kernel argument {name}={value}: {error}; {target} starts"))
+                    }
+                },
+                (args::SHELL, Some(value)) => shell = Some(value),
+                (word, None) => {
+                    let named = TARGET_WORDS.iter().find(|(known, _)| *known == word);
+                    if let Some(asked) = named.and_then(|(_, target)| UnitName::parse(target).ok()) {
+                        target = asked;
+                    }
                 }
+                _ => {}
             }
         }
         if unit_path.is_empty() {
@@ -83,13 +113,14 @@ impl Options {
                 .map(PathBuf::from)
                 .to_vec();
         }
-        let target = target.as_deref().unwrap_or(DEFAULT_TARGET);
         Ok(Options {
             container,
             unit_path,
-            target: UnitName::parse(target).context("the unit to start")?,
+            target,
             runtime: runtime.unwrap_or_else(|| layout::path::RUN.into()),
             shell,
+            emergency_timeout: args::emergency_timeout(command_line),
+            warnings,
             help,
         })
     }
@@ -118,9 +149,26 @@ mod tests {
         let options = read(&[], "quiet berth.shell=ttyS0 systemd.unit=rescue.target").unwrap();
         assert_eq!(options.target.as_str(), "rescue.target");
         assert_eq!(options.shell.as_deref(), Some("ttyS0"));
+        for (command_line, target) in [
+            ("quiet single", "rescue.target"),
+            ("emergency", "emergency.target"),
+            ("rescue berth.target=a.target", "a.target"),
+            ("a=\"1 rescue\"", DEFAULT_TARGET),
+            ("-- 1", DEFAULT_TARGET),
+        ] {
+            assert_eq!(read(&[], command_line).unwrap().target.as_str(), target, "{command_line}");
+        }
         let options = read(&["splash"], "").unwrap();
         assert_eq!(options.target.as_str(), DEFAULT_TARGET);
         assert_eq!(options.transient(), PathBuf::from(layout::path::RUN_TRANSIENT));
+    }
+
+    #[test]
+    fn a_kernel_argument_that_is_no_unit_is_told_and_passed_over() {
+        let options = read(&[], "systemd.unit=nonsense berth.emergency_timeout=5").unwrap();
+        assert_eq!(options.target.as_str(), DEFAULT_TARGET);
+        assert!(options.warnings[0].contains("systemd.unit=nonsense"), "{:?}", options.warnings);
+        assert_eq!(options.emergency_timeout.as_secs(), 5);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub const BERTHCTL_LINKS: [&str; 11] = [
 ];
 /// Checks and mends an ext4; stage 1 runs it on a ROOT that was not left clean.
 pub const E2FSCK: &str = "/usr/bin/e2fsck";
+/// The shell and small tools, one binary.
+pub const BUSYBOX: &str = "/usr/bin/busybox";
 /// The shell.
 pub const SHELL: &str = "/usr/bin/sh";
 

@@ -110,7 +110,7 @@ impl Plan {
         let boot = boot::step(spec, &root.join("initramfs/cpio.list"), &code, &parts)?;
         let disk = disk::raw(spec, &code, &build, &usr, &boot)?;
         let qcow2 = disk::qcow2(&disk, &test_tools);
-        let test_container = test_container::step(&userland, &root.join("crates/image/src"))?;
+        let test_container = test_container::step(&test_tools, &root.join("crates/image/src"))?;
         Ok(Self { test_tools, userland, kernel, components, usr, boot, disk, qcow2, test_container })
     }
 }

@@ -1,10 +1,10 @@
 //! A machine that is switched on.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ pub(crate) struct Sockets {
 #[derive(Debug)]
 pub struct Vm {
     child: Child,
+    /// Held open: it is what a person types on the console.
+    keyboard: Option<ChildStdin>,
     record: Arc<Record>,
     shell: Option<Mutex<Line>>,
     monitor: Option<Mutex<Qmp>>,
@@ -60,7 +62,7 @@ impl Vm {
         let stderr = File::create(&complaints).map_err(Error::io("make", &complaints))?;
         let record = Record::starting_now();
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()
@@ -68,7 +70,8 @@ impl Vm {
         if let Some(console) = child.stdout.take() {
             record.follow_console(console);
         }
-        let mut vm = Self { child, record, shell: None, monitor: None, forwards, disk, folder };
+        let keyboard = child.stdin.take();
+        let mut vm = Self { child, keyboard, record, shell: None, monitor: None, forwards, disk, folder };
         if let Some(listener) = &sockets.events {
             let stream = vm.accept(listener, "the event port")?;
             vm.record.follow_events(stream);
@@ -142,6 +145,25 @@ impl Vm {
             Some(Err(())) => Err(self.lost(&what, "the machine ended")),
             None => Err(self.timed_out(&what, limit)),
         }
+    }
+
+    /// Types a line on the serial console, once that shows `prompt`.
+    ///
+    /// # Errors
+    /// The prompt does not come within `limit`, or the machine ends.
+    pub fn answer_console(&mut self, prompt: &str, answer: &str, limit: Duration) -> Result<()> {
+        let what = format!("{prompt:?} on the console");
+        let found = self.record.wait(limit, |state| match state.take_prompt(prompt) {
+            true => Some(true),
+            false => state.ended.then_some(false),
+        });
+        match found {
+            Some(true) => {}
+            Some(false) => return Err(self.lost(&what, "the machine ended")),
+            None => return Err(self.timed_out(&what, limit)),
+        }
+        let typed = self.keyboard.as_mut().map(|keyboard| writeln!(keyboard, "{answer}"));
+        typed.unwrap_or(Ok(())).map_err(Error::io("type on the console of", self.folder.path()))
     }
 
     fn wait_until<T>(

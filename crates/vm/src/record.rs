@@ -69,6 +69,16 @@ impl State {
         Some(line)
     }
 
+    /// Whether the console shows `text`, in a whole line or not, that no earlier wait has used up;
+    /// uses it up.
+    pub fn take_prompt(&mut self, text: &str) -> bool {
+        let Some(at) = find(&self.console[self.console_seen..], text.as_bytes()) else {
+            return false;
+        };
+        self.console_seen += at + text.len();
+        true
+    }
+
     /// Events and the last console lines, for an error.
     pub fn describe(&self) -> String {
         let mut text = String::from("--- events:\n");

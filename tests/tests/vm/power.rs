@@ -1,10 +1,12 @@
 //! It goes off and comes back when it is told to, quickly and cleanly.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use event::{Event, ShutdownKind};
-use tests::bed;
+use layout::path::RUN_UNITS;
+use tests::{bed, nfs};
 use vm::{BOOT_LIMIT, Milestone, Vm};
 
 use crate::containers::{Host, with_archive};
@@ -16,6 +18,20 @@ fn clean_shutdown(vm: &Vm) -> Option<(ShutdownKind, bool)> {
         _ => None,
     })
 }
+
+/// What the last shutdown left behind, from the events.
+fn left_behind(vm: &Vm) -> Vec<String> {
+    let left = vm.events().into_iter().rev().find_map(|event| match event.what {
+        Event::ShutdownComplete { left, .. } => Some(left),
+        _ => None,
+    });
+    left.unwrap_or_default()
+}
+
+/// The machine that a guest reaches behind QEMU's own network: this one.
+const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+/// The longest that a shutdown may take with something that never answers.
+const BOUND: Duration = Duration::from_secs(25);
 
 #[test]
 fn the_power_button_puts_it_off_in_under_5_s_with_a_container_that_ignores_sigterm() -> vm::Result<()> {
@@ -67,5 +83,62 @@ fn ctrl_alt_delete_restarts_it_and_poweroff_ends_it() -> vm::Result<()> {
     vm.wait_for(Milestone::ShutdownComplete(ShutdownKind::Poweroff), BOOT_LIMIT)?;
     vm.wait_for_end(BOOT_LIMIT)?;
     assert_eq!(clean_shutdown(&vm), Some((ShutdownKind::Poweroff, true)));
+    Ok(())
+}
+
+#[test]
+fn a_server_of_files_that_goes_away_does_not_keep_it_on() -> vm::Result<()> {
+    let server = nfs::Server::start();
+    // With a port of its own the machine shares this one's network, and sees the server.
+    let mut vm = Vm::direct(bed()).forward(layout::port::SSH).boot()?;
+    vm.wait_until_ready()?;
+    let shell = vm.shell();
+    let options = server.mount_options(HOST);
+    // The writer keeps its file open, and does not wait for what it writes to arrive.
+    shell.run(&format!(
+        "mkdir -p {RUN_UNITS}; cd {RUN_UNITS}; \
+         printf '[Mount]\\nWhat={HOST}:/\\nWhere=/var/far\\nType=nfs\\nOptions={options}\\n' > var-far.mount; \
+         printf '[Unit]\\nRequires=var-far.mount\\nAfter=var-far.mount\\n[Service]\\nExecStart=/usr/bin/sh -c \
+         \"exec 3<>/var/far/{file}; while :; do head -c 65536 /dev/zero >&3; sleep 0.2; done\"\\n' > writer.service; \
+         systemctl daemon-reload; systemctl start writer; sleep 2; systemctl is-active var-far.mount && systemctl is-active writer",
+        file = nfs::FILE
+    ))?;
+    assert!(shell.run("grep /var/far /proc/mounts")?.contains("nfs"));
+    drop(server);
+    shell.run("sleep 2; ! timeout -s KILL 3 cat /var/far/file")?;
+    let began = Instant::now();
+    shell.run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
+    vm.wait_for_end(BOOT_LIMIT)?;
+    let (took, left) = (began.elapsed(), left_behind(&vm));
+    println!("off after {took:?}, leaving {left:?}");
+    assert!(took < BOUND, "off after {took:?}");
+    // What is far away is named, and what is here is safe.
+    assert!(left.iter().any(|what| what == "/var/far"), "{left:?}");
+    assert!(!left.iter().any(|what| what == "/"), "{left:?}");
+    Ok(())
+}
+
+#[test]
+fn a_file_system_that_is_frozen_does_not_keep_it_on_and_is_named() -> vm::Result<()> {
+    let mut vm = Vm::direct(bed()).boot()?;
+    vm.wait_until_ready()?;
+    let shell = vm.shell();
+    // Who writes to it waits in the kernel, and no signal ends that.
+    shell.run(&format!(
+        "dd if=/dev/zero of=/var/image bs=1M count=64 2>/dev/null; /usr/bin/mke2fs -q -t ext4 -F /var/image && mkdir /var/frozen && \
+         mount -o loop /var/image /var/frozen && busybox fsfreeze --freeze /var/frozen && mkdir -p {RUN_UNITS} && \
+         printf '[Service]\\nExecStart=/usr/bin/touch /var/frozen/file\\n' > {RUN_UNITS}/writer.service; \
+         systemctl daemon-reload; systemctl start writer; sleep 1; echo kept > /var/own"
+    ))?;
+    let began = Instant::now();
+    shell.run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
+    vm.wait_for_end(BOOT_LIMIT)?;
+    let (took, left) = (began.elapsed(), left_behind(&vm));
+    println!("off after {took:?}, leaving {left:?}");
+    assert!(took < BOUND, "off after {took:?}");
+    assert!(left.iter().any(|what| what.contains("touch")), "{left:?}");
+    assert!(left.iter().any(|what| what.contains("/var/frozen")), "{left:?}");
+    let console = vm.console();
+    assert!(console.contains("processes that do not end: touch"), "{console}");
     Ok(())
 }

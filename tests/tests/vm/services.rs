@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use event::Event;
+use event::{Event, ShutdownKind};
 use layout::path::RUN_UNITS;
 use tests::bed;
-use vm::Vm;
+use vm::{Milestone, Vm};
 
 /// What PID 1 may take, in KiB, with so many services that run.
 const PID_1_KIB: [(usize, u64); 2] = [(100, 3 << 10), (1000, 8 << 10)];
@@ -206,5 +206,35 @@ fn a_person_may_go_to_the_rescue_target_and_come_back() -> vm::Result<()> {
     shell.run("systemctl default")?;
     shell.run("etcdctl endpoint health && ctr version")?;
     assert_eq!(shell.run("systemctl is-system-running")?, "running");
+    Ok(())
+}
+
+#[test]
+fn rescue_lets_in_who_knows_the_password_of_root_and_nobody_where_there_is_none() -> vm::Result<()> {
+    let limit = Duration::from_secs(60);
+    let mut vm =
+        Vm::direct(bed()).kernel_argument(format!("{}=3", layout::args::EMERGENCY_TIMEOUT)).boot()?;
+    vm.wait_until_ready()?;
+    // This machine has a shell by kernel argument, on a port of its own: rescue's is wanted too.
+    vm.shell().run(
+        "mkdir -p /etc/systemd/system/rescue.service.d; \
+         printf '[Unit]\\nConditionKernelCommandLine=\\n' > /etc/systemd/system/rescue.service.d/always.conf; \
+         systemctl daemon-reload; systemctl rescue",
+    )?;
+    vm.wait_for_console("Root has no password, so there is no shell here", limit)?;
+    vm.wait_for(Milestone::Shutdown(ShutdownKind::Reboot), limit)?;
+    vm.wait_until_ready()?;
+
+    let hash = vm.shell().run("busybox mkpasswd -m sha512 'open sesame'")?;
+    vm.shell().run(&format!("sed -i 's|^root:[^:]*:|root:{hash}:|' /etc/shadow; systemctl rescue"))?;
+    vm.answer_console("password", "wrong", limit)?;
+    vm.answer_console("password", "open sesame", limit)?;
+    vm.answer_console("# ", "echo $((6 * 7)) services: $(systemctl is-active etcd.service)", limit)?;
+    vm.wait_for_console("42 services: inactive", limit)?;
+    vm.answer_console("# ", "exit", limit)?;
+    // Leaving the shell is going on.
+    vm.shell().run(
+        "while ! systemctl -q is-active multi-user.target; do sleep 0.2; done; etcdctl endpoint health",
+    )?;
     Ok(())
 }

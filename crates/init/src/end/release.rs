@@ -1,75 +1,190 @@
 //! Releasing file systems, swap, loop and device-mapper devices, layer by layer, until nothing
 //! more comes loose. What remains is made read-only.
 //!
-//! All of it is done by a child: a device or a server that does not answer hangs the child, and
-//! PID 1 goes on without it when the time is over.
+//! All of it is done by a child, which says what it is about to do: a device or a server that does
+//! not answer hangs the child, and PID 1 goes on with another that leaves that step out.
 
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mount::{MountFlags, UnmountFlags, mount_remount, unmount};
+use rustix::pipe::{PipeFlags, pipe_with};
 use sys::machine::monotonic;
-use unit::mount::is_kept;
+use unit::mount::{Mounted, is_kept};
+use unit::text::signal::Signal;
 
 use crate::tables::mounted;
 
+/// A step that has gone on for so long, while nothing was written to any disk, is stuck.
+const STUCK: Duration = Duration::from_secs(2);
+/// How long all of it may take.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How often a child that says nothing is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 /// Rounds at most: each must have released something.
 const ROUNDS: usize = 16;
-/// The child's exit code where all that holds data is released or read-only.
-const CLEAN: i32 = 0;
-const UNCLEAN: i32 = 1;
+const SWAP: &str = "swap";
+const DEVICES: &str = "loop and device-mapper devices";
 
-/// Releases all within a time. Returns whether ROOT is clean, and what is still in use.
-pub fn within(time: Duration) -> (bool, Vec<String>) {
-    let until = monotonic() + time;
-    let child = sys::child::fork(|| match release() {
-        true => CLEAN,
-        false => UNCLEAN,
-    });
-    let child = match child {
-        Ok(child) => child,
-        // No memory for a process: better here than not at all.
-        Err(_) => return (release(), writable()),
-    };
-    while monotonic() < until {
-        match sys::signal::reap() {
-            Some((pid, ended)) if pid == child => {
-                return (ended == sys::signal::Ended::Exited(CLEAN), writable());
-            }
-            Some(_) => {}
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
-    }
-    (false, writable())
+/// What could not be released.
+pub struct Left {
+    /// File systems that can still be written to, for files are open on them.
+    pub in_use: Vec<String>,
+    /// What did not answer: mount points, swap, devices.
+    pub stuck: Vec<String>,
 }
 
-fn release() -> bool {
-    rustix::fs::sync();
-    sys::swap::off_all();
+/// Releases all, within a time. `tick` is called every now and then.
+pub fn all(mut tick: impl FnMut()) -> Left {
+    let until = monotonic() + LONGEST;
+    let mut stuck = BTreeSet::new();
+    while monotonic() < until {
+        match attempt(&stuck, until, &mut tick) {
+            Some(step) => {
+                abandon(&step);
+                // Twice the same would be for ever.
+                if !stuck.insert(step) {
+                    break;
+                }
+            }
+            None => break,
+        }
+    }
+    let in_use = mounted().into_iter().filter(is_at_risk).map(|mount| mount.place);
+    Left {
+        in_use: in_use.filter(|place| !is_below(place, &stuck)).collect(),
+        stuck: stuck.into_iter().collect(),
+    }
+}
+
+/// One child's work. Gives the step that it is stuck in.
+fn attempt(skip: &BTreeSet<String>, until: Duration, tick: &mut impl FnMut()) -> Option<String> {
+    let child = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(Into::into).and_then(
+        |(reader, writer)| {
+            let mut writer = File::from(writer);
+            let child = sys::child::fork(move || {
+                release(skip, &mut |step| _ = writeln!(writer, "{step}"));
+                0
+            });
+            child.map(|child| (child, File::from(reader)))
+        },
+    );
+    let Ok((child, mut reader)) = child else {
+        // No memory for a process: better here than not at all.
+        release(skip, &mut |_| ());
+        return None;
+    };
+    let mut step = String::new();
+    let (mut least_unwritten, mut moved) = (unwritten(), monotonic());
+    loop {
+        tick();
+        match heard(&mut reader) {
+            Heard::End => {
+                while sys::signal::reap().is_some() {}
+                return None;
+            }
+            Heard::Step(next) => (step, moved) = (next, monotonic()),
+            Heard::Nothing => {}
+        }
+        let left = unwritten();
+        if left < least_unwritten {
+            (least_unwritten, moved) = (left, monotonic());
+        }
+        if monotonic() > (moved + STUCK).min(until) {
+            _ = sys::signal::send(child, Signal::KILL.0);
+            return Some(step);
+        }
+    }
+}
+
+/// What a child had to say.
+enum Heard {
+    Step(String),
+    Nothing,
+    End,
+}
+
+/// Waits a moment for the child's next words.
+fn heard(reader: &mut File) -> Heard {
+    let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+    _ = poll(&mut [PollFd::new(reader, PollFlags::IN)], Some(&pause));
+    let mut bytes = [0; 4096];
+    match reader.read(&mut bytes) {
+        Ok(0) => Heard::End,
+        Ok(length) => {
+            let text = String::from_utf8_lossy(&bytes[..length]);
+            Heard::Step(text.lines().next_back().unwrap_or_default().to_owned())
+        }
+        Err(_) => Heard::Nothing,
+    }
+}
+
+/// Kilobytes that no disk has yet (proc(5), meminfo).
+fn unwritten() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let waiting = text.lines().filter(|line| line.starts_with("Dirty:") || line.starts_with("Writeback:"));
+    waiting.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
+}
+
+/// Has a mount that does not answer taken out of the way, by a child that nobody waits for. Those
+/// of a network give up what they wait for.
+fn abandon(step: &str) {
+    if step.starts_with('/') {
+        _ = sys::child::fork(|| {
+            _ = unmount(step, UnmountFlags::FORCE);
+            _ = unmount(step, UnmountFlags::DETACH);
+            0
+        });
+    }
+}
+
+/// Whether a place is one of these, or under one: to reach it would be to wait for that.
+fn is_below(place: &str, stuck: &BTreeSet<String>) -> bool {
+    stuck.iter().any(|step| step != "/" && Path::new(place).starts_with(step))
+}
+
+/// All that can be released but for what is to be left out.
+fn release(skip: &BTreeSet<String>, say: &mut dyn FnMut(&str)) {
+    let reachable = || {
+        let mounts = mounted().into_iter().rev();
+        mounts.filter(|mount| !is_below(&mount.place, skip)).collect::<Vec<_>>()
+    };
+    if !skip.contains(SWAP) {
+        say(SWAP);
+        sys::swap::off_all();
+    }
     for _ in 0..ROUNDS {
         let mut progress = false;
-        for mount in mounted().iter().rev().filter(|mount| !is_kept(&mount.place)) {
+        for mount in reachable().iter().filter(|mount| !is_kept(&mount.place)) {
+            say(&mount.place);
             progress |= unmount(&mount.place, UnmountFlags::empty()).is_ok();
         }
-        progress |= sys::block_stack::detach_unused();
+        if !skip.contains(DEVICES) {
+            say(DEVICES);
+            progress |= sys::block_stack::detach_unused();
+        }
         if !progress {
             break;
         }
     }
-    for mount in mounted().iter().rev().filter(|mount| mount.is_writable && holds_data(&mount.kind)) {
-        // Open files on it, or a file system that cannot: it is told as unclean.
-        _ = mount_remount(&mount.place, MountFlags::RDONLY, c"");
+    for mount in reachable().iter().filter(|mount| is_at_risk(mount)) {
+        say(&mount.place);
+        // Open files on it, or a file system that cannot: then all that was written is, at least.
+        if mount_remount(&mount.place, MountFlags::RDONLY, c"").is_err()
+            && let Ok(folder) = File::open(&mount.place)
+        {
+            _ = rustix::fs::syncfs(folder);
+        }
     }
-    rustix::fs::sync();
-    writable().is_empty()
 }
 
-/// The file systems with data that can still be written to.
-fn writable() -> Vec<String> {
-    mounted()
-        .into_iter()
-        .filter(|mount| mount.is_writable && holds_data(&mount.kind))
-        .map(|mount| mount.place)
-        .collect()
+/// Whether it holds data, and can still be written to.
+fn is_at_risk(mount: &Mounted) -> bool {
+    mount.is_writable && holds_data(&mount.kind)
 }
 
 /// Whether what is written to it lasts.

@@ -23,8 +23,6 @@ use crate::{output, report};
 
 /// What a boot starts without `default.target`.
 const FALLBACK: &str = "multi-user.target";
-/// How long an emergency is shown before the machine restarts.
-const EMERGENCY: Duration = Duration::from_secs(60);
 /// How long the log has to hear what the unit that is to blame said last.
 const LAST_WORDS: Duration = Duration::from_millis(400);
 /// How many of its lines are shown.
@@ -51,6 +49,9 @@ impl Supervisor {
             self.options.target = target;
         }
         let has_logd = logd.as_ref().is_some_and(|logd| graph.get(logd).is_some());
+        for warning in &self.options.warnings {
+            self.reporter.warn(warning);
+        }
         self.show_warnings(&graph);
         self.manager.set_graph(graph);
         self.look_at_mounts();
@@ -191,14 +192,15 @@ impl Supervisor {
         };
         let mut log = self.reporter.tail();
         log.extend(unit.iter().flat_map(last_words));
-        let wait = if self.options.container { Duration::ZERO } else { EMERGENCY };
+        let wait = if self.options.container { Duration::ZERO } else { self.options.emergency_timeout };
         self.reporter.event(Event::Emergency {
             stage: BootStage::Userspace,
             cause,
             next_step: format!(
                 "correct the unit and restart; to look around, boot with the kernel argument {}=ttyS0, or with \
-                 berth.target=NAME to start another target",
-                layout::args::SHELL
+                 {}=NAME to start another target",
+                layout::args::SHELL,
+                layout::args::TARGET
             ),
             reboot_in_s: wait.as_secs(),
             log,

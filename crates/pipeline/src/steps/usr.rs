@@ -202,7 +202,7 @@ impl Assembly {
                 part.link(&path, "busybox")?;
             }
         }
-        self.add(part, "debian busybox-static")
+        self.add(part, "debian busybox")
     }
 }
 
