@@ -54,7 +54,10 @@ fn a_fork_bomb_in_a_service_leaves_the_rest_alive() -> vm::Result<()> {
     assert!(tasks <= 50, "{tasks} tasks");
     shell.run("etcdctl put alive yes && ctr version")?;
     shell.run("systemctl stop bomb")?;
-    assert_eq!(shell.run("systemctl is-active bomb || true")?, "inactive");
+    // Its shell may have given up by itself before that, for want of processes: failed is as good.
+    let state = shell.run("systemctl is-active bomb || true")?;
+    assert!(matches!(state.as_str(), "inactive" | "failed"), "{state}");
+    shell.run("! grep -q . /sys/fs/cgroup/system.slice/bomb.service/cgroup.procs 2>/dev/null")?;
     Ok(())
 }
 
@@ -202,6 +205,8 @@ fn a_person_may_go_to_the_rescue_target_and_come_back() -> vm::Result<()> {
     let shell = vm.shell();
     shell.run("systemctl rescue")?;
     assert_eq!(shell.run("systemctl is-active rescue.target")?, "active");
+    // The target is reached while what it ends is still stopping.
+    shell.run("while systemctl is-active etcd containerd | grep -q deactivating; do sleep 0.2; done")?;
     assert_eq!(shell.run("systemctl is-active etcd containerd || true")?, "inactive\ninactive");
     shell.run("systemctl default")?;
     shell.run("etcdctl endpoint health && ctr version")?;
