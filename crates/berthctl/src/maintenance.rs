@@ -8,14 +8,14 @@ use std::thread;
 use anyhow::{Context, Result};
 use event::ShutdownKind;
 use layout::args;
-use unit::UnitName;
 use unit::control::{JobAction, Request};
+use unit::install::DEFAULT_TARGET;
 
 use crate::{client, power};
 
-/// What a person who leaves the shell goes back to.
-const DEFAULT: &str = "default";
 const SHADOW: &str = "/etc/shadow";
+/// Length of the hashes that do not begin with `$` (crypt(5), descrypt).
+const TRADITIONAL: usize = 13;
 
 const USAGE: &str = "\
 usage: berthctl maintenance
@@ -39,10 +39,8 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         // Asks, and becomes a shell where the answer is right.
         let mut shell = Command::new(layout::path::BUSYBOX);
         shell.arg("sulogin").status().context("cannot run busybox's sulogin")?;
-        let target = UnitName::parse(&format!("{DEFAULT}.target"))?;
-        let request =
-            Request::Job { action: JobAction::Isolate, units: vec![target.to_string()], wait: false };
-        client::order(&request)?;
+        let units = vec![DEFAULT_TARGET.to_owned()];
+        client::order(&Request::Job { action: JobAction::Isolate, units, wait: false })?;
         return Ok(0);
     }
     let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
@@ -65,9 +63,6 @@ fn has_password(shadow: &str) -> bool {
         hash.starts_with('$') || (hash.len() == TRADITIONAL && !hash.starts_with(['!', '*']))
     })
 }
-
-/// Length of the hashes that do not begin with `$` (crypt(5), descrypt).
-const TRADITIONAL: usize = 13;
 
 #[cfg(test)]
 mod tests {

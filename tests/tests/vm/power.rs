@@ -19,13 +19,20 @@ fn clean_shutdown(vm: &Vm) -> Option<(ShutdownKind, bool)> {
     })
 }
 
-/// What the last shutdown left behind, from the events.
-fn left_behind(vm: &Vm) -> Vec<String> {
+/// Has it go off within the bound, though something never answers; what it left behind.
+fn goes_off_leaving(vm: &mut Vm) -> vm::Result<Vec<String>> {
+    let began = Instant::now();
+    vm.shell().run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
+    vm.wait_for_end(BOOT_LIMIT)?;
+    let took = began.elapsed();
     let left = vm.events().into_iter().rev().find_map(|event| match event.what {
         Event::ShutdownComplete { left, .. } => Some(left),
         _ => None,
     });
-    left.unwrap_or_default()
+    let left = left.unwrap_or_default();
+    println!("off after {took:?}, leaving {left:?}");
+    assert!(took < BOUND, "off after {took:?}");
+    Ok(left)
 }
 
 /// The machine that a guest reaches behind QEMU's own network: this one.
@@ -106,12 +113,7 @@ fn a_server_of_files_that_goes_away_does_not_keep_it_on() -> vm::Result<()> {
     assert!(shell.run("grep /var/far /proc/mounts")?.contains("nfs"));
     drop(server);
     shell.run("sleep 2; ! timeout -s KILL 3 cat /var/far/file")?;
-    let began = Instant::now();
-    shell.run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
-    vm.wait_for_end(BOOT_LIMIT)?;
-    let (took, left) = (began.elapsed(), left_behind(&vm));
-    println!("off after {took:?}, leaving {left:?}");
-    assert!(took < BOUND, "off after {took:?}");
+    let left = goes_off_leaving(&mut vm)?;
     // What is far away is named, and what is here is safe.
     assert!(left.iter().any(|what| what == "/var/far"), "{left:?}");
     assert!(!left.iter().any(|what| what == "/"), "{left:?}");
@@ -130,12 +132,7 @@ fn a_file_system_that_is_frozen_does_not_keep_it_on_and_is_named() -> vm::Result
          printf '[Service]\\nExecStart=/usr/bin/touch /var/frozen/file\\n' > {RUN_UNITS}/writer.service; \
          systemctl daemon-reload; systemctl start writer; sleep 1; echo kept > /var/own"
     ))?;
-    let began = Instant::now();
-    shell.run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
-    vm.wait_for_end(BOOT_LIMIT)?;
-    let (took, left) = (began.elapsed(), left_behind(&vm));
-    println!("off after {took:?}, leaving {left:?}");
-    assert!(took < BOUND, "off after {took:?}");
+    let left = goes_off_leaving(&mut vm)?;
     assert!(left.iter().any(|what| what.contains("touch")), "{left:?}");
     assert!(left.iter().any(|what| what.contains("/var/frozen")), "{left:?}");
     let console = vm.console();
