@@ -176,13 +176,12 @@ pub fn has_entries(path: &Path) -> bool {
 
 /// A word alone matches itself and any assignment to it.
 fn on_command_line(command_line: &str, argument: &str) -> bool {
-    let mut words = layout::args::words(command_line);
-    match argument.split_once('=') {
-        Some(wanted) => {
-            words.any(|(name, value)| (name.as_str(), value.as_deref()) == (wanted.0, Some(wanted.1)))
-        }
-        None => words.any(|(name, _)| name == argument),
-    }
+    let (wanted, assigned) = match argument.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (argument, None),
+    };
+    layout::args::words(command_line)
+        .any(|(name, value)| name == wanted && (assigned.is_none() || value.as_deref() == assigned))
 }
 
 /// A path that matches the pattern, whose wildcards stand in its components.

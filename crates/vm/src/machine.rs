@@ -118,7 +118,7 @@ impl Vm {
     /// It does not come within `limit`, or it cannot come any more: the machine ended, panicked
     /// or went into an emergency.
     pub fn wait_for(&self, milestone: Milestone<'_>, limit: Duration) -> Result<Timed<Event>> {
-        self.wait_until(&milestone.to_string(), limit, |state| state.take(milestone))
+        self.wait_until(&milestone.to_string(), limit, |state| state.take(milestone), State::calamity)
     }
 
     /// Waits until `multi-user.target` is reached.
@@ -135,16 +135,7 @@ impl Vm {
     /// # Errors
     /// It does not come within `limit`, or the machine ends.
     pub fn wait_for_console(&self, text: &str, limit: Duration) -> Result<String> {
-        let what = format!("{text:?} on the console");
-        let found = self.record.wait(limit, |state| {
-            let line = state.take_line(text).map(Ok);
-            line.or_else(|| state.ended.then_some(Err(())))
-        });
-        match found {
-            Some(Ok(line)) => Ok(line),
-            Some(Err(())) => Err(self.lost(&what, "the machine ended")),
-            None => Err(self.timed_out(&what, limit)),
-        }
+        self.wait_on_console(text, limit, |state| state.take_line(text))
     }
 
     /// Types a line on the serial console, once that shows `prompt`.
@@ -152,31 +143,34 @@ impl Vm {
     /// # Errors
     /// The prompt does not come within `limit`, or the machine ends.
     pub fn answer_console(&mut self, prompt: &str, answer: &str, limit: Duration) -> Result<()> {
-        let what = format!("{prompt:?} on the console");
-        let found = self.record.wait(limit, |state| match state.take_prompt(prompt) {
-            true => Some(true),
-            false => state.ended.then_some(false),
-        });
-        match found {
-            Some(true) => {}
-            Some(false) => return Err(self.lost(&what, "the machine ended")),
-            None => return Err(self.timed_out(&what, limit)),
-        }
+        self.wait_on_console(prompt, limit, |state| state.take_prompt(prompt))?;
         let typed = self.keyboard.as_mut().map(|keyboard| writeln!(keyboard, "{answer}"));
         typed.unwrap_or(Ok(())).map_err(Error::io("type on the console of", self.folder.path()))
     }
 
+    /// Waits for `text`; a panic or an emergency may come before it.
+    fn wait_on_console<T>(
+        &self,
+        text: &str,
+        limit: Duration,
+        ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<T> {
+        self.wait_until(&format!("{text:?} on the console"), limit, ready, |_| None)
+    }
+
+    /// Waits until it is `ready`, the machine ends, or there is a reason to `despair` of it.
     fn wait_until<T>(
         &self,
         what: &str,
         limit: Duration,
         mut ready: impl FnMut(&mut State) -> Option<T>,
+        despair: impl Fn(&State) -> Option<String>,
     ) -> Result<T> {
         let found = self.record.wait(limit, |state| {
             if let Some(found) = ready(state) {
                 return Some(Ok(found));
             }
-            if let Some(calamity) = state.calamity() {
+            if let Some(calamity) = despair(state) {
                 return Some(Err(calamity));
             }
             state.ended.then(|| Err("the machine ended".to_owned()))

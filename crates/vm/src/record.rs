@@ -69,14 +69,11 @@ impl State {
         Some(line)
     }
 
-    /// Whether the console shows `text`, in a whole line or not, that no earlier wait has used up;
-    /// uses it up.
-    pub fn take_prompt(&mut self, text: &str) -> bool {
-        let Some(at) = find(&self.console[self.console_seen..], text.as_bytes()) else {
-            return false;
-        };
+    /// Looks for `text`, in a whole line or not, that no earlier wait has used up; uses it up.
+    pub fn take_prompt(&mut self, text: &str) -> Option<()> {
+        let at = find(&self.console[self.console_seen..], text.as_bytes())?;
         self.console_seen += at + text.len();
-        true
+        Some(())
     }
 
     /// Events and the last console lines, for an error.

@@ -5,18 +5,23 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use event::{Event, ShutdownKind};
-use layout::path::RUN_UNITS;
 use tests::{bed, nfs};
 use vm::{BOOT_LIMIT, Milestone, Vm};
 
 use crate::containers::{Host, with_archive};
+use crate::services::{ready, unit};
 
-/// The last shutdown's end, from the events.
-fn clean_shutdown(vm: &Vm) -> Option<(ShutdownKind, bool)> {
+/// The last shutdown's end, from the events: its kind, whether all is clean, what was left.
+fn shutdown_end(vm: &Vm) -> Option<(ShutdownKind, bool, Vec<String>)> {
     vm.events().into_iter().rev().find_map(|event| match event.what {
-        Event::ShutdownComplete { kind, clean, .. } => Some((kind, clean)),
+        Event::ShutdownComplete { kind, clean, left, .. } => Some((kind, clean, left)),
         _ => None,
     })
+}
+
+/// The last shutdown's kind, and whether all is clean.
+fn clean_shutdown(vm: &Vm) -> Option<(ShutdownKind, bool)> {
+    shutdown_end(vm).map(|(kind, clean, _)| (kind, clean))
 }
 
 /// Has it go off within the bound, though something never answers; what it left behind.
@@ -25,11 +30,7 @@ fn goes_off_leaving(vm: &mut Vm) -> vm::Result<Vec<String>> {
     vm.shell().run("(sleep 1; poweroff) >/dev/null 2>&1 &")?;
     vm.wait_for_end(BOOT_LIMIT)?;
     let took = began.elapsed();
-    let left = vm.events().into_iter().rev().find_map(|event| match event.what {
-        Event::ShutdownComplete { left, .. } => Some(left),
-        _ => None,
-    });
-    let left = left.unwrap_or_default();
+    let left = shutdown_end(vm).map(|(_, _, left)| left).unwrap_or_default();
     println!("off after {took:?}, leaving {left:?}");
     assert!(took < BOUND, "off after {took:?}");
     Ok(left)
@@ -97,19 +98,22 @@ fn ctrl_alt_delete_restarts_it_and_poweroff_ends_it() -> vm::Result<()> {
 fn a_server_of_files_that_goes_away_does_not_keep_it_on() -> vm::Result<()> {
     let server = nfs::Server::start();
     // With a port of its own the machine shares this one's network, and sees the server.
-    let mut vm = Vm::direct(bed()).forward(layout::port::SSH).boot()?;
-    vm.wait_until_ready()?;
+    let mut vm = ready(Vm::direct(bed()).forward(layout::port::SSH).boot()?)?;
     let shell = vm.shell();
     let options = server.mount_options(HOST);
+    let mount = format!("[Mount]\nWhat={HOST}:/\nWhere=/var/far\nType=nfs\nOptions={options}");
+    shell.run(&unit("var-far.mount", &mount))?;
     // The writer keeps its file open, and does not wait for what it writes to arrive.
-    shell.run(&format!(
-        "mkdir -p {RUN_UNITS}; cd {RUN_UNITS}; \
-         printf '[Mount]\\nWhat={HOST}:/\\nWhere=/var/far\\nType=nfs\\nOptions={options}\\n' > var-far.mount; \
-         printf '[Unit]\\nRequires=var-far.mount\\nAfter=var-far.mount\\n[Service]\\nExecStart=/usr/bin/sh -c \
-         \"exec 3<>/var/far/{file}; while :; do head -c 65536 /dev/zero >&3; sleep 0.2; done\"\\n' > writer.service; \
-         systemctl daemon-reload; systemctl start writer; sleep 2; systemctl is-active var-far.mount && systemctl is-active writer",
-        file = nfs::FILE
-    ))?;
+    let writer = format!(
+        "[Unit]\nRequires=var-far.mount\nAfter=var-far.mount\n[Service]\nExecStart=/usr/bin/sh -c \
+         \"exec 3<>/var/far/{}; while :; do head -c 65536 /dev/zero >&3; sleep 0.2; done\"",
+        nfs::FILE
+    );
+    shell.run(&unit("writer.service", &writer))?;
+    shell.run(
+        "systemctl daemon-reload; systemctl start writer; sleep 2; \
+         systemctl is-active var-far.mount && systemctl is-active writer",
+    )?;
     assert!(shell.run("grep /var/far /proc/mounts")?.contains("nfs"));
     drop(server);
     shell.run("sleep 2; ! timeout -s KILL 3 cat /var/far/file")?;
@@ -122,16 +126,15 @@ fn a_server_of_files_that_goes_away_does_not_keep_it_on() -> vm::Result<()> {
 
 #[test]
 fn a_file_system_that_is_frozen_does_not_keep_it_on_and_is_named() -> vm::Result<()> {
-    let mut vm = Vm::direct(bed()).boot()?;
-    vm.wait_until_ready()?;
+    let mut vm = ready(Vm::direct(bed()).boot()?)?;
     let shell = vm.shell();
     // Who writes to it waits in the kernel, and no signal ends that.
-    shell.run(&format!(
-        "dd if=/dev/zero of=/var/image bs=1M count=64 2>/dev/null; /usr/bin/mke2fs -q -t ext4 -F /var/image && mkdir /var/frozen && \
-         mount -o loop /var/image /var/frozen && busybox fsfreeze --freeze /var/frozen && mkdir -p {RUN_UNITS} && \
-         printf '[Service]\\nExecStart=/usr/bin/touch /var/frozen/file\\n' > {RUN_UNITS}/writer.service; \
-         systemctl daemon-reload; systemctl start writer; sleep 1; echo kept > /var/own"
-    ))?;
+    shell.run(&unit("writer.service", "[Service]\nExecStart=/usr/bin/touch /var/frozen/file"))?;
+    shell.run(
+        "dd if=/dev/zero of=/var/image bs=1M count=64 2>/dev/null && mke2fs -q -t ext4 -F /var/image && mkdir /var/frozen && \
+         mount -o loop /var/image /var/frozen && busybox fsfreeze --freeze /var/frozen && \
+         systemctl daemon-reload && systemctl start writer && sleep 1 && echo kept > /var/own",
+    )?;
     let left = goes_off_leaving(&mut vm)?;
     assert!(left.iter().any(|what| what.contains("touch")), "{left:?}");
     assert!(left.iter().any(|what| what.contains("/var/frozen")), "{left:?}");

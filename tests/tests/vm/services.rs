@@ -12,12 +12,12 @@ use vm::{Milestone, Vm};
 const PID_1_KIB: [(usize, u64); 2] = [(100, 3 << 10), (1000, 8 << 10)];
 
 /// Writes a unit file, in a guest's shell.
-fn unit(name: &str, text: &str) -> String {
+pub fn unit(name: &str, text: &str) -> String {
     format!("cat > {RUN_UNITS}/{name} <<'UNIT'\n{text}\nUNIT\n")
 }
 
 /// A machine that is ready, with a folder for units that are gone with it.
-fn ready(vm: Vm) -> vm::Result<Vm> {
+pub fn ready(vm: Vm) -> vm::Result<Vm> {
     vm.wait_until_ready()?;
     vm.shell().run(&format!("mkdir -p {RUN_UNITS}"))?;
     Ok(vm)

@@ -42,16 +42,11 @@ pub struct Left {
 pub fn all(mut tick: impl FnMut()) -> Left {
     let until = monotonic() + LONGEST;
     let mut stuck = BTreeSet::new();
-    while monotonic() < until {
-        match attempt(&stuck, until, &mut tick) {
-            Some(step) => {
-                abandon(&step);
-                // Twice the same would be for ever.
-                if !stuck.insert(step) {
-                    break;
-                }
-            }
-            None => break,
+    while let Some(step) = attempt(&stuck, until, &mut tick) {
+        abandon(&step);
+        // Twice the same would be for ever.
+        if !stuck.insert(step) || monotonic() >= until {
+            break;
         }
     }
     let in_use = mounted().into_iter().filter(is_at_risk).map(|mount| mount.place);
