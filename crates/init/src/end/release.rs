@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -65,10 +66,10 @@ fn attempt(skip: &BTreeSet<String>, until: Duration, tick: &mut impl FnMut()) ->
                 release(skip, &mut |step| _ = writeln!(writer, "{step}"));
                 0
             });
-            child.map(|child| (child, File::from(reader)))
+            child.map(|child| (child, Words::of(reader)))
         },
     );
-    let Ok((child, mut reader)) = child else {
+    let Ok((child, mut words)) = child else {
         // No memory for a process: better here than not at all.
         release(skip, &mut |_| ());
         return None;
@@ -77,7 +78,7 @@ fn attempt(skip: &BTreeSet<String>, until: Duration, tick: &mut impl FnMut()) ->
     let (mut least_unwritten, mut moved) = (unwritten(), monotonic());
     loop {
         tick();
-        match heard(&mut reader) {
+        match words.next() {
             Heard::End => {
                 while sys::signal::reap().is_some() {}
                 return None;
@@ -97,24 +98,37 @@ fn attempt(skip: &BTreeSet<String>, until: Duration, tick: &mut impl FnMut()) ->
 }
 
 /// What a child had to say.
+#[derive(Debug, PartialEq)]
 enum Heard {
     Step(String),
     Nothing,
     End,
 }
 
-/// Waits a moment for the child's next words.
-fn heard(reader: &mut File) -> Heard {
-    let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
-    _ = poll(&mut [PollFd::new(reader, PollFlags::IN)], Some(&pause));
-    let mut bytes = [0; 4096];
-    match reader.read(&mut bytes) {
-        Ok(0) => Heard::End,
-        Ok(length) => {
-            let text = String::from_utf8_lossy(&bytes[..length]);
-            Heard::Step(text.lines().next_back().unwrap_or_default().to_owned())
+/// A child's words, a step a line.
+struct Words {
+    reader: BufReader<File>,
+    /// The beginning of a line whose end has not come.
+    begun: String,
+}
+
+impl Words {
+    /// The words that come through a pipe, which must not block.
+    fn of(pipe: OwnedFd) -> Words {
+        Words { reader: BufReader::new(File::from(pipe)), begun: String::new() }
+    }
+
+    /// The next step; waits a moment for it.
+    fn next(&mut self) -> Heard {
+        if self.reader.buffer().is_empty() {
+            let pause = Timespec { tv_sec: 0, tv_nsec: LOOK.subsec_nanos().into() };
+            _ = poll(&mut [PollFd::new(self.reader.get_ref(), PollFlags::IN)], Some(&pause));
         }
-        Err(_) => Heard::Nothing,
+        match self.reader.read_line(&mut self.begun) {
+            Ok(0) => Heard::End,
+            Ok(_) => Heard::Step(std::mem::take(&mut self.begun).trim_end_matches('\n').to_owned()),
+            Err(_) => Heard::Nothing,
+        }
     }
 }
 
@@ -211,4 +225,29 @@ fn holds_data(kind: &str) -> bool {
         "fusectl",
     ];
     !passing.contains(&kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_heard_whole_however_many_come_at_once() {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
+        let (mut words, mut writer) = (Words::of(reader), File::from(writer));
+        assert_eq!(words.next(), Heard::Nothing);
+        let steps: Vec<String> = (0..700).map(|n| format!("/var/lib/containers/{n}")).collect();
+        for step in &steps {
+            writeln!(writer, "{step}").unwrap();
+        }
+        write!(writer, "/half").unwrap();
+        for step in steps {
+            assert_eq!(words.next(), Heard::Step(step));
+        }
+        assert_eq!(words.next(), Heard::Nothing);
+        writeln!(writer, " a name").unwrap();
+        assert_eq!(words.next(), Heard::Step("/half a name".to_owned()));
+        drop(writer);
+        assert_eq!(words.next(), Heard::End);
+    }
 }
