@@ -3,7 +3,7 @@
 //! Where there is no hierarchy to write to (a container without one), a service's processes are
 //! those of the sessions that PID 1 began for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,6 +26,11 @@ const OWN: &str = "init";
 /// How often, and how far apart, it is tried to remove a container's groups.
 const CLEAN_UP_TRIES: u32 = 50;
 const CLEAN_UP_PAUSE: Duration = Duration::from_millis(10);
+
+/// How often a frozen group is looked through for processes that got no signal yet, and how long is
+/// waited for one that has not come to a stop: together, what a signal may hold PID 1 up at most.
+const SIGNAL_ROUNDS: u32 = 100;
+const SIGNAL_PAUSE: Duration = Duration::from_millis(1);
 
 /// The hierarchy.
 pub struct Cgroups {
@@ -267,21 +272,18 @@ impl Cgroups {
         std::mem::replace(&mut group.oom_kills, now) < now
     }
 
-    /// Sends a signal to every process in the group.
-    pub fn signal(&self, unit: &UnitName, signal: i32) {
+    /// Sends signals to every process in the group, those that are forked meanwhile too.
+    pub fn signal(&self, unit: &UnitName, signals: &[i32]) {
         let Some(group) = self.groups.get(unit) else {
             return;
         };
         if self.root.is_none() {
-            for pid in session_members(&group.sessions) {
-                _ = sys::signal::send(pid, signal);
-            }
-        } else if signal != unit::text::signal::Signal::KILL.0
-            || write(&group.path.join("cgroup.kill"), "1").is_err()
-        {
-            for pid in members(&group.path) {
-                _ = sys::signal::send(pid, signal);
-            }
+            return signal_all(|| session_members(&group.sessions), signals, None);
+        }
+        // The kernel kills all at once, and lets none fork away.
+        let kills = signals.contains(&unit::text::signal::Signal::KILL.0);
+        if !kills || write(&group.path.join("cgroup.kill"), "1").is_err() {
+            signal_all(|| members(&group.path), signals, Frozen::freeze(&group.path));
         }
     }
 
@@ -368,6 +370,49 @@ impl Cgroups {
     }
 }
 
+/// Sends signals to each process of a list that changes while it is read: once to each, until there is
+/// nobody new. A process that is being forked is in no list yet, and its parent's signal is not its
+/// own: only of a group that stands still is it known that the list is whole.
+fn signal_all(list: impl Fn() -> Vec<i32>, signals: &[i32], frozen: Option<Frozen>) {
+    let mut told = BTreeSet::new();
+    for _ in 0..SIGNAL_ROUNDS {
+        let is_still = frozen.as_ref().is_none_or(Frozen::is_still);
+        let new: Vec<i32> = list().into_iter().filter(|pid| told.insert(*pid)).collect();
+        for pid in &new {
+            // One that has ended is noticed when it is reaped.
+            signals.iter().for_each(|signal| _ = sys::signal::send(*pid, *signal));
+        }
+        if new.is_empty() && is_still {
+            return;
+        }
+        if !is_still {
+            std::thread::sleep(SIGNAL_PAUSE);
+        }
+    }
+}
+
+/// A group whose processes stand still, or are about to (cgroup-v2.rst, `cgroup.freeze`). Dropped, they
+/// run again.
+struct Frozen<'a>(&'a Path);
+
+impl<'a> Frozen<'a> {
+    fn freeze(group: &'a Path) -> Option<Frozen<'a>> {
+        write(&group.join("cgroup.freeze"), "1").ok().map(|()| Frozen(group))
+    }
+
+    /// Whether none of them runs any more: it takes each a moment to stop.
+    fn is_still(&self) -> bool {
+        says(self.0, "frozen 1")
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        // It can only fail where the group is gone.
+        _ = write(&self.0.join("cgroup.freeze"), "0");
+    }
+}
+
 /// What a service uses.
 pub struct Usage {
     /// Its group, below the root.
@@ -419,8 +464,13 @@ fn block_device(path: &Path) -> Result<String> {
 }
 
 fn is_populated(path: &Path) -> bool {
+    says(path, "populated 1")
+}
+
+/// Whether a group's `cgroup.events` holds a line.
+fn says(path: &Path, what: &str) -> bool {
     let events = fs::read_to_string(path.join("cgroup.events")).unwrap_or_default();
-    events.lines().any(|line| line == "populated 1")
+    events.lines().any(|line| line == what)
 }
 
 /// The processes in a group and those below it.

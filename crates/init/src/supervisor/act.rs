@@ -209,10 +209,8 @@ impl Supervisor {
             Whom::Main => state.and_then(|state| state.main),
             Whom::Control => self.manager.control_pid(unit),
             Whom::Group => {
-                self.cgroups.signal(unit, signal.0);
-                if follow_up {
-                    self.cgroups.signal(unit, Signal::CONT.0);
-                }
+                let signals = [signal.0, Signal::CONT.0];
+                self.cgroups.signal(unit, if follow_up { &signals } else { &signals[..1] });
                 return;
             }
         };

@@ -10,7 +10,6 @@ use unit::control::{
 use unit::graph::Graph;
 use unit::manager::{Action, JobResult, SystemFacts, SystemState, relations};
 use unit::service::machine::Event;
-use unit::text::signal::Signal;
 use unit::transaction::{JobKind, PlanError};
 use unit::{UnitName, load, show};
 
@@ -308,7 +307,7 @@ impl Supervisor {
         let state = self.manager.service_state(&unit);
         let (pid, word) = match whom {
             KillWhom::All => {
-                self.cgroups.signal(&unit, Signal(signal).0);
+                self.cgroups.signal(&unit, &[signal]);
                 return Ok(Reply::Done);
             }
             KillWhom::Main => (state.and_then(|state| state.main), "main"),
