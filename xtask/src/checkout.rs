@@ -1,6 +1,7 @@
 //! Where things are in the checkout, and what its data files say.
 
 use anyhow::{Context as _, Result};
+use pipeline::bundle::{self, BUNDLE_VARIABLE};
 use pipeline::{Cache, Lock, inputs};
 use spec::{Catalog, DiskSizes, ImageSpec, Override};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,8 +111,12 @@ impl Checkout {
         }
     }
 
-    /// The cache that the environment names.
+    /// The cache that the environment names, with what is in the bundle that it names.
     pub fn cache(&self) -> Result<Cache> {
-        Cache::from_environment()
+        let cache = Cache::from_environment()?;
+        if let Some(bundle) = std::env::var_os(BUNDLE_VARIABLE).filter(|value| !value.is_empty()) {
+            bundle::read(Path::new(&bundle), &cache)?;
+        }
+        Ok(cache)
     }
 }

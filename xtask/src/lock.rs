@@ -3,6 +3,7 @@
 use crate::checkout::Checkout;
 use anyhow::{Context as _, Result};
 use clap::Args;
+use pipeline::bundle::{self, BUNDLE_VARIABLE};
 use pipeline::steps::{go, programs, tools};
 use pipeline::{Cache, GoToolchain, Lock as Inputs, Progress, hash_file};
 use sandbox::{Archive, Tree};
@@ -13,11 +14,20 @@ use std::sync::Arc;
 
 /// Move images/inputs.lock to the newest inputs, and print what changed
 #[derive(Args)]
-#[command(after_help = "Example:\n  cargo xtask lock && git diff images/inputs.lock")]
+#[command(after_help = "Examples:\n  cargo xtask lock && git diff images/inputs.lock\n  \
+    cargo xtask lock --keep --bundle /srv/berth-inputs")]
 pub struct Lock {
     /// The Go toolchain to take, such as go1.27.3 [default: the locked one]
     #[arg(long, value_name = "VERSION")]
     go: Option<String>,
+
+    /// Leave the lock as it is: for --bundle
+    #[arg(long, requires = "bundle", conflicts_with = "go")]
+    keep: bool,
+
+    /// Keep every input in a folder, for builds without a network: BERTH_BUNDLE=DIR names it to them
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
 }
 
 /// The Go toolchain of a lock made from nothing.
@@ -28,9 +38,26 @@ impl Lock {
         let checkout = Checkout::find()?;
         sandbox::check_user_namespaces()?;
         let cache = checkout.cache()?;
+        let lock = match self.keep {
+            true => checkout.lock()?,
+            false => self.renew(&checkout, &cache)?,
+        };
+        if let Some(directory) = &self.bundle {
+            bundle::write(&checkout.root, &lock, &cache, &Arc::new(Progress::new()), directory)?;
+            let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
+            println!(
+                "every input is in {0}; to build from it:\n  CARGO_HOME={0}/cargo {BUNDLE_VARIABLE}={0} cargo xtask build",
+                directory.display()
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Moves the lock to the newest inputs, and prints what changed.
+    fn renew(&self, checkout: &Checkout, cache: &Cache) -> Result<Inputs> {
         let old = checkout.lock()?;
         let mut specs = Vec::new();
-        for path in yaml_files(&checkout)? {
+        for path in yaml_files(checkout)? {
             specs.push(checkout.spec(&path, &[])?);
         }
         let wanted = checkout.wanted(&specs.iter().collect::<Vec<_>>())?;
@@ -42,8 +69,8 @@ impl Lock {
         for (set, names) in &wanted {
             new.sets.insert(set.clone(), archive.resolve(names)?);
         }
-        let version = self.go.or_else(|| old.go.as_ref().map(|go| go.version.clone()));
-        new.go = Some(go_toolchain(&new, &version.unwrap_or_else(|| FIRST_GO.to_owned()), &cache)?);
+        let version = self.go.clone().or_else(|| old.go.as_ref().map(|go| go.version.clone()));
+        new.go = Some(go_toolchain(&new, &version.unwrap_or_else(|| FIRST_GO.to_owned()), cache)?);
 
         let differences = old.differences(&new);
         let path = checkout.lock_path();
@@ -55,7 +82,7 @@ impl Lock {
             [] => println!("nothing newer"),
             lines => lines.iter().for_each(|line| println!("{line}")),
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(new)
     }
 }
 

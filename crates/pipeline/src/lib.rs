@@ -6,6 +6,7 @@
 //! are made apart and renamed into place, so a build may be killed at any moment, and any number
 //! of builds may run at once.
 
+pub mod bundle;
 mod cache;
 pub mod component;
 pub mod elf;

@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 const BUILD: &str = "tools-build";
 const TOOLCHAIN: &str = "go-toolchain";
@@ -69,6 +70,40 @@ pub fn step(directory: &Path, toolchain: &Arc<Step>, build: &Arc<Step>, cache: &
     }))
 }
 
+/// A step that only fetches the modules of the component in `directory`: made whenever it is asked for,
+/// since what it makes is not its output.
+///
+/// # Errors
+/// Its description cannot be read.
+pub fn fetch(directory: &Path, toolchain: &Arc<Step>, build: &Arc<Step>, cache: &Cache) -> Result<Arc<Step>> {
+    let component = describe(directory)?;
+    let recipe = Recipe::new(&format!("modules-{}", component.name), "")
+        .parameter("when", format!("{:?}", SystemTime::now()))
+        .needs(build)
+        .needs(toolchain);
+    let (directory, cache) = (directory.to_owned(), cache.clone());
+    Ok(recipe.action(move |context| {
+        Build { context, component: &component, directory: &directory, cache: &cache }.fetch_all()
+    }))
+}
+
+/// The folders of all components, in that of components.
+///
+/// # Errors
+/// It cannot be read.
+pub fn directories(components: &Path) -> Result<Vec<PathBuf>> {
+    let reading = || format!("listing {}", components.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(components).with_context(reading)? {
+        let path = entry.with_context(reading)?.path();
+        if path.join("go.mod").is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 struct Build<'a> {
     context: &'a Context,
     component: &'a Component,
@@ -78,16 +113,21 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn make(&self) -> Result<()> {
-        for binary in &self.component.binaries {
-            self.context.say(&format!("fetching the modules of {}", names(binary).join(", ")));
-            self.fetch(binary)?;
-        }
+        self.fetch_all()?;
         for binary in &self.component.binaries {
             self.context.say(&format!("compiling {}", names(binary).join(", ")));
             self.compile(binary)?;
         }
         let work = self.context.output().join("work");
         fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))
+    }
+
+    fn fetch_all(&self) -> Result<()> {
+        for binary in &self.component.binaries {
+            self.context.say(&format!("fetching the modules of {}", names(binary).join(", ")));
+            self.fetch(binary)?;
+        }
+        Ok(())
     }
 
     /// `go list -deps` fetches only the modules that hold a package that is needed.
@@ -287,16 +327,12 @@ mod tests {
     fn the_components_of_the_project_are_understood() {
         let components = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images/components");
         let mut found = Vec::new();
-        for entry in fs::read_dir(components).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                let component = describe(&path).unwrap();
-                assert_eq!(component.name, path.file_name().unwrap().to_string_lossy());
-                assert!(component.binaries.iter().all(|binary| !binary.programs.is_empty()));
-                found.push(component.name);
-            }
+        for path in directories(&components).unwrap() {
+            let component = describe(&path).unwrap();
+            assert_eq!(component.name, path.file_name().unwrap().to_string_lossy());
+            assert!(component.binaries.iter().all(|binary| !binary.programs.is_empty()));
+            found.push(component.name);
         }
-        found.sort();
         assert_eq!(found, ["cni", "containerd", "cri-tools", "etcd", "runc"]);
     }
 }

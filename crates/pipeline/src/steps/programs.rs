@@ -5,7 +5,7 @@
 //! changed line compiles one crate. Cargo takes a source for changed by its time, so the sources
 //! are mirrored by content: a file that is the same keeps its time, whichever checkout it is from.
 
-use crate::{Cache, Context, Recipe, Step};
+use crate::{Cache, Context, Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
 use sandbox::Tree;
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,7 +152,7 @@ fn make(
         mirror(&workspace.join(name), &sources.join(name))?;
     }
     context.say("fetching crates");
-    let registry = fetch_crates(workspace)?;
+    let crates = fetch_crates(workspace, cache)?;
 
     context.say("compiling");
     let tree = Tree::at(context.input(BUILD)?.to_owned());
@@ -163,7 +163,9 @@ fn make(
         .bind_ro_at(&toolchain.sysroot, "/toolchain")
         .bind_at(&sources, "/sources")
         .bind_at(&target, "/target")
-        .bind_at(registry, "/cargo/registry")
+        .bind_ro_at(crates, CRATES)
+        .args(["--config", "source.crates-io.replace-with='fetched'"])
+        .args(["--config", &format!("source.fetched.directory='{CRATES}'")])
         .current_dir("/sources")
         .env("PATH", "/toolchain/bin:/usr/sbin:/usr/bin")
         .env("CARGO_HOME", "/cargo")
@@ -183,34 +185,47 @@ fn make(
     Ok(())
 }
 
-/// Static, and with no path of a crate registry in the bytes: the directory's name in it depends
-/// on how the host reaches the registry.
+/// Static, and with no path of the host or of the tools tree in the bytes.
 fn rust_flags() -> String {
     format!(
         "-C target-feature=+crt-static -C linker=gcc -C link-arg=-Wl,--build-id=none \
-         --remap-path-prefix=/cargo/registry/src={CRATES} --remap-path-prefix=/sources=."
+         --remap-path-prefix={CRATES}=crates --remap-path-prefix=/sources=."
     )
 }
 
-/// What `/cargo/registry/src` is called in the programs.
-const CRATES: &str = "crates";
+/// The crates among the cache's downloads, and the Cargo.lock that they are fetched for.
+pub(crate) const CRATES_FETCHED: &str = "crates";
+pub(crate) const CRATES_FETCHED_FOR: &str = "crates.lock";
+/// Where the crates are seen inside the tools tree.
+const CRATES: &str = "/crates";
 
-/// Has the host's cargo, which knows its user's registry, fetch what Cargo.lock names; the
-/// directory that holds it.
-fn fetch_crates(workspace: &Path) -> Result<PathBuf> {
+/// Has the host's cargo, which knows its user's registry and any mirror of it, fetch what Cargo.lock
+/// names into a directory that looks the same wherever it came from (cargo-vendor(1)); where it is.
+///
+/// # Errors
+/// They cannot be fetched or kept.
+pub fn fetch_crates(workspace: &Path, cache: &Cache) -> Result<PathBuf> {
+    let downloads = cache.directory("downloads")?;
+    let crates = downloads.join(CRATES_FETCHED);
+    let lock = workspace.join("Cargo.lock");
+    // Written last: what is there is whole, and what this lock names.
+    let fetched = downloads.join(CRATES_FETCHED_FOR);
+    let wanted = read::text(&lock)?;
+    if fs::read_to_string(&fetched).is_ok_and(|text| text == wanted) {
+        return Ok(crates);
+    }
+    let _ = fs::remove_file(&fetched);
     let output = HostCommand::new("cargo")
-        .args(["fetch", "--locked", "--target", TARGET])
+        .args(["vendor", "--locked", "--versioned-dirs", "--respect-source-config"])
+        .arg(&crates)
         .current_dir(workspace)
         .output()
-        .context("running cargo fetch")?;
+        .context("running cargo vendor")?;
     if !output.status.success() {
         bail!("fetching crates: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))
-        .context("cargo's home is not known: set CARGO_HOME")?;
-    Ok(home.join("registry"))
+    fs::write(&fetched, wanted).with_context(|| format!("writing {}", fetched.display()))?;
+    Ok(crates)
 }
 
 /// Makes `to` hold what `from` holds, touching only what differs.
