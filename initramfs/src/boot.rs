@@ -17,7 +17,7 @@ use sys::switch_root::switch_root;
 
 use crate::arguments::{self, Arguments, RootSource};
 use crate::partitions::BootDisk;
-use crate::{disks, firmware, kernel_log, root, usr};
+use crate::{disks, firmware, kernel_log, read_ahead, root, usr};
 
 /// Where the verified `/usr` is until ROOT is there: at its own place, so that its programs run.
 const USR: &str = "/usr";
@@ -126,6 +126,9 @@ pub fn run() -> Result<Infallible> {
         fs::create_dir_all(folder).with_context(|| format!("make the folder {folder}"))?;
     }
     usr::mount(&boot, &disk, Path::new(USR))?;
+    if let Err(error) = read_ahead::begin() {
+        kernel_log::alarm(&format!("{error:#}"));
+    }
     root::link_programs()?;
     Step::Root.begin();
     match arguments.root {

@@ -15,6 +15,7 @@ pub mod gpt;
 mod kernel_log;
 mod partitions;
 pub mod plan;
+mod read_ahead;
 mod root;
 pub mod superblock;
 mod usr;

@@ -30,6 +30,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
         note(result);
     }
     note(raise_file_limit());
+    note(sys::confine::bring_up_loopback().context("cannot bring the loopback interface up"));
     note(not_before_build());
     note(seed::load());
     let first_boot = match identity::machine_id() {

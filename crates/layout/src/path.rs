@@ -4,6 +4,8 @@
 pub const LIB: &str = "/usr/lib/berth";
 /// PID 1.
 pub const INIT: &str = "/usr/lib/berth/init";
+/// Programs that every boot runs, a path a line, in the order in which it does.
+pub const READ_AHEAD: &str = "/usr/lib/berth/read-ahead";
 /// The log store's daemon.
 pub const LOGD: &str = "/usr/lib/berth/logd";
 /// The network daemon.

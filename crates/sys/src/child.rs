@@ -546,6 +546,17 @@ fn check_long(code: c_int, result: libc::c_long) -> std::result::Result<(), Fail
     }
 }
 
+/// As [`fork`], for work that gives way to others on the same processor: niceness as in nice(2), up to 19.
+///
+/// # Errors
+/// The process could not be made.
+pub fn fork_nice(niceness: i32, work: impl FnOnce() -> i32) -> io::Result<i32> {
+    fork(|| {
+        let _ = rustix::process::nice(niceness);
+        work()
+    })
+}
+
 /// Makes a copy of this process that does one thing and exits with what that returns. As for
 /// [`Child`], there must be one thread only.
 ///

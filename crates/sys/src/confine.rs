@@ -71,8 +71,11 @@ pub fn leave_users(uid: u32, gid: u32) -> io::Result<()> {
     }
 }
 
-/// A new network namespace has its loopback port, but down.
-fn bring_up_loopback() -> io::Result<()> {
+/// Brings the loopback port up: a new network namespace, and a new machine, has it, but down.
+///
+/// # Errors
+/// There is no network, or no right to change it.
+pub fn bring_up_loopback() -> io::Result<()> {
     let socket = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::DGRAM, None)?;
     // SAFETY: the structure is plain numbers, for which zero is valid.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

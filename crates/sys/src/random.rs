@@ -2,7 +2,7 @@
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::child::fork;
+use crate::child::fork_nice;
 use crate::error::{Doing, Result};
 
 /// Has the kernel gather entropy from now on, if it has too little, in a process of its own that
@@ -20,12 +20,9 @@ pub fn gather_early() -> Result<()> {
         getrandom(&mut byte[..], flags)
     };
     if wait(GetRandomFlags::NONBLOCK) == Err(rustix::io::Errno::AGAIN) {
-        // Two system calls: nothing that another thread's lock could stop.
-        let gather = || {
-            let _ = rustix::process::nice(19);
-            wait(GetRandomFlags::empty()).is_err().into()
-        };
-        fork(gather).doing(|| "gather entropy early".to_owned())?;
+        // A system call: nothing that another thread's lock could stop.
+        fork_nice(19, || wait(GetRandomFlags::empty()).is_err().into())
+            .doing(|| "gather entropy early".to_owned())?;
     }
     Ok(())
 }

@@ -50,6 +50,9 @@ const APIS: [Api; 16] = [
     optional("efivarfs", "/sys/firmware/efi/efivars", ""),
 ];
 
+/// What the kernel runs to load a module (the kernel's sysctl/kernel.rst).
+const MODPROBE: &str = "/proc/sys/kernel/modprobe";
+
 /// Links that programs expect in /dev.
 const LINKS: [(&str, &str); 4] = [
     ("/dev/fd", "/proc/self/fd"),
@@ -92,10 +95,25 @@ fn mount(api: &Api) -> Result<()> {
         made.with_context(|| format!("cannot make {}", target.display()))?;
     }
     let mount = Mount { source: Path::new(api.kind), kind: api.kind, flags: api.flags, options: api.options };
-    match mount.on(target) {
+    let mounted = match api.kind {
+        "bpf" => without_modprobe(|| mount.on(target))?,
+        _ => mount.on(target),
+    };
+    match mounted {
         Err(error) if api.optional && is_missing(error.io()) => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Does what has the kernel look for a module that no image has: for a mount of bpf it runs modprobe
+/// for `bpf_preload` each time (kernel/bpf/inode.c), which holds a boot up longer than all other mounts.
+fn without_modprobe<T>(action: impl FnOnce() -> T) -> Result<T> {
+    let program = fs::read(MODPROBE).with_context(|| format!("cannot read {MODPROBE}"))?;
+    let set = |text: &[u8]| fs::write(MODPROBE, text).with_context(|| format!("cannot set {MODPROBE}"));
+    set(b"\n")?;
+    let done = action();
+    set(&program)?;
+    Ok(done)
 }
 
 /// The kernel has no such file system, or the machine nothing to show in it.
