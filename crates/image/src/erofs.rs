@@ -21,7 +21,7 @@ impl Compression {
     fn flags(self) -> &'static [&'static str] {
         match self {
             Self::Lz4 => &["-zlz4hc,level=9", "-C65536"],
-            Self::Zstd => &["-zzstd,level=19", "-C262144", "-Efragments,dedupe"],
+            Self::Zstd => &["-zzstd,level=9", "-C131072"],
         }
     }
 }
