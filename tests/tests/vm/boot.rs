@@ -65,7 +65,14 @@ fn used_when_idle(vm: &Vm) -> vm::Result<f64> {
 fn with_its_kernel_from_the_host_it_is_ready() -> vm::Result<()> {
     let vm = Vm::direct(bed()).boot()?;
     let ready = vm.wait_until_ready()?;
-    vm.shell().run("etcdctl endpoint health && ctr version")?;
+    let shell = vm.shell();
+    shell.run("etcdctl endpoint health && ctr version")?;
+    // What the boot takes short cuts by is as it should be afterwards.
+    let gone =
+        format!("for path in $(cat {}); do test -x $path || echo $path; done", layout::path::READ_AHEAD);
+    assert_eq!(shell.run(&gone)?, "", "the image has what is read ahead");
+    assert_eq!(shell.run("cat /proc/sys/kernel/modprobe")?, "/sbin/modprobe", "the kernel loads modules");
+    shell.run("mountpoint -q /sys/fs/bpf")?;
     println!("by a direct boot ready after {:?} from power-on", ready.at);
     Ok(())
 }
