@@ -277,14 +277,14 @@ impl Cgroups {
         let Some(group) = self.groups.get(unit) else {
             return;
         };
-        if self.root.is_none() {
-            return signal_all(|| session_members(&group.sessions), signals, None);
-        }
-        // The kernel kills all at once, and lets none fork away.
+        let has_group = self.root.is_some();
         let kills = signals.contains(&unit::text::signal::Signal::KILL.0);
-        if !kills || write(&group.path.join("cgroup.kill"), "1").is_err() {
-            signal_all(|| members(&group.path), signals, Frozen::freeze(&group.path));
+        // The kernel kills all at once, and lets none fork away.
+        if has_group && kills && write(&group.path.join("cgroup.kill"), "1").is_ok() {
+            return;
         }
+        let frozen = has_group.then(|| Frozen::freeze(&group.path)).flatten();
+        signal_all(|| self.members(unit), signals, frozen);
     }
 
     /// Removes the group, if it is empty.

@@ -33,8 +33,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Brings loopback up, and begins to look after every Ethernet link. Loopback first: others
-    /// wait for it.
+    /// Brings loopback up, where PID 1 could not, and begins to look after every Ethernet link.
     ///
     /// # Errors
     /// The kernel refuses rtnetlink, or the runtime folder cannot be made.
@@ -98,8 +97,7 @@ impl Daemon {
 
     /// Takes stock of links and addresses: at the start, and when messages were lost.
     fn look_at_everything(&mut self) -> Result<()> {
-        let mut links = self.kernel.links().context("cannot list the links")?;
-        links.sort_by_key(|message| !is_loopback(message));
+        let links = self.kernel.links().context("cannot list the links")?;
         let there: Vec<u32> = links.iter().filter_map(index_of).collect();
         self.ports.retain(|index, _| there.contains(index));
         links.into_iter().for_each(|message| self.hear(message));
@@ -237,10 +235,6 @@ fn accept_router_advertisements(link: &str) {
     {
         log::warning(&format!("cannot write {}: {error}", path.display()));
     }
-}
-
-fn is_loopback(message: &RouteNetlinkMessage) -> bool {
-    matches!(message, RouteNetlinkMessage::NewLink(m) if Link::of(m).is_some_and(|l| l.is_loopback))
 }
 
 fn index_of(message: &RouteNetlinkMessage) -> Option<u32> {

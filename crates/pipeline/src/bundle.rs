@@ -42,6 +42,9 @@ pub fn write(root: &Path, lock: &Lock, cache: &Cache, progress: &Arc<Progress>, 
         bail!("{} is not empty: name another folder, or empty it", to.display());
     }
     fetch(root, lock, cache, progress)?;
+    let waiting = |holder: &str| progress.line(&format!("  crates are used by {holder}: waiting for it"));
+    let _lock = cache.lock(programs::LOCK, &waiting)?;
+    programs::fetch_crates(root, cache)?;
     let partial = partial(to)?;
     let _ = fs::remove_dir_all(&partial);
     let kept = keep(lock, cache, &partial).and_then(|()| {
@@ -65,7 +68,10 @@ pub fn read(from: &Path, cache: &Cache) -> Result<()> {
     }
     let to = cache.directory(DOWNLOADS)?;
     let names = |downloads: &Path| fs::read(downloads.join(programs::CRATES_FETCHED_FOR)).ok();
-    if names(&to) != names(&downloads) {
+    let waiting = |holder: &str| eprintln!("  crates are used by {holder}: waiting for it");
+    let differ = names(&to) != names(&downloads);
+    let _lock = differ.then(|| cache.lock(programs::LOCK, &waiting)).transpose()?;
+    if differ {
         // Others than these: they go whole, and first what says which they are.
         let _ = fs::remove_file(to.join(programs::CRATES_FETCHED_FOR));
         let _ = fs::remove_dir_all(to.join(programs::CRATES_FETCHED));
@@ -81,7 +87,7 @@ fn partial(to: &Path) -> Result<PathBuf> {
     Ok(to.with_file_name(format!(".{}.partial", name.to_string_lossy())))
 }
 
-/// Brings all inputs into the cache.
+/// Brings all inputs but the crates into the cache.
 fn fetch(root: &Path, lock: &Lock, cache: &Cache, progress: &Arc<Progress>) -> Result<()> {
     let store = inputs::package_store(cache)?;
     let packages: Vec<Package> = lock.sets.values().flatten().cloned().collect();
@@ -100,9 +106,7 @@ fn fetch(root: &Path, lock: &Lock, cache: &Cache, progress: &Arc<Progress>) -> R
         steps.push(component::fetch(&directory, &toolchain, &build, cache)?);
     }
     let jobs = std::thread::available_parallelism().map_or(2, usize::from);
-    crate::run(&steps, cache, progress, jobs)?;
-    programs::fetch_crates(root, cache)?;
-    Ok(())
+    crate::run(&steps, cache, progress, jobs).map(drop)
 }
 
 fn keep(lock: &Lock, cache: &Cache, to: &Path) -> Result<()> {

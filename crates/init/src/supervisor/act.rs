@@ -204,22 +204,18 @@ impl Supervisor {
     fn signal(&mut self, unit: &UnitName, whom: Whom, signal: Signal) {
         let state = self.manager.service_state(unit);
         // A stopped process must go on to notice that it is to end.
-        let follow_up = !matches!(signal, Signal::KILL | Signal::CONT);
+        let signals: &[i32] = match signal {
+            Signal::KILL | Signal::CONT => &[signal.0],
+            _ => &[signal.0, Signal::CONT.0],
+        };
         let pid = match whom {
             Whom::Main => state.and_then(|state| state.main),
             Whom::Control => self.manager.control_pid(unit),
-            Whom::Group => {
-                let signals = [signal.0, Signal::CONT.0];
-                self.cgroups.signal(unit, if follow_up { &signals } else { &signals[..1] });
-                return;
-            }
+            Whom::Group => return self.cgroups.signal(unit, signals),
         };
         if let Some(pid) = pid {
             // One that has ended is noticed when it is reaped.
-            _ = sys::signal::send(pid, signal.0);
-            if follow_up {
-                _ = sys::signal::send(pid, Signal::CONT.0);
-            }
+            signals.iter().for_each(|signal| _ = sys::signal::send(pid, *signal));
         }
     }
 

@@ -142,7 +142,7 @@ fn make(
     toolchain: &Toolchain,
     cache: &Cache,
 ) -> Result<()> {
-    let _lock = cache.lock("programs", &|holder| context.say(&format!("waiting for {holder}")))?;
+    let _lock = cache.lock(LOCK, &|holder| context.say(&format!("waiting for {holder}")))?;
     let sources = cache.directory("work/programs/sources")?;
     let target = cache.directory("work/programs/target")?;
     for name in ["crates", "initramfs", "xtask", "tests"] {
@@ -193,6 +193,8 @@ fn rust_flags() -> String {
     )
 }
 
+/// Who holds it may change the crates and the compiler's state.
+pub(crate) const LOCK: &str = "programs";
 /// The crates among the cache's downloads, and the Cargo.lock that they are fetched for.
 pub(crate) const CRATES_FETCHED: &str = "crates";
 pub(crate) const CRATES_FETCHED_FOR: &str = "crates.lock";
