@@ -1,15 +1,16 @@
-//! `systemd-analyze`: how long the boot took and why; whether unit files are sound.
+//! `systemd-analyze`: how long the boot took and why; whether unit files are sound; what times mean.
 
 mod blame;
 mod chain;
 mod plot;
+mod times;
 mod verify;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
+use calendar::span::span;
 use unit::control::{ManagerStatus, Reply, Request, UNITS_MAX, UnitRelations, UnitStatus};
-use unit::text::span::span;
 
 use crate::arguments::{self, Takes, both, long};
 use crate::{client, names};
@@ -26,6 +27,9 @@ usage: systemd-analyze [COMMAND]
   plot                    the boot as an SVG picture
   verify FILE...          what is wrong with unit files (--strict: a warning is an error, too)
   unit-paths              the folders of unit files
+  calendar EXPRESSION...  when that is next (--iterations N, --base-time TIMESTAMP)
+  timespan SPAN...        how long that is
+  timestamp TIMESTAMP...  when that is
 
 For example:  systemd-analyze critical-chain multi-user.target";
 
@@ -40,6 +44,8 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         long("system", Takes::Nothing),
         long("strict", Takes::Nothing),
         long("root", Takes::Value),
+        long("iterations", Takes::Value),
+        long("base-time", Takes::Value),
     ];
     let mut parsed = arguments::parse(arguments, &known)?;
     if parsed.has("help") {
@@ -66,7 +72,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         "plot" => print!("{}", plot::svg(&booted()?, &names::loaded()?)),
         "verify" => return verify::run(&parsed),
         "unit-paths" => client::manager()?.unit_path.iter().for_each(|path| println!("{path}")),
-        "calendar" | "security" | "timespan" | "timestamp" | "dump" | "dot" | "cat-config" | "condition" => {
+        "calendar" => times::calendar(&parsed)?,
+        "timespan" => times::timespan(&parsed)?,
+        "timestamp" => times::timestamp(&parsed)?,
+        "security" | "dump" | "dot" | "cat-config" | "condition" => {
             bail!("{command} is not supported yet")
         }
         other => bail!("unknown command {other}\n{USAGE}"),

@@ -78,7 +78,7 @@ pub fn ago(monotonic_us: u64) -> String {
 
 /// Microseconds to the two coarsest units that they have.
 fn rough(micros: u64) -> String {
-    let words = unit::text::span::span(micros, if micros < 1_000_000 { 1_000 } else { 1_000_000 });
+    let words = calendar::span::span(micros, if micros < 1_000_000 { 1_000 } else { 1_000_000 });
     words.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 

@@ -15,7 +15,7 @@ fn run(name: &str, arguments: &[&str]) -> Output {
     symlink(env!("CARGO_BIN_EXE_berthctl"), &link).unwrap();
     let mut command = Command::new(link);
     command.args(arguments).env("BERTH_INIT_SOCKET", folder.path().join("none.sock"));
-    command.env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+    command.env_remove("NOTIFY_SOCKET").env("TZ", "UTC").stdin(Stdio::null());
     command.output().unwrap()
 }
 
@@ -41,6 +41,11 @@ fn what_is_not_built_is_refused_by_name() {
         ("systemd-run", &["--on-active=5", "true"], "option --on-active is unknown or not supported yet"),
         ("systemd-run", &[], "name a command"),
         ("systemd-analyze", &["security"], "security is not supported yet"),
+        ("systemd-analyze", &["calendar"], "name a time"),
+        ("systemd-analyze", &["calendar", "at noon"], "\"at noon\" is not a calendar expression"),
+        ("systemd-analyze", &["calendar", "daily Nowhere/At_All"], "there is no time zone of that name"),
+        ("systemd-analyze", &["timespan", "5 fortnights"], "is not a time span"),
+        ("systemd-analyze", &["timestamp", "soon"], "is not a timestamp"),
         ("systemd-analyze", &["fly"], "unknown command fly"),
         ("systemd-notify", &[], "there is nothing to tell"),
         ("systemd-notify", &["--ready"], "NOTIFY_SOCKET is not set"),
@@ -365,4 +370,30 @@ fn unit_files_are_verified() {
     let strict = verify("c.service", unknown, &["--strict"]);
     assert_eq!(strict.status.code(), Some(1));
     assert!(text(&strict.stderr).contains("c.service:3: unknown directive Fly="), "{strict:?}");
+}
+
+#[test]
+fn times_are_told_as_systemd_tells_them() {
+    let calendar = ["calendar", "--base-time=2026-11-27 17:00 UTC", "--iterations=2", "Mon..Fri 6:30"];
+    let told = printed("systemd-analyze", &calendar);
+    let lines: Vec<&str> = told.lines().filter(|line| !line.contains("From now")).collect();
+    assert_eq!(
+        lines,
+        [
+            "  Original form: Mon..Fri 6:30",
+            "Normalized form: Mon..Fri *-*-* 06:30:00",
+            "    Next elapse: Mon 2026-11-30 06:30:00 UTC",
+            "   Iteration #2: Tue 2026-12-01 06:30:00 UTC",
+        ]
+    );
+    assert!(printed("systemd-analyze", &["calendar", "2001-01-01"]).contains("Next elapse: never"));
+    assert_eq!(
+        printed("systemd-analyze", &["timespan", "1s500ms", "1w 1d"]),
+        "Original: 1s500ms\n      \u{3bc}s: 1500000\n   Human: 1.500000s\n\n\
+         Original: 1w 1d\n      \u{3bc}s: 691200000000\n   Human: 1w 1d\n"
+    );
+    let told = printed("systemd-analyze", &["timestamp", "2026-11-24 18:10:00.5 UTC"]);
+    for line in ["Normalized form: Tue 2026-11-24 18:10:00 UTC", "UNIX seconds: @1795543800.500000"] {
+        assert!(told.contains(line), "{told}");
+    }
 }

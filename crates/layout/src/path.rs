@@ -46,6 +46,15 @@ pub const RUN_TRANSIENT: &str = "/run/berth/transient";
 /// folder's counts.
 pub const PRESETS: [&str; 3] =
     ["/etc/systemd/system-preset", "/run/systemd/system-preset", "/usr/lib/systemd/system-preset"];
+/// What devd knows of the devices that there are: a file a device, whose name is the device's path in
+/// sysfs, escaped as for unit names. PID 1 makes device units of them.
+pub const DEVICES: &str = "/run/berth/devices";
+/// When persistent timers last elapsed: a file a timer (systemd.timer(5)).
+pub const TIMERS: &str = "/var/lib/systemd/timers";
+/// The machine's time zone (localtime(5)): a file of [`ZONEINFO`], or a link to one. None is UTC.
+pub const LOCALTIME: &str = "/etc/localtime";
+/// Time zones by name (tzfile(5)).
+pub const ZONEINFO: &str = "/usr/share/zoneinfo";
 /// Kernel modules, a folder a kernel release.
 pub const MODULES: &str = "/usr/lib/modules";
 /// CNI plugins.

@@ -7,8 +7,8 @@ use crate::model::{Relation, Unit};
 use crate::service::config::{
     Command, ExecList, KillMode, NotifyAccess, Restart, Service, ServiceType, WorkingDirectory,
 };
-use crate::text::span::span;
 use crate::text::value::{Amount, Bound};
+use calendar::span::span;
 
 /// What a unit's files say, and how it relates to others. Of its state nothing.
 pub fn properties(unit: &Unit, graph: &Graph) -> Vec<(String, String)> {

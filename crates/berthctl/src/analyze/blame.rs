@@ -1,7 +1,7 @@
 //! `systemd-analyze blame`: the slowest starts first.
 
+use calendar::span::span;
 use unit::control::UnitStatus;
-use unit::text::span::span;
 
 use super::{ACCURACY, activating};
 

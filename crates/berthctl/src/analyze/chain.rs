@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use calendar::span::span;
 use unit::control::UnitStatus;
-use unit::text::span::span;
 
 use super::{ACCURACY, activating};
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use calendar::span::span;
 use unit::control::{ManagerStatus, UnitStatus};
-use unit::text::span::span;
 
 use super::{ACCURACY, activating};
 

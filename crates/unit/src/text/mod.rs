@@ -8,7 +8,6 @@ pub mod expand;
 pub mod file;
 pub mod glob;
 pub mod signal;
-pub mod span;
 pub mod specifier;
 pub mod syscall;
 pub mod value;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use calendar::span;
+
 /// Why a value could not be read. The text says what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} is not {expected}")]
@@ -60,74 +62,16 @@ pub fn boolean(value: &str) -> Result<bool, ValueError> {
     }
 }
 
-const TIME_UNITS: [(&str, f64); 31] = [
-    ("us", 1e-6),
-    ("usec", 1e-6),
-    ("\u{b5}s", 1e-6),
-    ("\u{3bc}s", 1e-6),
-    ("ms", 1e-3),
-    ("msec", 1e-3),
-    ("", 1.0),
-    ("s", 1.0),
-    ("sec", 1.0),
-    ("second", 1.0),
-    ("seconds", 1.0),
-    ("m", 60.0),
-    ("min", 60.0),
-    ("minute", 60.0),
-    ("minutes", 60.0),
-    ("h", 3600.0),
-    ("hr", 3600.0),
-    ("hour", 3600.0),
-    ("hours", 3600.0),
-    ("d", 86_400.0),
-    ("day", 86_400.0),
-    ("days", 86_400.0),
-    ("w", 604_800.0),
-    ("week", 604_800.0),
-    ("weeks", 604_800.0),
-    ("M", 2_629_800.0),
-    ("month", 2_629_800.0),
-    ("months", 2_629_800.0),
-    ("y", 31_557_600.0),
-    ("year", 31_557_600.0),
-    ("years", 31_557_600.0),
-];
-
 /// Reads a time span (systemd.time(7)): `1min 30s`, `500ms`, `1.5h`, `infinity`; a number alone
 /// is seconds.
 ///
 /// # Errors
 /// The value is not a time span.
 pub fn time_span(value: &str) -> Result<Bound<Duration>, ValueError> {
-    let bad = || unexpected(value, "a time span (such as 90, 1min 30s, 500ms or infinity)");
-    if value == "infinity" {
-        return Ok(Bound::Infinite);
+    match span::parse(value) {
+        Ok(time) => Ok(time.map_or(Bound::Infinite, Bound::Finite)),
+        Err(_) => Err(unexpected(value, "a time span (such as 90, 1min 30s, 500ms or infinity)")),
     }
-    let mut rest = value.trim();
-    if rest.is_empty() {
-        return Err(bad());
-    }
-    let mut total = 0.0_f64;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let number: f64 = rest[..digits].parse().map_err(|_| bad())?;
-        rest = rest[digits..].trim_start();
-        let letters = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
-        let scale = TIME_UNITS
-            .iter()
-            .find(|(unit, _)| *unit == &rest[..letters])
-            .map(|(_, scale)| *scale)
-            .ok_or_else(bad)?;
-        total += number * scale;
-        rest = rest[letters..].trim_start();
-    }
-    // Microseconds are the unit's precision: what floating point adds below them is rounded off.
-    let micros = (total * 1e6).round();
-    if micros >= u64::MAX as f64 {
-        return Ok(Bound::Infinite);
-    }
-    Ok(Bound::Finite(Duration::from_micros(micros as u64)))
 }
 
 /// Reads a size in bytes with K, M, G, T, P or E (powers of 1024), a percentage, or `infinity`.
