@@ -8,6 +8,7 @@ mod analyze;
 mod arguments;
 mod cat;
 mod client;
+mod coredumpctl;
 mod escape;
 mod files;
 mod journalctl;
@@ -32,6 +33,7 @@ usage: berthctl COMMAND [ARGUMENT]...
 
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
+  coredumpctl          what crashed, and its cores        (coredumpctl --help)
   systemd-analyze      how long the boot took, and why
   systemd-cat          a command's output into the log
   systemd-detect-virt  what kind of machine this is
@@ -43,8 +45,9 @@ usage: berthctl COMMAND [ARGUMENT]...
   halt                 stop the machine, leave it powered
 
   maintenance          the shell of rescue.target, on the console
+  coredump             takes a core; the kernel runs this
 
-Each but the last is a command of its own too. For example:
+Each but the last two is a command of its own too. For example:
   systemctl status etcd
   journalctl -u containerd -n 20";
 
@@ -52,6 +55,8 @@ Each but the last is a command of its own too. For example:
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
         "maintenance" => maintenance::run,
+        "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),
+        "coredumpctl" => coredumpctl::run,
         "systemctl" => systemctl::run,
         "journalctl" => journalctl::run,
         "systemd-analyze" => analyze::run,

@@ -15,6 +15,11 @@ use anyhow::Context;
 
 use crate::report::Reporter;
 
+/// What is in a core (core(5)): memory of its own, shared memory without a file, headers of programs,
+/// huge pages of its own.
+const CORE_FILTER: &str = "/proc/self/coredump_filter";
+const CORE_PARTS: &str = "0x33";
+
 pub use identity::boot_id;
 pub use seed::save as save_seed;
 
@@ -30,6 +35,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
         note(result);
     }
     note(raise_file_limit());
+    note(allow_cores());
     note(sys::confine::bring_up_loopback().context("cannot bring the loopback interface up"));
     note(not_before_build());
     note(seed::load());
@@ -54,6 +60,16 @@ fn raise_file_limit() -> anyhow::Result<()> {
     let limit = rustix::process::Rlimit { current: most, maximum: most };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)
         .context("cannot raise the limit of open files")
+}
+
+/// What this process starts may leave cores of any size: the kernel starts it with a limit of none,
+/// by which the cores' handler goes. A unit says otherwise by `LimitCORE=`. The headers of programs and
+/// libraries are in them, which have the build ids.
+fn allow_cores() -> anyhow::Result<()> {
+    let limit = rustix::process::Rlimit { current: None, maximum: None };
+    rustix::process::setrlimit(rustix::process::Resource::Core, limit)
+        .context("cannot raise the limit of cores")?;
+    fs::write(CORE_FILTER, CORE_PARTS).with_context(|| format!("cannot set {CORE_FILTER}"))
 }
 
 /// The image's version, by os-release.

@@ -10,10 +10,13 @@ pub const READ_AHEAD: &str = "/usr/lib/berth/read-ahead";
 pub const LOGD: &str = "/usr/lib/berth/logd";
 /// The network daemon.
 pub const NETD: &str = "/usr/lib/berth/netd";
+/// What the kernel pipes the core of a process that crashed into; a link to [`BERTHCTL`].
+pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 11] = [
+pub const BERTHCTL_LINKS: [&str; 12] = [
+    "coredumpctl",
     "systemctl",
     "journalctl",
     "systemd-analyze",
@@ -78,6 +81,8 @@ pub const STATE: &str = "/var/lib/berth";
 pub const ETCD_DATA: &str = "/var/lib/etcd";
 /// containerd's data.
 pub const CONTAINERD_DATA: &str = "/var/lib/containerd";
+/// Cores of processes that crashed, and what is known of each.
+pub const COREDUMPS: &str = "/var/lib/systemd/coredump";
 /// Where the ESP is mounted when it is.
 pub const ESP: &str = "/boot";
 
@@ -156,7 +161,7 @@ pub const ROOT_LINKS: [Link; 13] = [
 ];
 
 /// Links of `/usr` that the builder makes; `/usr/sbin` is `/usr/bin`.
-pub const USR_LINKS: [Link; 1] = [link("/usr/sbin", "bin")];
+pub const USR_LINKS: [Link; 2] = [link("/usr/sbin", "bin"), link(COREDUMP, "../../bin/berthctl")];
 
 const fn dir(path: &'static str, mode: u32) -> Dir {
     Dir { path, mode }

@@ -48,6 +48,12 @@ impl AsFd for Signals {
     }
 }
 
+/// Has the kernel end this process (SIGALRM) in so many seconds (alarm(2)).
+pub fn alarm(seconds: u32) {
+    // SAFETY: it takes and gives numbers.
+    unsafe { libc::alarm(seconds) };
+}
+
 /// Sends a signal to a process, to a process group (a negative id), or to every process that
 /// there is but this one (-1).
 ///

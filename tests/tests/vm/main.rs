@@ -4,6 +4,7 @@
 
 mod boot;
 mod containers;
+mod crashes;
 mod etcd;
 mod firmware;
 mod first_boot;
