@@ -165,7 +165,7 @@ impl Supervisor {
         Ok(Supervisor {
             catalog: Catalog::list(&options.unit_path).with_mounts(crate::tables::mounted),
             shell_pending: options.shell.clone(),
-            watchdog: Watchdog::open().filter(|_| !options.container),
+            watchdog: if options.container { None } else { Watchdog::open() },
             buttons: PowerButtons::default(),
             options,
             facts,

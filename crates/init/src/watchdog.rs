@@ -8,12 +8,17 @@ use std::time::Duration;
 use sys::machine::monotonic;
 
 const DEVICE: &str = "/dev/watchdog0";
-/// How often it is fed. Devices have timeouts of 30 s and more.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// How long it is asked to wait for PID 1. Longer than the slowest thing that PID 1 does in one go,
+/// and long enough that an idle machine stays asleep.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// What a device waits whose driver does not tell: the least that drivers begin with.
+const LEAST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The device. Once opened it is armed, and stays so through the shutdown.
 pub struct Watchdog {
     device: File,
+    /// How often it is fed: twice in its time-out.
+    interval: Duration,
     due: Duration,
 }
 
@@ -21,7 +26,12 @@ impl Watchdog {
     /// Arms the watchdog, where there is one.
     pub fn open() -> Option<Watchdog> {
         let device = OpenOptions::new().write(true).open(DEVICE).ok()?;
-        Some(Watchdog { device, due: monotonic() + INTERVAL })
+        let timeout = match sys::watchdog::set_timeout(&device, TIMEOUT) {
+            Ok(timeout) if !timeout.is_zero() => timeout,
+            _ => LEAST_TIMEOUT,
+        };
+        let interval = timeout / 2;
+        Some(Watchdog { device, interval, due: monotonic() + interval })
     }
 
     /// When it must be fed next.
@@ -34,7 +44,7 @@ impl Watchdog {
         if now >= self.due {
             // A device that refuses cannot be helped; it will restart the machine.
             _ = self.device.write_all(b"\0");
-            self.due = now + INTERVAL;
+            self.due = now + self.interval;
         }
     }
 

@@ -14,6 +14,11 @@ pub(crate) const fn write(group: u8, number: u8, size: usize) -> c_ulong {
     request(1, group, number, size)
 }
 
+/// The request number of a command whose argument the kernel writes (`_IOR`).
+pub(crate) const fn read(group: u8, number: u8, size: usize) -> c_ulong {
+    request(2, group, number, size)
+}
+
 /// The request number of a command without an argument (`_IO`).
 pub(crate) const fn none(group: u8, number: u8) -> c_ulong {
     request(0, group, number, 0)
@@ -55,9 +60,10 @@ mod tests {
 
     #[test]
     fn requests_are_numbered_as_the_kernel_headers_number_them() {
-        // From linux/fs.h, linux/dm-ioctl.h (DM_TABLE_LOAD) and fs/ext4/ext4.h.
+        // From linux/fs.h, linux/dm-ioctl.h (DM_TABLE_LOAD), fs/ext4/ext4.h and linux/watchdog.h.
         assert_eq!(none(0x12, 95), 0x125f, "BLKRRPART");
         assert_eq!(read_write(0xfd, 9, 312), 0xc138_fd09, "DM_TABLE_LOAD");
         assert_eq!(write(b'f', 44, 8), 0x4008_662c, "EXT4_IOC_SETFSUUID");
+        assert_eq!(read(b'W', 7, 4), 0x8004_5707, "WDIOC_GETTIMEOUT");
     }
 }

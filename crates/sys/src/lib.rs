@@ -26,5 +26,6 @@ pub mod socket;
 pub mod swap;
 pub mod switch_root;
 pub mod uevent;
+pub mod watchdog;
 
 pub use error::{Error, Result};
