@@ -149,12 +149,13 @@ fn write_all(out: &Path, disk: &Disk) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &File, out: &Path, start: u64, room: u64, label: &str) -> Result<()> {
-    let mut source = File::open(from).map_err(Error::io("reading", from))?;
+    let source = File::open(from).map_err(Error::io("reading", from))?;
     let size = source.metadata().map_err(Error::io("reading", from))?.len();
     if size > room {
         let (what, place) = (from.display().to_string(), label.to_owned());
         return Err(TooLarge { what, size, place, room, largest: Vec::new() }.into());
     }
+    let mut source = sparse::Reader::new(&source).map_err(Error::io("reading", from))?;
     sparse::copy(&mut source, to, start).map_err(Error::io("writing", out))?;
     Ok(())
 }

@@ -71,6 +71,63 @@ impl Seek for Region<'_> {
     }
 }
 
+/// Reads a file whose holes are not read: the kernel is asked where they are (lseek(2), `SEEK_DATA`),
+/// and zeros are given in their place.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    file: &'a File,
+    len: u64,
+    position: u64,
+    /// Where what the position is in ends, data or hole.
+    until: u64,
+    is_hole: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of the whole file.
+    ///
+    /// # Errors
+    /// Its length cannot be found out.
+    pub fn new(file: &'a File) -> io::Result<Self> {
+        Ok(Self { file, len: file.metadata()?.len(), position: 0, until: 0, is_hole: false })
+    }
+
+    /// Finds out what the position is in.
+    fn look(&mut self) -> io::Result<()> {
+        use rustix::fs::SeekFrom::{Data, Hole};
+        let data = match rustix::fs::seek(self.file, Data(self.position)) {
+            // There is no data after it.
+            Err(rustix::io::Errno::NXIO) => self.len,
+            other => other?,
+        };
+        self.is_hole = data > self.position;
+        self.until = if self.is_hole { data } else { rustix::fs::seek(self.file, Hole(self.position))? };
+        Ok(())
+    }
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.position >= self.len {
+            return Ok(0);
+        }
+        if self.position >= self.until {
+            self.look()?;
+        }
+        let left = usize::try_from(self.until.min(self.len) - self.position).unwrap_or(usize::MAX);
+        let len = buffer.len().min(left);
+        let buffer = &mut buffer[..len];
+        let read = if self.is_hole {
+            buffer.fill(0);
+            buffer.len()
+        } else {
+            self.file.read_at(buffer, self.position)?
+        };
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
 /// Copies all of `from` to `start` in `to`, whose bytes there must still be zeros: blocks of zeros
 /// are left out. Gives the number of bytes, with the zeros.
 ///
@@ -110,4 +167,34 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 /// A comparison of whole blocks: gigabytes are looked at, by a builder that is compiled in haste.
 fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(BLOCK).all(|block| block == &ZEROS[..block.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_holes_reads_as_its_bytes() {
+        let mib = 1 << 20;
+        // Where bytes stand; the rest are holes, at the beginning, between and at the end.
+        let cases: [(&[u64], u64); 5] = [
+            (&[], 0),
+            (&[], 3 * mib),
+            (&[0], 2 * mib),
+            (&[mib, 3 * mib + 5], 6 * mib),
+            (&[2 * mib - 1], 2 * mib),
+        ];
+        for (places, len) in cases {
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(len).unwrap();
+            for place in places {
+                file.write_all_at(b"x", *place).unwrap();
+            }
+            let mut read = Vec::new();
+            Reader::new(&file).unwrap().read_to_end(&mut read).unwrap();
+            let mut expected = vec![0; usize::try_from(len).unwrap()];
+            places.iter().for_each(|place| expected[usize::try_from(*place).unwrap()] = b'x');
+            assert!(read == expected, "{places:?} in {len} bytes: {} read", read.len());
+        }
+    }
 }

@@ -130,6 +130,7 @@ fn copy(from: &Path, to: &Path) -> Result<Published> {
         .write(true)
         .open(&partial)
         .with_context(copying)?;
+    let source = image::sparse::Reader::new(&source).with_context(copying)?;
     let mut source = Hashing { source, hash: Hash::new() };
     let size = image::sparse::copy(&mut source, &target, 0).with_context(copying)?;
     target.set_len(size).with_context(copying)?;
@@ -141,12 +142,12 @@ fn copy(from: &Path, to: &Path) -> Result<Published> {
 }
 
 /// A file that is hashed as it is read: a disk image is too large to be read twice.
-struct Hashing {
-    source: File,
+struct Hashing<'a> {
+    source: image::sparse::Reader<'a>,
     hash: Hash,
 }
 
-impl Read for Hashing {
+impl Read for Hashing<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.source.read(buffer)?;
         self.hash.update(&buffer[..len]);
