@@ -1,6 +1,7 @@
-//! `systemd-run`: a command as a service that is there until it ends.
+//! `systemd-run`: a command as a service that is there until it ends; by a timer, where one is asked for.
 
 mod text;
+mod timer;
 
 use std::fs;
 use std::io::Write;
@@ -16,6 +17,7 @@ use crate::arguments::{self, Opt, Parsed, Takes, both, long};
 use crate::client;
 use crate::names::unit_name;
 use crate::time::span;
+use text::Text;
 
 const USAGE: &str = "\
 usage: systemd-run [OPTION]... COMMAND [ARGUMENT]...
@@ -38,9 +40,18 @@ Runs COMMAND as a service of its own, which is gone when it ends.
       --no-block              do not wait for its start
   -q, --quiet
 
-For example:  systemd-run --wait -p MemoryMax=1G -E LEVEL=2 /usr/local/bin/import";
+With one of these it runs when a timer elapses, which is gone when it will not any more. Without COMMAND it is
+the unit of --unit that the timer starts.
+      --on-active, --on-boot, --on-startup, --on-unit-active, --on-unit-inactive=SPAN
+      --on-calendar=EXPRESSION
+      --on-clock-change, --on-timezone-change
+      --timer-property=NAME=VALUE   any directive of [Unit] or [Timer]
 
-const KNOWN: [Opt; 18] = [
+For example:
+  systemd-run --wait -p MemoryMax=1G -E LEVEL=2 /usr/local/bin/import
+  systemd-run --on-calendar='Mon..Fri 06:30' --unit=report /usr/local/bin/report";
+
+const KNOWN: [Opt; 27] = [
     long("unit", Takes::Value),
     long("description", Takes::Value),
     both("property", 'p', Takes::Value),
@@ -59,6 +70,15 @@ const KNOWN: [Opt; 18] = [
     both("quiet", 'q', Takes::Nothing),
     long("system", Takes::Nothing),
     both("help", 'h', Takes::Nothing),
+    long("on-active", Takes::Value),
+    long("on-boot", Takes::Value),
+    long("on-startup", Takes::Value),
+    long("on-unit-active", Takes::Value),
+    long("on-unit-inactive", Takes::Value),
+    long("on-calendar", Takes::Value),
+    long("on-clock-change", Takes::Nothing),
+    long("on-timezone-change", Takes::Nothing),
+    long("timer-property", Takes::Value),
 ];
 
 /// Where programs are looked for without PATH.
@@ -75,32 +95,42 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         println!("{USAGE}");
         return Ok(0);
     }
-    let Some((program, arguments)) = command.split_first() else {
-        bail!("name a command\n{USAGE}");
-    };
-    if parsed.has("wait") && parsed.has("no-block") {
-        bail!("--wait and --no-block do not go together");
+    let has_timer = timer::is_asked_for(&parsed);
+    for (other, is_given) in [("--no-block", parsed.has("no-block")), ("a timer", has_timer)] {
+        if parsed.has("wait") && is_given {
+            bail!("--wait and {other} do not go together");
+        }
     }
-    let mut argv = vec![find_program(program)?];
-    argv.extend(arguments.iter().cloned());
     let name = match parsed.value("unit") {
         Some(name) => unit_name(name)?,
         None => new_name()?,
     };
-    let text = unit_text(&parsed, &argv)?;
-    let transient = client::manager()?.transient;
-    let status = client::status(&name)?;
-    if status.load != "not-found" {
-        bail!("{name} is there already ({}, {})", status.load, status.active);
+    let mut files = Vec::new();
+    match command.split_first() {
+        Some((program, arguments)) => {
+            let mut argv = vec![find_program(program)?];
+            argv.extend(arguments.iter().cloned());
+            files.push((name.clone(), unit_text(&parsed, &argv)?));
+        }
+        None if has_timer && parsed.has("unit") => {}
+        None => bail!("name a command\n{USAGE}"),
     }
-    write(&Path::new(&transient).join(name.as_str()), &text)?;
+    if has_timer {
+        files.push(timer::file(&parsed, &name, &command)?);
+    }
+    make(&files)?;
+    let started = files.last().map_or(&name, |(name, _)| name);
     let request = Request::Job {
         action: JobAction::Start,
-        units: vec![name.to_string()],
+        units: vec![started.to_string()],
         wait: !parsed.has("no-block"),
     };
     if !parsed.has("quiet") {
-        eprintln!("Running as unit: {name}");
+        let what = if has_timer { "timer as" } else { "as" };
+        eprintln!("Running {what} unit: {started}");
+        if files.len() > 1 {
+            eprintln!("Will run service as unit: {name}");
+        }
     }
     match client::ask(&request)? {
         Reply::Done => {}
@@ -119,9 +149,24 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     Ok(exit_code(&ended))
 }
 
+/// Makes transient units that are not there yet.
+fn make(files: &[(UnitName, String)]) -> Result<()> {
+    let transient = client::manager()?.transient;
+    for (name, _) in files {
+        let status = client::status(name)?;
+        if status.load != "not-found" {
+            bail!("{name} is there already ({}, {})", status.load, status.active);
+        }
+    }
+    for (name, text) in files {
+        write(&Path::new(&transient).join(name.as_str()), text)?;
+    }
+    Ok(())
+}
+
 /// The unit's text, by the options.
 fn unit_text(parsed: &Parsed, argv: &[String]) -> Result<String> {
-    let mut text = text::Text::default();
+    let mut text = Text::of("Service");
     let description = parsed.value("description").map_or_else(|| argv.join(" "), str::to_owned);
     text.unit("Description", &text::literal(&description.replace('\n', " ")));
     text.unit("CollectMode", if parsed.has("collect") { "inactive-or-failed" } else { "inactive" });
@@ -133,27 +178,27 @@ fn unit_text(parsed: &Parsed, argv: &[String]) -> Result<String> {
         ("working-directory", "WorkingDirectory"),
     ] {
         if let Some(value) = parsed.value(option) {
-            text.service(directive, &text::literal(one_line(value)?));
+            text.own(directive, &text::literal(one_line(value)?));
         }
     }
     if let Some(slice) = parsed.value("slice") {
-        text.service("Slice", crate::names::with_suffix(slice, "slice")?.as_str());
+        text.own("Slice", crate::names::with_suffix(slice, "slice")?.as_str());
     }
     if parsed.has("same-dir") {
         let folder = std::env::current_dir().context("cannot read the working directory")?;
-        text.service("WorkingDirectory", &text::literal(one_line(&folder.to_string_lossy())?));
+        text.own("WorkingDirectory", &text::literal(one_line(&folder.to_string_lossy())?));
     }
     if parsed.has("remain-after-exit") {
-        text.service("RemainAfterExit", "yes");
+        text.own("RemainAfterExit", "yes");
     }
     for variable in parsed.values("setenv") {
         let assignment = match variable.split_once('=') {
             Some(_) => variable.to_owned(),
             None => format!("{variable}={}", std::env::var(variable).unwrap_or_default()),
         };
-        text.service("Environment", &text::quoted(&assignment));
+        text.own("Environment", &text::quoted(&assignment));
     }
-    text.service("ExecStart", &text::command_line(argv));
+    text.own("ExecStart", &text::command_line(argv));
     // Last: what is stated in so many words wins.
     for property in parsed.values("property") {
         let (name, value) =

@@ -34,6 +34,7 @@ usage: systemctl [OPTION]... COMMAND [UNIT]...
   is-system-running       running, degraded, ... (--wait: once the boot has ended)
   list-units [PATTERN]... the units that are loaded (--all, --failed, --type=TYPE, --state=STATE)
   list-sockets, list-jobs
+  list-timers [PATTERN]...  when timers elapse next, and did last (--all)
   list-unit-files [PATTERN]...
   list-dependencies [UNIT]  as a tree (--reverse, --all, --after, --before, --plain)
 
@@ -103,7 +104,7 @@ const KNOWN: [Opt; 37] = [
 ];
 
 /// Commands that systemd has and this has not.
-const NOT_YET: [&str; 33] = [
+const NOT_YET: [&str; 32] = [
     "add-requires",
     "add-wants",
     "bind",
@@ -119,7 +120,6 @@ const NOT_YET: [&str; 33] = [
     "list-automounts",
     "list-machines",
     "list-paths",
-    "list-timers",
     "log-level",
     "log-target",
     "mount-image",
@@ -188,6 +188,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         "is-system-running" => look::is_system_running(&parsed),
         "list-units" => list::units(&parsed),
         "list-sockets" => list::sockets(&parsed),
+        "list-timers" => list::timers(&parsed),
         "list-jobs" => list::jobs(&parsed),
         "list-unit-files" => list::unit_files(&parsed),
         "list-dependencies" => tree::run(&parsed),

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sys::machine::monotonic;
+use calendar::Zones;
+use calendar::timestamp::{Style, format};
+use sys::machine::{monotonic, wall_clock};
+use unit::control::TimerStatus;
+use zoneinfo::Zoneinfo;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -67,6 +71,24 @@ pub fn moment(monotonic_us: u64) -> String {
     let since = monotonic().saturating_sub(Duration::from_micros(monotonic_us));
     let seconds = wall.saturating_sub(since).as_secs();
     Utc::since_1970(seconds).stamp(seconds)
+}
+
+/// A moment since 1970, in the caller's time zone: `Tue 2026-11-24 19:10:00 CET`.
+pub fn written(at: Duration) -> String {
+    format(at, &Zoneinfo::of_caller().local(), Style::Seconds)
+}
+
+/// When a timer elapses next, by the clock on the wall.
+pub fn next_elapse(timer: &TimerStatus) -> Option<Duration> {
+    let is_set = |micros: &u64| *micros > 0;
+    let by_calendar = Some(timer.next_us).filter(is_set).map(Duration::from_micros);
+    let by_span = Some(timer.next_monotonic_us).filter(is_set).map(on_wall);
+    by_calendar.into_iter().chain(by_span).min()
+}
+
+/// A reading of the monotonic clock, in microseconds, as the time since 1970.
+pub fn on_wall(monotonic_us: u64) -> Duration {
+    (wall_clock() + Duration::from_micros(monotonic_us)).saturating_sub(monotonic())
 }
 
 /// How long ago a reading of the monotonic clock, in microseconds, was: `5min ago`.

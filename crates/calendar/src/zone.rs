@@ -10,6 +10,13 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
+impl Default for Zone {
+    /// UTC.
+    fn default() -> Zone {
+        Zone::utc()
+    }
+}
+
 /// Why data makes no time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the time zone {name} cannot be read: {reason}")]

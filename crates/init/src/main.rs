@@ -7,6 +7,7 @@
 //! `machine` readies the machine, `supervisor` is the loop, `end` takes the machine down.
 
 mod cgroups;
+mod clock;
 mod conditions;
 mod confine;
 mod control;

@@ -130,6 +130,22 @@ impl Options {
         self.runtime.join(TRANSIENT)
     }
 
+    /// The folder of timers' stamp files; a container keeps nothing.
+    pub fn stamps(&self) -> PathBuf {
+        match self.container {
+            true => self.runtime.join("timers"),
+            false => layout::path::TIMERS.into(),
+        }
+    }
+
+    /// The file of the time zone; a container has one of its own.
+    pub fn localtime(&self) -> PathBuf {
+        match self.container {
+            true => self.runtime.join("localtime"),
+            false => layout::path::LOCALTIME.into(),
+        }
+    }
+
     /// The help text.
     pub fn usage() -> &'static str {
         USAGE

@@ -40,6 +40,10 @@ pub enum Source {
     Mounts,
     /// Swap was put to use or out of it.
     Swaps,
+    /// The clock was set.
+    Clock,
+    /// The time zone may be another.
+    Zone,
 }
 
 impl Source {
@@ -58,6 +62,8 @@ impl Source {
             Source::Path(number) => (10, number),
             Source::Mounts => (11, 0),
             Source::Swaps => (12, 0),
+            Source::Clock => (13, 0),
+            Source::Zone => (14, 0),
         };
         tag << 32 | u64::from(number)
     }
@@ -78,6 +84,8 @@ impl Source {
             10 => Source::Path(number),
             11 => Source::Mounts,
             12 => Source::Swaps,
+            13 => Source::Clock,
+            14 => Source::Zone,
             _ => return None,
         })
     }

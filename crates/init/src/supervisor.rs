@@ -7,6 +7,7 @@ mod kinds;
 mod reload;
 mod requests;
 mod stop;
+mod timers;
 mod waiting;
 
 pub use stop::Remains;
@@ -27,6 +28,7 @@ use unit::service::machine::Event;
 use unit::text::signal::Signal;
 
 use crate::cgroups::Cgroups;
+use crate::clock::WallClock;
 use crate::conditions::Facts;
 use crate::confine::PrivateFolders;
 use crate::control::ControlSocket;
@@ -84,6 +86,7 @@ pub struct Supervisor {
     outputs: Outputs,
     sockets: Sockets,
     paths: Paths,
+    wall_clock: WallClock,
     /// Open for as long as word of their changes is to come.
     _tables: Tables,
     reporter: Reporter,
@@ -162,6 +165,7 @@ impl Supervisor {
             reporter.open_port(&poller);
         }
         let tables = Tables::open(&poller)?;
+        let wall_clock = WallClock::open(&poller, &options)?;
         Ok(Supervisor {
             catalog: Catalog::list(&options.unit_path).with_mounts(crate::tables::mounted),
             shell_pending: options.shell.clone(),
@@ -176,6 +180,7 @@ impl Supervisor {
             outputs: Outputs::default(),
             sockets: Sockets::default(),
             paths: Paths::default(),
+            wall_clock,
             _tables: tables,
             reporter,
             notify,
@@ -244,6 +249,8 @@ impl Supervisor {
             Source::Path(number) => self.path_ready(number),
             Source::Mounts => self.look_at_mounts(),
             Source::Swaps => self.look_at_swaps(),
+            Source::Clock => self.look_at_clock(),
+            Source::Zone => self.look_at_zone(),
             Source::Power(number) => {
                 if self.buttons.pressed(number) {
                     self.shut_down(ShutdownKind::Poweroff, "the power button was pressed");

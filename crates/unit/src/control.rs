@@ -324,6 +324,8 @@ pub struct UnitStatus {
     pub triggers: Vec<String>,
     /// The units that start it so.
     pub triggered_by: Vec<String>,
+    /// When it elapses: of a timer that was ever started.
+    pub timer: Option<TimerStatus>,
     /// Its control group, below the root of the hierarchy.
     pub cgroup: Option<String>,
     /// Memory in use, in bytes.
@@ -332,4 +334,18 @@ pub struct UnitStatus {
     pub tasks: Option<u64>,
     /// Processor time used, in microseconds.
     pub cpu_us: Option<u64>,
+}
+
+/// When a timer elapses, and did. In microseconds; 0 for never.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TimerStatus {
+    /// Next, by the calendar, since 1970.
+    pub next_us: u64,
+    /// Next, by a span, CLOCK_MONOTONIC.
+    pub next_monotonic_us: u64,
+    /// Last, since 1970; of a persistent timer also before this boot.
+    pub last_us: u64,
+    /// Last in this boot, CLOCK_MONOTONIC.
+    pub last_monotonic_us: u64,
 }

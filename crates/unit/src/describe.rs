@@ -47,7 +47,7 @@ const WORD_LISTS: [&str; 14] = [
     "Symlinks",
 ];
 /// Settings of which each line is one more value.
-const LINE_LISTS: [&str; 14] = [
+const LINE_LISTS: [&str; 19] = [
     "EnvironmentFile",
     "ListenStream",
     "ListenDatagram",
@@ -55,6 +55,11 @@ const LINE_LISTS: [&str; 14] = [
     "ListenFIFO",
     "ListenNetlink",
     "OnCalendar",
+    "OnActiveSec",
+    "OnBootSec",
+    "OnStartupSec",
+    "OnUnitActiveSec",
+    "OnUnitInactiveSec",
     "PathExists",
     "PathExistsGlob",
     "PathChanged",

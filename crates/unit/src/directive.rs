@@ -27,11 +27,12 @@ impl Lists {
 }
 
 /// Each section with the lists that make it up: its own, and those that it shares with others.
-const SECTIONS: [(&str, &[&Lists]); 8] = [
+const SECTIONS: [(&str, &[&Lists]); 9] = [
     ("Unit", &[&UNIT]),
     ("Service", &[&SERVICE, &EXEC, &KILL, &PLACE, &RESOURCES]),
     ("Socket", &[&SOCKET, &EXEC, &KILL, &PLACE, &RESOURCES]),
     ("Path", &[&PATH]),
+    ("Timer", &[&TIMER]),
     ("Mount", &[&MOUNT, &EXEC, &KILL, &PLACE, &RESOURCES]),
     ("Swap", &[&SWAP, &EXEC, &KILL, &PLACE, &RESOURCES]),
     ("Slice", &[&RESOURCES, &SLICE]),
@@ -291,6 +292,28 @@ const PATH: Lists = Lists {
         "TriggerLimitBurst",
     ],
     not_done: &[],
+    confines: &[],
+};
+
+const TIMER: Lists = Lists {
+    done: &[
+        "OnActiveSec",
+        "OnBootSec",
+        "OnStartupSec",
+        "OnUnitActiveSec",
+        "OnUnitInactiveSec",
+        "OnCalendar",
+        "AccuracySec",
+        "RandomizedDelaySec",
+        "FixedRandomDelay",
+        "DeferReactivation",
+        "OnClockChange",
+        "OnTimezoneChange",
+        "Unit",
+        "Persistent",
+        "RemainAfterElapse",
+    ],
+    not_done: &["WakeSystem"],
     confines: &[],
 };
 

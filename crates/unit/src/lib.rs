@@ -4,8 +4,8 @@
 //!   table of what is supported;
 //! - [`graph`] holds how units relate, [`transaction`] what a request pulls in and in which
 //!   order;
-//! - [`service::machine`] is one service's life, [`socket::machine`], [`path::machine`] and
-//!   [`attachment`] (mounts, swap) that of others, [`manager`] that of all units: all take an
+//! - [`service::machine`] is one service's life, [`socket::machine`], [`path::machine`],
+//!   [`timer::machine`] and [`attachment`] (mounts, swap) that of others, [`manager`] that of all units: all take an
 //!   event and return actions, which `init` carries out;
 //! - [`describe`] tells what a unit's files come to;
 //! - [`install`] says what enabling a unit links, and [`preset`] what is enabled by default;
@@ -34,6 +34,7 @@ pub mod slice;
 pub mod socket;
 pub mod swap;
 pub mod text;
+pub mod timer;
 pub mod transaction;
 pub mod virt;
 

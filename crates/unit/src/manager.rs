@@ -8,6 +8,7 @@ mod jobs;
 mod kinds;
 mod status;
 mod system;
+mod timers;
 
 pub use status::relations;
 pub use system::{SystemFacts, SystemState};
@@ -23,8 +24,10 @@ use crate::path::machine::PathState;
 use crate::service::machine;
 use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::socket::machine::SocketState;
+use crate::timer::clocks::Clocks;
+use crate::timer::machine::TimerState;
 use crate::transaction::{self, JobKind, PlanError, Transaction};
-use crate::{path, socket};
+use crate::{path, socket, timer};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,12 @@ pub enum Input {
     Socket(UnitName, socket::machine::Event),
     /// Something about a path unit.
     Path(UnitName, path::machine::Event),
+    /// Something about a timer.
+    Timer(UnitName, timer::machine::Event),
+    /// The clock on the wall was set, and shows this now.
+    ClockSet(Duration),
+    /// The machine's time zone is another.
+    ZoneSet(calendar::Zone),
     /// The program that was to be run for a mount or swap was not, because its device is not there.
     Absent(UnitName),
     /// Something is mounted at these paths, and nowhere else.
@@ -68,6 +77,8 @@ pub enum Action {
     Socket(UnitName, socket::machine::Action),
     /// Something for a path unit.
     Path(UnitName, path::machine::Action),
+    /// Something for a timer.
+    Timer(UnitName, timer::machine::Action),
     /// A slice comes up, or goes down.
     Slice(UnitName, bool),
     /// A unit's state changed.
@@ -111,6 +122,7 @@ enum State {
     Service(Box<ServiceState>),
     Socket(Box<SocketState>),
     Path(Box<PathState>),
+    Timer(Box<TimerState>),
     Mount(Box<Attachment>),
     Swap(Box<Attachment>),
     Slice { up: bool },
@@ -181,6 +193,7 @@ pub struct Manager {
     swapped: BTreeSet<String>,
     /// The instances that serve connections, and whose these are.
     instances: BTreeMap<UnitName, UnitName>,
+    clocks: Clocks,
     now: Duration,
     actions: Vec<Action>,
 }
@@ -191,9 +204,15 @@ impl Manager {
         &self.graph
     }
 
+    /// Says what timers go by. Before the first request.
+    pub fn set_clocks(&mut self, clocks: Clocks) {
+        self.clocks = clocks;
+    }
+
     /// Replaces the loaded units; what runs, and what waits to run, goes on.
     pub fn set_graph(&mut self, graph: Graph) {
-        self.graph = graph;
+        let old = std::mem::replace(&mut self.graph, graph);
+        self.timers_changed(&old);
         // The order of what waits may be another now: no cycle may keep it waiting for ever.
         let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect());
         self.given_up = cycles.into_iter().map(|cycle| cycle.given_up).collect();
@@ -252,6 +271,9 @@ impl Manager {
             Input::Service(unit, event) => self.tell(&unit, event),
             Input::Socket(unit, event) => self.drive_socket(&unit, event),
             Input::Path(unit, event) => self.drive_path(&unit, event),
+            Input::Timer(unit, event) => self.drive_timer(&unit, event),
+            Input::ClockSet(wall) => self.clock_set(wall),
+            Input::ZoneSet(zone) => self.zone_set(zone),
             Input::Absent(unit) => self.absent(&unit),
             Input::Mounted(places) => {
                 self.mounted = places;
@@ -270,6 +292,7 @@ impl Manager {
     /// Lets time pass: everything that is due happens.
     pub fn tick(&mut self, now: Duration) -> Vec<Action> {
         self.now = now;
+        self.tick_timers();
         let due: Vec<UnitName> = self
             .entries
             .iter()
@@ -391,6 +414,7 @@ impl Manager {
             Kind::Service(_) => State::Service(Box::default()),
             Kind::Socket(_) => State::Socket(Box::default()),
             Kind::Path(_) => State::Path(Box::default()),
+            Kind::Timer(_) => State::Timer(Box::default()),
             Kind::Mount(_) => State::Mount(Box::default()),
             Kind::Swap(_) => State::Swap(Box::default()),
             Kind::Slice(_) => State::Slice { up: false },
@@ -481,6 +505,7 @@ impl Entry {
             State::Service(state) => state.phase.active(),
             State::Socket(state) => state.phase.active(),
             State::Path(state) => state.phase.active(),
+            State::Timer(state) => state.phase.active(),
             State::Mount(state) | State::Swap(state) => state.phase.active(),
         }
     }
@@ -490,6 +515,7 @@ impl Entry {
             State::Service(state) => state.next_deadline(),
             State::Socket(state) => state.deadline,
             State::Mount(state) | State::Swap(state) => state.deadline,
+            State::Timer(state) => state.wake,
             State::Path(_) | State::Target { .. } | State::Slice { .. } => None,
         }
     }
@@ -499,6 +525,7 @@ impl Entry {
             State::Service(state) => Some(&state.outcome),
             State::Socket(state) => Some(&state.outcome),
             State::Path(state) => Some(&state.outcome),
+            State::Timer(state) => Some(&state.outcome),
             State::Mount(state) | State::Swap(state) => Some(&state.outcome),
             State::Target { .. } | State::Slice { .. } => None,
         }
@@ -509,7 +536,7 @@ impl Entry {
             State::Service(state) => state.control,
             State::Socket(state) => state.control,
             State::Mount(state) | State::Swap(state) => state.control,
-            State::Path(_) | State::Target { .. } | State::Slice { .. } => None,
+            State::Path(_) | State::Timer(_) | State::Target { .. } | State::Slice { .. } => None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::slice;
 use crate::socket::config::Socket;
 use crate::swap::Swap;
 use crate::text::file::Warning;
+use crate::timer::Timer;
 
 /// How one unit relates to another. Each has its inverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -313,6 +314,8 @@ pub enum Kind {
     Socket(Box<Socket>),
     /// Files whose change starts a unit.
     Path(Box<Path>),
+    /// Times at which a unit is started.
+    Timer(Box<Timer>),
     /// A file system.
     Mount(Box<Mount>),
     /// Memory on a disk.
@@ -433,7 +436,7 @@ impl Unit {
             Kind::Socket(socket) => Some(&socket.helper),
             Kind::Mount(mount) => Some(&mount.helper),
             Kind::Swap(swap) => Some(&swap.helper),
-            Kind::Target | Kind::Path(_) | Kind::Slice(_) => None,
+            Kind::Target | Kind::Path(_) | Kind::Timer(_) | Kind::Slice(_) => None,
         }
     }
 

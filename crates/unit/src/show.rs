@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::graph::Graph;
-use crate::model::{Relation, Unit};
+use crate::model::{Kind, Relation, Unit};
 use crate::service::config::{
     Command, ExecList, KillMode, NotifyAccess, Restart, Service, ServiceType, WorkingDirectory,
 };
 use crate::text::value::{Amount, Bound};
+use crate::timer::{Elapse, Timer};
 use calendar::span::span;
 
 /// What a unit's files say, and how it relates to others. Of its state nothing.
@@ -33,8 +34,10 @@ pub fn properties(unit: &Unit, graph: &Graph) -> Vec<(String, String)> {
     out.add("CollectMode", if unit.collect_failed { "inactive-or-failed" } else { "inactive" });
     out.time("StartLimitIntervalUSec", unit.start_limit.interval);
     out.add("StartLimitBurst", unit.start_limit.burst.to_string());
-    if let Some(service) = unit.service() {
-        out.service(service);
+    match &unit.kind {
+        Kind::Service(service) => out.service(service),
+        Kind::Timer(timer) => out.timer(timer),
+        _ => {}
     }
     out.0
 }
@@ -75,6 +78,35 @@ impl Properties {
                 Some(Amount::Share(share)) => format!("{}.{:02}%", share / 100, share % 100),
             },
         );
+    }
+
+    fn timer(&mut self, timer: &Timer) {
+        self.add("Unit", timer.unit.to_string());
+        for elapse in &timer.elapses {
+            match elapse {
+                Elapse::After(base, time) => {
+                    let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+                    let name = base.directive().replace("Sec", "USec");
+                    self.add("TimersMonotonic", format!("{{ {name}={} }}", span(micros, 1)));
+                }
+                Elapse::Calendar(expression) => {
+                    self.add("TimersCalendar", format!("{{ OnCalendar={expression} }}"));
+                }
+            }
+        }
+        self.time("AccuracyUSec", timer.accuracy);
+        self.time("RandomizedDelayUSec", timer.randomized_delay);
+        for (name, set) in [
+            ("FixedRandomDelay", timer.fixed_random_delay),
+            ("DeferReactivation", timer.defer_reactivation),
+            ("OnClockChange", timer.on_clock_change),
+            ("OnTimezoneChange", timer.on_timezone_change),
+            ("Persistent", timer.persistent),
+            ("WakeSystem", false),
+            ("RemainAfterElapse", timer.remain_after_elapse),
+        ] {
+            self.flag(name, set);
+        }
     }
 
     fn service(&mut self, service: &Service) {

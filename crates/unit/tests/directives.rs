@@ -11,6 +11,7 @@ fn host(section: &str) -> (&'static str, &'static str) {
     match section {
         "Socket" => ("a.socket", "[Socket]\nListenStream=/run/a\n"),
         "Path" => ("a.path", "[Path]\nPathExists=/a\n"),
+        "Timer" => ("a.timer", "[Timer]\nOnBootSec=1\n"),
         "Mount" => ("x.mount", "[Mount]\nWhat=tmpfs\n"),
         "Swap" => ("x.swap", "[Swap]\nPriority=1\n"),
         "Slice" => ("a.slice", "[Slice]\nTasksMax=5\n"),
@@ -30,6 +31,9 @@ fn sample(section: &str, name: &str) -> &'static str {
         "Unit" => "b.service",
         "What" | "Where" | "Symlinks" | "PathChanged" | "PathModified" | "PathExists" | "PathExistsGlob"
         | "DirectoryNotEmpty" | "RequiresMountsFor" | "WantsMountsFor" => "/x",
+        "OnCalendar" => "Mon..Fri 06:30",
+        "FixedRandomDelay" | "DeferReactivation" | "OnClockChange" | "OnTimezoneChange" | "Persistent"
+        | "RemainAfterElapse" => "yes",
         "Backlog"
         | "MaxConnections"
         | "MaxConnectionsPerSource"

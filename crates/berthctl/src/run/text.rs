@@ -3,22 +3,28 @@
 use anyhow::{Result, bail};
 use unit::directive::{self, Class};
 
-/// Lines of `[Unit]` and `[Service]`.
-#[derive(Debug, Default)]
+/// Lines of `[Unit]` and of the section of the unit's type.
+#[derive(Debug)]
 pub struct Text {
     unit: String,
-    service: String,
+    section: &'static str,
+    own: String,
 }
 
 impl Text {
+    /// That of a unit whose own section has a name: `Service`.
+    pub fn of(section: &'static str) -> Text {
+        Text { unit: String::new(), section, own: String::new() }
+    }
+
     /// Adds a line of `[Unit]`.
     pub fn unit(&mut self, name: &str, value: &str) {
         self.unit.push_str(&format!("{name}={value}\n"));
     }
 
-    /// Adds a line of `[Service]`.
-    pub fn service(&mut self, name: &str, value: &str) {
-        self.service.push_str(&format!("{name}={value}\n"));
+    /// Adds a line of the unit's own section.
+    pub fn own(&mut self, name: &str, value: &str) {
+        self.own.push_str(&format!("{name}={value}\n"));
     }
 
     /// Adds a line of the section that has a directive of that name.
@@ -26,12 +32,12 @@ impl Text {
     /// # Errors
     /// None has, or it is not built.
     pub fn property(&mut self, name: &str, value: &str) -> Result<()> {
-        let service = directive::class("Service", name);
+        let own = directive::class(self.section, name);
         let unit = directive::class("Unit", name);
-        match service.or(unit) {
+        match own.or(unit) {
             None => bail!("property {name} is unknown"),
             Some(Class::NotDone | Class::Confines) => bail!("property {name} is not supported yet"),
-            Some(Class::Done) if service.is_some() => self.service(name, value),
+            Some(Class::Done) if own.is_some() => self.own(name, value),
             Some(Class::Done) => self.unit(name, value),
         }
         Ok(())
@@ -39,7 +45,7 @@ impl Text {
 
     /// The whole.
     pub fn finish(self) -> String {
-        format!("[Unit]\n{}\n[Service]\n{}", self.unit, self.service)
+        format!("[Unit]\n{}\n[{}]\n{}", self.unit, self.section, self.own)
     }
 }
 
@@ -87,10 +93,10 @@ mod tests {
         let argv =
             ["/bin/echo", "a b", "100%", "$HOME", "\"q\"", "back\\slash", "two\nlines", ";", "", "'", "# x"];
         let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
-        let mut text = Text::default();
+        let mut text = Text::of("Service");
         text.unit("Description", &literal("50% \"done\""));
-        text.service("ExecStart", &command_line(&argv));
-        text.service("Environment", &quoted("A=1 % \"x\" \\"));
+        text.own("ExecStart", &command_line(&argv));
+        text.own("Environment", &quoted("A=1 % \"x\" \\"));
         text.property("MemoryMax", "1G").unwrap();
         text.property("After", "a.service").unwrap();
         let source = Source { path: Arc::from("/x"), text: text.finish() };
@@ -113,7 +119,7 @@ mod tests {
         for (name, reason) in
             [("Fly", "property Fly is unknown"), ("DynamicUser", "property DynamicUser is not supported yet")]
         {
-            assert_eq!(Text::default().property(name, "x").unwrap_err().to_string(), reason);
+            assert_eq!(Text::of("Service").property(name, "x").unwrap_err().to_string(), reason);
         }
     }
 }

@@ -1,6 +1,9 @@
-//! Lists of units, sockets, jobs and unit files.
+//! Lists of units, sockets, timers, jobs and unit files.
+
+use std::time::Duration;
 
 use anyhow::Result;
+use calendar::timestamp::from_now;
 use unit::control::{JobStatus, Reply, Request, UnitStatus};
 use unit::install::FileState;
 
@@ -10,6 +13,7 @@ use crate::client;
 use crate::files::Files;
 use crate::names::{loaded, matches};
 use crate::table::{Paint, columns, paint};
+use crate::time::{next_elapse, written};
 
 fn cells(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -80,6 +84,41 @@ pub(super) fn sockets(parsed: &Parsed) -> Result<u8> {
     columns(&all).iter().for_each(|line| println!("{line}"));
     if has_legend(parsed) {
         println!("\n{count} sockets listed.");
+    }
+    Ok(0)
+}
+
+/// Timers, by when they elapse next; those that do not come last.
+pub(super) fn timers(parsed: &Parsed) -> Result<u8> {
+    let now = sys::machine::wall_clock();
+    let shown = loaded()?.into_iter().filter(|unit| unit.name.ends_with(".timer") && is_wanted(parsed, unit));
+    let shown = shown.filter(|unit| parsed.has("all") || unit.active == "active");
+    let mut timers: Vec<(Option<Duration>, UnitStatus)> =
+        shown.map(|unit| (unit.timer.as_ref().and_then(next_elapse), unit)).collect();
+    timers.sort_by_key(|(next, unit)| (next.is_none(), *next, unit.name.clone()));
+    let count = timers.len();
+    let none = || "-".to_owned();
+    let rows = timers.into_iter().map(|(next, unit)| {
+        let last = unit.timer.as_ref().map(|timer| timer.last_us).filter(|micros| *micros > 0);
+        let last = last.map(Duration::from_micros);
+        let left = |at: Duration| from_now(at, now).trim_end_matches(" left").to_owned();
+        vec![
+            next.map_or_else(none, written),
+            next.map_or_else(none, left),
+            last.map_or_else(none, written),
+            last.map_or_else(none, |at| from_now(at, now)),
+            unit.name,
+            unit.triggers.join(" "),
+        ]
+    });
+    let heading = has_legend(parsed).then(|| cells(&["NEXT", "LEFT", "LAST", "PASSED", "UNIT", "ACTIVATES"]));
+    let all: Vec<Vec<String>> = heading.into_iter().chain(rows).collect();
+    columns(&all).iter().for_each(|line| println!("{line}"));
+    if has_legend(parsed) {
+        println!("\n{count} timers listed.");
+        if !parsed.has("all") {
+            println!("Pass --all to see loaded but inactive timers, too.");
+        }
     }
     Ok(0)
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use unit::UnitName;
-use unit::control::{ManagerStatus, Reply, Request, UnitStatus};
+use unit::control::{ManagerStatus, Reply, Request, TimerStatus, UnitStatus};
 
 use super::{listed, units};
 use crate::arguments::Parsed;
 use crate::client;
 use crate::files::Files;
-use crate::time::moment;
+use crate::time::{moment, written};
 
 type Properties = Vec<(String, String)>;
 
@@ -91,8 +91,6 @@ fn of_unit(unit: &UnitStatus, files: &Files) -> Properties {
         ("FragmentPath", unit.fragment.clone().unwrap_or_default()),
         ("DropInPaths", unit.drop_ins.join(" ")),
         ("Listen", unit.listens.join(" ")),
-        ("Triggers", unit.triggers.join(" ")),
-        ("TriggeredBy", unit.triggered_by.join(" ")),
         ("ControlGroup", unit.cgroup.as_ref().map_or_else(String::new, |path| format!("/{path}"))),
         ("MemoryCurrent", number(unit.memory_bytes)),
         ("TasksCurrent", number(unit.tasks)),
@@ -111,7 +109,28 @@ fn of_unit(unit: &UnitStatus, files: &Files) -> Properties {
     ] {
         add_time(&mut out, name, micros);
     }
+    if unit.name.ends_with(".timer") {
+        out.extend(of_timer(&unit.timer.clone().unwrap_or_default()));
+    }
     out
+}
+
+/// When a timer elapses, and did.
+fn of_timer(timer: &TimerStatus) -> Properties {
+    let wall = |micros: u64| if micros == 0 { String::new() } else { written(Duration::from_micros(micros)) };
+    let properties = [
+        ("NextElapseUSecRealtime", wall(timer.next_us)),
+        (
+            "NextElapseUSecMonotonic",
+            match timer.next_monotonic_us {
+                0 => "infinity".to_owned(),
+                micros => calendar::span::span(micros, 1),
+            },
+        ),
+        ("LastTriggerUSec", wall(timer.last_us)),
+        ("LastTriggerUSecMonotonic", calendar::span::span(timer.last_monotonic_us, 1)),
+    ];
+    properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn of_manager(manager: &ManagerStatus) -> Properties {

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use calendar::timestamp::from_now;
 use journal::{Query, Reader};
 use unit::UnitName;
-use unit::control::UnitStatus;
+use unit::control::{TimerStatus, UnitStatus};
 
 use super::enable::describe;
 use super::{NO_UNIT, NOT_ACTIVE, units};
@@ -14,7 +15,7 @@ use crate::arguments::Parsed;
 use crate::files::Files;
 use crate::processes::{self, CGROUPS, command};
 use crate::table::{Paint, mark, paint};
-use crate::time::{ago, moment, size, span};
+use crate::time::{ago, moment, next_elapse, size, span, written};
 use crate::{client, journalctl};
 
 /// How many log lines are shown.
@@ -57,6 +58,9 @@ fn show(unit: &UnitStatus, files: &Files) {
         row("Drop-In", &unit.drop_ins.join("\n             "));
     }
     row("Active", &active(unit));
+    if let Some(timer) = unit.timer.as_ref().filter(|_| unit.active == "active") {
+        row("Trigger", &elapses(timer));
+    }
     if !unit.triggered_by.is_empty() {
         row("TriggeredBy", &unit.triggered_by.join(" "));
     }
@@ -98,6 +102,14 @@ fn show(unit: &UnitStatus, files: &Files) {
         for line in processes::read(&Path::new(CGROUPS).join(group)).lines() {
             println!("             {}", paint(&line, Paint::Dim));
         }
+    }
+}
+
+/// `Tue 2026-11-24 18:10:00 UTC; 5min left`.
+fn elapses(timer: &TimerStatus) -> String {
+    match next_elapse(timer) {
+        None => "n/a".to_owned(),
+        Some(at) => format!("{}; {}", written(at), from_now(at, sys::machine::wall_clock())),
     }
 }
 

@@ -342,3 +342,86 @@ fn how_long_the_boot_took() {
     let plot = system.printed("systemd-analyze", &["plot"]);
     assert!(plot.contains("a.service (") && plot.ends_with("</svg>\n"), "{plot}");
 }
+
+#[test]
+fn timers_are_listed_shown_and_made() {
+    let timer = |lines: &str| format!("[Unit]\nDefaultDependencies=no\n[Timer]\n{lines}\n");
+    let system = System::of(&[
+        ("all.target", target("late.timer soon.timer")),
+        ("late.timer", timer("OnCalendar=2150-01-02 03:04:05 UTC\nUnit=soon.service\nRandomizedDelaySec=0")),
+        ("soon.timer", timer("OnActiveSec=1h\nOnCalendar=2001-01-01")),
+        ("soon.service", service(ONCE)),
+        ("idle.timer", timer("OnBootSec=1")),
+        ("idle.service", service(ONCE)),
+        ("lone.service", service(ONCE)),
+    ]);
+    let list = rows(&system.printed("systemctl", &["list-timers", "--all"]));
+    assert_eq!(list[0], "NEXT LEFT LAST PASSED UNIT ACTIVATES");
+    assert!(list[1].contains(" 59min - - soon.timer soon.service"), "{list:?}");
+    assert!(
+        list[2].contains("2150-01-02 03:04:05 UTC") && list[2].ends_with("late.timer soon.service"),
+        "{list:?}"
+    );
+    assert_eq!(list[4], "2 timers listed.");
+    for (unit, property, value) in [
+        ("late.timer", "NextElapseUSecRealtime", "Fri 2150-01-02 03:04:05 UTC\n"),
+        ("late.timer", "TimersCalendar", "{ OnCalendar=2150-01-02 03:04:05 UTC }\n"),
+        ("late.timer", "LastTriggerUSec", "\n"),
+        ("soon.timer", "TimersMonotonic", "{ OnActiveUSec=1h }\n"),
+        ("soon.timer", "AccuracyUSec", "1min\n"),
+        ("soon.timer", "Unit", "soon.service\n"),
+        ("soon.service", "TriggeredBy", "late.timer soon.timer\n"),
+    ] {
+        assert_eq!(
+            system.printed("systemctl", &["show", "-P", property, unit]),
+            value,
+            "{property} of {unit}"
+        );
+    }
+    let status = system.printed("systemctl", &["status", "-n0", "late.timer"]);
+    assert!(status.contains("Trigger: Fri 2150-01-02 03:04:05 UTC; 123 years"), "{status}");
+    // One that has passed already elapses at once.
+    system.printed("systemctl", &["start", "idle.timer"]);
+    system.wait_until("idle.service", "ActiveState", "active");
+    system.printed("systemctl", &["stop", "late.timer", "soon.timer", "idle.timer"]);
+    assert_eq!(rows(&system.printed("systemctl", &["list-timers", "--no-legend"])), Vec::<String>::new());
+
+    let folder = system.path("");
+    let folder = folder.to_str().unwrap();
+    let later = [
+        "--unit=later",
+        "--on-active=300ms",
+        "--timer-property=AccuracySec=1us",
+        "--working-directory",
+        folder,
+    ];
+    let output = system.run("systemd-run", &[&later[..], &["/bin/sh", "-c", "echo done > out"]].concat());
+    let said = harness::text(&output.stderr);
+    assert_eq!(said, "Running timer as unit: later.timer\nWill run service as unit: later.service\n");
+    assert_eq!(system.printed("systemctl", &["show", "-P", "ActiveState", "later.timer"]), "active\n");
+    // They are gone when it will not elapse any more.
+    system.wait_until("later.timer", "LoadState", "not-found");
+    system.wait_until("later.service", "LoadState", "not-found");
+    assert_eq!(system.read("out"), "done\n");
+    // One that elapses again keeps its service.
+    let often = [
+        "--unit=often",
+        "--on-calendar=*:*:*",
+        "--timer-property=AccuracySec=1us",
+        "--working-directory",
+        folder,
+    ];
+    system.run("systemd-run", &[&often[..], &["/bin/sh", "-c", "echo x >> often"]].concat());
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while system.read("often").lines().count() < 2 {
+        assert!(std::time::Instant::now() < until, "it runs again");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    system.printed("systemctl", &["stop", "often.timer"]);
+    system.wait_until("often.service", "LoadState", "not-found");
+    // A timer for a unit that is there already.
+    system.printed("systemd-run", &["--unit=lone", "--on-active=0"]);
+    system.wait_until("lone.service", "ActiveState", "active");
+    let again = system.run("systemd-run", &["--unit=soon", "--on-active=0"]);
+    assert!(harness::text(&again.stderr).contains("soon.timer is there already"), "{again:?}");
+}

@@ -47,6 +47,7 @@ impl Supervisor {
             Action::Service(unit, action) => self.act_for(unit, action),
             Action::Socket(unit, action) => self.act_for_socket(unit, action),
             Action::Path(unit, action) => self.act_for_path(unit, action),
+            Action::Timer(unit, action) => self.act_for_timer(unit, action),
             Action::Slice(unit, up) => {
                 self.act_for_slice(&unit, up);
                 None

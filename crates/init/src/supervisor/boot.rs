@@ -53,6 +53,7 @@ impl Supervisor {
             self.reporter.warn(warning);
         }
         self.show_warnings(&graph);
+        self.set_clocks();
         self.manager.set_graph(graph);
         self.look_at_mounts();
         self.look_at_swaps();

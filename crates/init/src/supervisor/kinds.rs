@@ -43,7 +43,7 @@ impl Supervisor {
         what.starts_with("/dev/") && !Path::new(what).exists()
     }
 
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         let actions = self.manager.next(input, monotonic());
         self.perform(actions);
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use unit::graph::Graph;
+use unit::model::Relation;
 use unit::service::state::Active;
 use unit::text::file::{Location, Warning};
 use unit::{UnitName, load};
@@ -66,8 +67,19 @@ impl Supervisor {
             Active::Inactive => is_transient || self.stale.contains(unit),
             _ => is_transient && loaded.collect_failed,
         };
-        if goes {
-            self.ended.insert(unit.clone());
+        // What a timer is going to start again stays with it, and goes with it.
+        let graph = self.manager.graph();
+        let is_up = |timer: &UnitName| !self.manager.active(timer).is_down();
+        if !goes || graph.related(unit, Relation::TriggeredBy).any(is_up) {
+            return;
+        }
+        let triggered: Vec<UnitName> = graph.related(unit, Relation::Triggers).cloned().collect();
+        self.ended.insert(unit.clone());
+        for other in triggered {
+            let active = self.manager.active(&other);
+            if active.is_down() && !self.ended.contains(&other) {
+                self.note_end(&other, active);
+            }
         }
     }
 

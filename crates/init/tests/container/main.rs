@@ -8,5 +8,6 @@ mod harness;
 mod load;
 mod services;
 mod shutdown;
+mod timers;
 mod types;
 mod units;

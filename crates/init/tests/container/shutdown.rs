@@ -32,7 +32,7 @@ fn a_service_that_ignores_the_signal_does_not_hold_the_shutdown() {
         .with("b.service", &service("ExecStart=/bin/sleep 1000"))
         .boot()
         .reached();
-    machine.wait_for_file("up", |_| true);
+    machine.wait_until("a.service", |_| machine.units.path("up").exists());
     let (took, code) = machine.shut_down();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");

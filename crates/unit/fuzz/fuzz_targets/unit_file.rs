@@ -8,8 +8,8 @@ use unit::load::{self, UnitFiles};
 use unit::text::file::Source;
 use unit::text::specifier::Host;
 
-const NAMES: [&str; 7] =
-    ["a.service", "t@i.service", "a.socket", "a-b.mount", "a.path", "a-b.slice", "dev-x.swap"];
+const NAMES: [&str; 8] =
+    ["a.service", "t@i.service", "a.socket", "a-b.mount", "a.path", "a.timer", "a-b.slice", "dev-x.swap"];
 
 fuzz_target!(|data: (u8, &str, &str)| {
     let (which, text, drop_in) = data;

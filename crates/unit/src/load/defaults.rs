@@ -126,7 +126,7 @@ pub(crate) fn add(unit: &mut Unit) {
 fn of_kind(kind: &Kind) -> Vec<(Relation, &'static str)> {
     use Relation::{After, Before, Conflicts, Requires};
     let mut out = match kind {
-        Kind::Service(_) | Kind::Socket(_) | Kind::Path(_) => {
+        Kind::Service(_) | Kind::Socket(_) | Kind::Path(_) | Kind::Timer(_) => {
             vec![(Requires, "sysinit.target"), (After, "sysinit.target")]
         }
         Kind::Mount(mount) => return of_mount(mount),
@@ -143,6 +143,13 @@ fn of_kind(kind: &Kind) -> Vec<(Relation, &'static str)> {
         Kind::Service(_) => out.push((After, "basic.target")),
         Kind::Socket(_) => out.push((Before, "sockets.target")),
         Kind::Path(_) => out.push((Before, "paths.target")),
+        Kind::Timer(timer) => {
+            out.push((Before, "timers.target"));
+            // What goes by the calendar goes by a clock that is right, where anything sets it.
+            if timer.has_calendar() {
+                out.extend([(After, "time-set.target"), (After, "time-sync.target")]);
+            }
+        }
         _ => {}
     }
     out.extend([(Conflicts, SHUTDOWN), (Before, SHUTDOWN)]);

@@ -25,6 +25,10 @@ pub(super) fn add(unit: &mut Unit) {
             mounts.extend(path.watched.iter().map(|watched| text::glob::base(&watched.path).to_owned()));
             triggers = Some(path.unit.clone());
         }
+        Kind::Timer(timer) => {
+            mounts.extend(timer.persistent.then(|| layout::path::TIMERS.to_owned()));
+            triggers = Some(timer.unit.clone());
+        }
         Kind::Mount(mount) => {
             let mut above = prefixes(&mount.place);
             above.pop();

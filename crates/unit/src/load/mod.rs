@@ -11,6 +11,7 @@ mod service;
 mod setter;
 mod socket;
 mod swap;
+mod timer;
 
 use std::sync::Arc;
 
@@ -98,6 +99,7 @@ pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, Loa
         UnitType::Target => Kind::Target,
         UnitType::Socket => Kind::Socket(Box::new(socket::unset(name)?)),
         UnitType::Path => Kind::Path(Box::new(path::unset(name)?)),
+        UnitType::Timer => Kind::Timer(Box::new(timer::unset(name)?)),
         UnitType::Mount => Kind::Mount(Box::new(Mount::unset(name, service::unset(name)))),
         UnitType::Swap => Kind::Swap(Box::new(Swap::unset(name, service::unset(name)))),
         UnitType::Slice => Kind::Slice(Box::default()),
@@ -184,6 +186,7 @@ fn finish(unit: &mut Unit, seen: &service::Seen) -> Result<(), String> {
         Kind::Service(service) => service::finish(service, seen),
         Kind::Socket(socket) => socket::finish(socket, &name, seen),
         Kind::Path(path) => path::finish(path),
+        Kind::Timer(timer) => timer::finish(timer),
         Kind::Mount(_) if is_permanent => Ok(()),
         Kind::Mount(mount) => mount::finish(mount, &name),
         Kind::Swap(swap) => swap::finish(swap, &name),
@@ -198,6 +201,7 @@ fn own_section(kind: &Kind) -> Option<&'static str> {
         Kind::Service(_) => Some("Service"),
         Kind::Socket(_) => Some("Socket"),
         Kind::Path(_) => Some("Path"),
+        Kind::Timer(_) => Some("Timer"),
         Kind::Mount(_) => Some("Mount"),
         Kind::Swap(_) => Some("Swap"),
         Kind::Slice(_) => Some("Slice"),
@@ -257,6 +261,7 @@ fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, ho
         _ => match &mut unit.kind {
             Kind::Socket(socket) => socket::assign(socket, seen, &setter, key),
             Kind::Path(path) => path::assign(path, &setter, key),
+            Kind::Timer(timer) => timer::assign(timer, &setter, key),
             Kind::Mount(mount) => mount::assign(mount, seen, &setter, key),
             Kind::Swap(swap) => swap::assign(swap, seen, &setter, key),
             Kind::Slice(limits) => service::limit(limits, &setter, key),

@@ -10,7 +10,7 @@ use crate::name::{UnitName, UnitType};
 use crate::service::machine::{self, Context, Event};
 use crate::service::state::{Outcome, Phase};
 use crate::transaction::JobKind;
-use crate::{attachment, path, socket};
+use crate::{attachment, path, socket, timer};
 
 impl Manager {
     /// The process of the step that a unit is at.
@@ -71,6 +71,7 @@ impl Manager {
                 };
                 self.drive_path(unit, event);
             }
+            Kind::Timer(timer) => self.tell_timer(unit, timer, &event),
             Kind::Target | Kind::Slice(_) => {}
         }
     }
@@ -195,14 +196,14 @@ impl Manager {
     }
 
     /// Starts the unit that another waits to start.
-    fn trigger(&mut self, unit: &UnitName) -> Result<(), String> {
+    pub(super) fn trigger(&mut self, unit: &UnitName) -> Result<(), String> {
         match self.shutdown {
             Some(_) => Ok(()),
             None => self.enqueue(unit, JobKind::Start).map(drop).map_err(|error| error.to_string()),
         }
     }
 
-    /// Tells the sockets and paths that start a unit how that stands.
+    /// Tells the sockets, paths and timers that start a unit how that stands.
     pub(super) fn tell_triggers(&mut self, unit: &UnitName) {
         let triggers: Vec<UnitName> = self.graph.related(unit, Relation::TriggeredBy).cloned().collect();
         if triggers.is_empty() {
@@ -227,6 +228,10 @@ impl Manager {
             match trigger.kind() {
                 UnitType::Socket => self.drive_socket(&trigger, socket),
                 UnitType::Path => self.drive_path(&trigger, path),
+                UnitType::Timer => {
+                    let event = timer::machine::Event::UnitChanged { is_down: active.is_down() };
+                    self.drive_timer(&trigger, event);
+                }
                 _ => {}
             }
         }

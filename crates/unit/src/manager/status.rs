@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::control::{JobStatus, UnitRelations, UnitStatus};
+use crate::control::{JobStatus, TimerStatus, UnitRelations, UnitStatus};
 use crate::graph::Graph;
 use crate::manager::{Manager, State, Times};
 use crate::model::{Kind, Relation};
@@ -73,6 +73,16 @@ impl Manager {
             }
             Some(State::Socket(state)) => status.sub = state.phase.name().to_owned(),
             Some(State::Path(state)) => status.sub = state.phase.name().to_owned(),
+            Some(State::Timer(state)) => {
+                status.sub = state.phase.name().to_owned();
+                let micros = |time: Option<Duration>| time.map_or(0, micros);
+                status.timer = Some(TimerStatus {
+                    next_us: micros(state.next),
+                    next_monotonic_us: micros(state.next_monotonic),
+                    last_us: micros(state.last),
+                    last_monotonic_us: micros(state.last_monotonic),
+                });
+            }
             Some(State::Mount(state)) => status.sub = state.phase.mount_name().to_owned(),
             Some(State::Swap(state)) => status.sub = state.phase.swap_name().to_owned(),
             None if active.is_up() && loaded.is_some_and(|unit| matches!(unit.kind, Kind::Mount(_))) => {
