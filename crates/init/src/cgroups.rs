@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use rustix::fs::inotify;
 use unit::graph::Graph;
 use unit::service::config::{CgroupLimits, Service};
+use unit::service::sandbox::Sandbox;
 use unit::{Kind, UnitName, cgroup};
 
 use crate::confine;
@@ -99,10 +100,9 @@ impl Cgroups {
         make_folder(&path)?;
         complaints.extend(self.limit(&path, &service.cgroup));
         let folder = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        if let Some(devices) = confine::devices(&service.exec.sandbox) {
-            let attached = sys::device_filter::attach(folder.as_fd(), &devices);
-            match attached.context("cannot limit its devices (DeviceAllow=, DevicePolicy=)") {
-                // In a container devices are given by who made it.
+        for attached in self.filter(folder.as_fd(), &service.exec.sandbox) {
+            match attached {
+                // In a container devices and networks are given by who made it.
                 Err(error) if self.root.as_deref() != Some(Path::new(MOUNT_POINT)) => {
                     complaints.push(format!("{error:#}"));
                 }
@@ -123,6 +123,16 @@ impl Cgroups {
         let group = Group { path, folder, watches, oom_kills, sessions: Vec::new() };
         self.groups.insert(unit.clone(), group);
         Ok(complaints)
+    }
+
+    /// Limits what the processes of a group, whose folder this is, may use and reach.
+    fn filter(&self, folder: BorrowedFd, sandbox: &Sandbox) -> [Result<()>; 2] {
+        let devices = confine::devices(sandbox).map(|list| sys::device_filter::attach(folder, &list));
+        let addresses = confine::addresses(sandbox).map(|list| sys::address_filter::attach(folder, &list));
+        [
+            devices.unwrap_or(Ok(())).context("cannot limit its devices (DeviceAllow=, DevicePolicy=)"),
+            addresses.unwrap_or(Ok(())).context("cannot limit its addresses (IPAddressDeny=)"),
+        ]
     }
 
     /// Makes a slice's group, and those that it is in, each with its limits. Returns what did not

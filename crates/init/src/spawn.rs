@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
-use sys::child::{Capabilities, Child, Scheduling, Started, Step};
+use sys::child::{Capabilities, Child, Keyring, Scheduling, Started, Step};
+use sys::confine::Users;
 use unit::service::config::{
     Command, DirectoryKind, ExecContext, FileMode, NotifyAccess, Resource, Service, Stream,
 };
+use unit::service::sandbox::{self, PrivateUsers};
 use unit::text::value::Bound;
 use unit::text::{environment, expand};
 
@@ -81,8 +83,7 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         view.prepare().context("cannot prepare its view of the file system")?;
     }
     let enter = view.as_ref().map(|view| move || view.enter());
-    let filters = if confined { confine::filters(&exec.sandbox)? } else { Vec::new() };
-    let is_root = identity.as_ref().is_none_or(|identity| identity.uid == 0);
+    let filters = if confined { confine::filters(exec)? } else { Vec::new() };
     let null = null()?;
     let child = Child {
         programs: programs(&command.path)?,
@@ -108,13 +109,22 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         nice: exec.nice,
         directory: directory(exec, identity.as_ref())?,
         ignore_sigpipe: exec.ignore_sigpipe,
-        // Only root may filter its system calls and still gain privileges by them.
-        no_new_privileges: exec.no_new_privileges || (!filters.is_empty() && !is_root),
+        no_new_privileges: exec.no_new_privileges,
         namespaces: enter.as_ref().map(|enter| enter as Step),
-        private_users: confined && exec.sandbox.private_users,
+        private_users: known_users(exec, identity.as_ref()).filter(|_| confined),
+        private_pids: confined && exec.sandbox.private_pids,
+        keyring: match exec.sandbox.keyring {
+            sandbox::Keyring::Inherit => Keyring::Inherit,
+            sandbox::Keyring::Private => Keyring::Own,
+            sandbox::Keyring::Shared => Keyring::Linked,
+        },
         capabilities: match confined {
-            true => Capabilities { bounding: exec.sandbox.bounding_set(), ambient: exec.sandbox.ambient },
-            false => Capabilities { bounding: None, ambient: 0 },
+            true => Capabilities {
+                bounding: exec.sandbox.bounding_set(),
+                ambient: exec.sandbox.ambient,
+                secure_bits: exec.sandbox.secure_bits,
+            },
+            false => Capabilities { bounding: None, ambient: 0, secure_bits: 0 },
         },
         scheduling: Scheduling {
             policy: exec
@@ -128,6 +138,17 @@ pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Star
         filters,
     };
     Ok(child.start()?)
+}
+
+/// The users that a service with users of its own knows.
+fn known_users(exec: &ExecContext, identity: Option<&Identity>) -> Option<Users> {
+    match exec.sandbox.private_users {
+        PrivateUsers::No => None,
+        PrivateUsers::Own => {
+            Some(identity.map_or(Users::RootAnd(0, 0), |identity| Users::RootAnd(identity.uid, identity.gid)))
+        }
+        PrivateUsers::Identity => Some(Users::Ordinary),
+    }
 }
 
 fn identity(exec: &ExecContext, command: &Command, users: &Database) -> Result<Option<Identity>> {
@@ -186,6 +207,16 @@ pub fn remove_runtime_directories(exec: &ExecContext) {
         for path in &directories.paths {
             _ = fs::remove_dir_all(Path::new(kind.base()).join(path));
         }
+    }
+}
+
+/// Removes what its processes left in memory, where its unit asks for that.
+pub fn remove_objects(exec: &ExecContext) {
+    if !exec.sandbox.remove_ipc {
+        return;
+    }
+    if let Ok(Some(identity)) = owner(exec, &Database::read(Path::new("/"))) {
+        confine::remove_objects(identity.uid);
     }
 }
 

@@ -4,11 +4,15 @@
 //! For a program with one thread only (PID 1 is one): the child is a copy made by clone3(2), and
 //! allocates before it executes.
 
+mod privileges;
+
 use std::ffi::{CString, c_int};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use crate::confine::{self, Users};
 use crate::error::{Error, Result};
+use privileges::{give_up_new_privileges, install};
 
 /// Descriptors are parked from here on while they are put in place.
 const PARKING: RawFd = 64;
@@ -27,6 +31,19 @@ pub struct Capabilities {
     pub bounding: Option<u64>,
     /// Those it has whoever it is.
     pub ambient: u64,
+    /// `SECBIT_` bits (prctl(2)).
+    pub secure_bits: u32,
+}
+
+/// Which keys the kernel keeps for a child (session-keyring(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyring {
+    /// This process's.
+    Inherit,
+    /// A new keyring.
+    Own,
+    /// The same, with its user's in it.
+    Linked,
 }
 
 /// How the kernel schedules a child (sched(7), ioprio_set(2)).
@@ -91,8 +108,12 @@ pub struct Child<'a> {
     pub no_new_privileges: bool,
     /// Makes the namespaces that it lives in, as long as it may.
     pub namespaces: Option<Step<'a>>,
-    /// Whether it lives in a user namespace that knows root and itself only.
-    pub private_users: bool,
+    /// The users of the user namespace of its own that it lives in, if it does.
+    pub private_users: Option<Users>,
+    /// Whether it is the first process of a PID namespace.
+    pub private_pids: bool,
+    /// Its session keyring.
+    pub keyring: Keyring,
     /// What it may do.
     pub capabilities: Capabilities,
     /// When it runs.
@@ -166,8 +187,10 @@ const NAMESPACE: c_int = 226;
 const NO_NEW_PRIVILEGES: c_int = 227;
 const SECCOMP: c_int = 228;
 const PERSONALITY: c_int = 230;
+const KEYRING: c_int = 237;
+const SECURE_BITS: c_int = 213;
 
-const STEPS: [(c_int, &str); 19] = [
+const STEPS: [(c_int, &str); 21] = [
     (CHDIR, "change to the working directory"),
     (NICE, "set the niceness"),
     (FDS, "pass descriptors"),
@@ -187,6 +210,8 @@ const STEPS: [(c_int, &str); 19] = [
     (NO_NEW_PRIVILEGES, "give up new privileges"),
     (SECCOMP, "filter system calls"),
     (PERSONALITY, "set the execution domain"),
+    (KEYRING, "make its keyring"),
+    (SECURE_BITS, "set the secure bits"),
 ];
 
 impl Child<'_> {
@@ -199,6 +224,9 @@ impl Child<'_> {
         // SAFETY: `clone_args` is plain numbers, for which zero is "not used".
         let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
         args.exit_signal = libc::SIGCHLD as u64;
+        if self.private_pids {
+            args.flags |= libc::CLONE_NEWPID as u64;
+        }
         if let Some(cgroup) = self.cgroup {
             args.flags |= INTO_CGROUP;
             args.cgroup = cgroup.as_raw_fd() as u64;
@@ -270,20 +298,20 @@ impl Child<'_> {
         if let Some(step) = self.namespaces {
             step().map_err(|e| Failure { code: NAMESPACE, errno: e.raw_os_error().unwrap_or(0) })?;
         }
-        if self.private_users {
-            crate::confine::leave_users(self.uid.unwrap_or(0), self.gid.unwrap_or(0))
+        if let Some(known) = self.private_users {
+            confine::leave_users(known)
                 .map_err(|e| Failure { code: NAMESPACE, errno: e.raw_os_error().unwrap_or(0) })?;
         }
         self.bound_capabilities()?;
         self.take_identity()?;
+        self.take_keyring()?;
         self.raise_capabilities()?;
         if let Some(domain) = self.personality {
             // SAFETY: personality takes a number.
             check(PERSONALITY, unsafe { libc::personality(domain.into()) })?;
         }
         if self.no_new_privileges {
-            // SAFETY: this prctl takes numbers.
-            check(NO_NEW_PRIVILEGES, unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+            give_up_new_privileges()?;
         }
         let (directory, optional) = &self.directory;
         // SAFETY: both are C strings that live as long as `self`.
@@ -329,53 +357,6 @@ impl Child<'_> {
         if let Some(nanos) = timer_slack {
             // SAFETY: this prctl takes numbers.
             check(TIMER_SLACK, unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, *nanos) })?;
-        }
-        Ok(())
-    }
-
-    /// Takes capabilities out of the bounding set, and keeps those it has beyond a change of user.
-    fn bound_capabilities(&self) -> std::result::Result<(), Failure> {
-        for capability in 0..u64::BITS {
-            let Some(bounding) = self.capabilities.bounding else {
-                break;
-            };
-            if bounding & 1 << capability != 0 {
-                continue;
-            }
-            // SAFETY: this prctl takes numbers.
-            let result = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
-            // One that this kernel does not know need not be taken out.
-            let unknown = result < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
-            if unknown {
-                break;
-            }
-            check(CAPABILITIES, result)?;
-        }
-        if self.capabilities.ambient != 0 {
-            // SAFETY: this prctl takes numbers.
-            check(CAPABILITIES, unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) })?;
-        }
-        Ok(())
-    }
-
-    /// Gives the process its ambient capabilities, and of others none.
-    fn raise_capabilities(&self) -> std::result::Result<(), Failure> {
-        let ambient = self.capabilities.ambient;
-        if ambient == 0 {
-            return Ok(());
-        }
-        let mut data = get_capabilities()?;
-        for (index, half) in data.iter_mut().enumerate() {
-            let bits = (ambient >> (32 * index)) as u32;
-            half.inheritable |= bits;
-            half.permitted |= bits;
-            half.effective |= bits;
-        }
-        set_capabilities(&data)?;
-        for capability in (0..u64::BITS).filter(|capability| ambient & 1 << capability != 0) {
-            let raise = libc::PR_CAP_AMBIENT_RAISE;
-            // SAFETY: this prctl takes numbers.
-            check(CAPABILITIES, unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, capability, 0, 0) })?;
         }
         Ok(())
     }
@@ -480,32 +461,6 @@ fn reset_signals(ignore_sigpipe: bool) {
     }
 }
 
-/// One half of a process's capability sets (capset(2), version 3).
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct CapabilityData {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
-
-/// `_LINUX_CAPABILITY_VERSION_3`, and this process.
-const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
-
-fn get_capabilities() -> std::result::Result<[CapabilityData; 2], Failure> {
-    let (mut header, mut data) = (CAPABILITY_HEADER, [CapabilityData::default(); 2]);
-    // SAFETY: the header says that two halves are filled in, which `data` has room for.
-    let result = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) };
-    check_long(CAPABILITIES, result)?;
-    Ok(data)
-}
-
-fn set_capabilities(data: &[CapabilityData; 2]) -> std::result::Result<(), Failure> {
-    let mut header = CAPABILITY_HEADER;
-    // SAFETY: as above.
-    check_long(CAPABILITIES, unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) })
-}
-
 /// Sets a limit, but none above the hard one that there is.
 fn limit_as_far_as_allowed(
     resource: libc::__rlimit_resource_t,
@@ -521,18 +476,6 @@ fn limit_as_far_as_allowed(
     // SAFETY: as above.
     check(LIMITS, unsafe { libc::setrlimit(resource, &raw const limit) })?;
     Ok(())
-}
-
-/// Installs a filter of system calls (seccomp(2)).
-fn install(filter: &[Instruction]) -> std::result::Result<(), Failure> {
-    let program = libc::sock_fprog {
-        len: u16::try_from(filter.len()).map_err(|_| Failure { code: SECCOMP, errno: libc::E2BIG })?,
-        // The kernel only reads it; the two structures have the same layout.
-        filter: filter.as_ptr().cast_mut().cast(),
-    };
-    let mode = libc::SECCOMP_SET_MODE_FILTER;
-    // SAFETY: the program lives on this stack, its instructions in the caller's slice.
-    check_long(SECCOMP, unsafe { libc::syscall(libc::SYS_seccomp, mode, 0, &raw const program) })
 }
 
 fn check(code: c_int, result: c_int) -> std::result::Result<c_int, Failure> {

@@ -1,14 +1,14 @@
 //! What a process does to itself to see less of the system: namespaces and mounts of its own
-//! (unshare(2), mount(2), mount_setattr(2)).
+//! (unshare(2), setns(2), mount(2), open_tree(2), mount_setattr(2)).
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::mount as kernel;
-use rustix::mount::{MountFlags, MountPropagationFlags};
+use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
 
 /// Namespaces to leave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,16 +18,18 @@ pub struct Namespaces {
     pub network: bool,
     pub ipc: bool,
     pub host_name: bool,
+    pub control_groups: bool,
 }
 
 /// Leaves namespaces for new ones. What is mounted later outside is still seen.
 pub fn leave(namespaces: Namespaces) -> io::Result<()> {
-    let Namespaces { mount, network, ipc, host_name } = namespaces;
+    let Namespaces { mount, network, ipc, host_name, control_groups } = namespaces;
     let flags = [
         (mount, libc::CLONE_NEWNS),
         (network, libc::CLONE_NEWNET),
         (ipc, libc::CLONE_NEWIPC),
         (host_name, libc::CLONE_NEWUTS),
+        (control_groups, libc::CLONE_NEWCGROUP),
     ];
     let flags = flags.iter().filter(|(asked, _)| *asked).fold(0, |all, (_, flag)| all | flag);
     // SAFETY: unshare takes a number.
@@ -44,11 +46,63 @@ pub fn leave(namespaces: Namespaces) -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves the user namespace for one in which only root and one other user and group have a number:
-/// their own. A process outside must write that down, so one is made for it.
-pub fn leave_users(uid: u32, gid: u32) -> io::Result<()> {
+/// Goes into the namespace that a file of nsfs(5) stands for; no other kind of file will do.
+pub fn join(path: &Path) -> io::Result<()> {
+    let file = std::fs::File::open(path)?;
+    let kinds = [libc::CLONE_NEWNET, libc::CLONE_NEWIPC].iter().fold(0, |all, kind| all | kind);
+    // SAFETY: NS_GET_NSTYPE takes nothing and gives a number.
+    let kind = unsafe { libc::ioctl(file.as_raw_fd(), NS_GET_NSTYPE) };
+    if kind & kinds == 0 || kind < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    // SAFETY: setns takes a descriptor, which is open, and a number.
+    match unsafe { libc::setns(file.as_raw_fd(), kind) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// ioctl_ns(2): `_IO(0xb7, 3)`.
+const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
+
+/// How mounts go on between views (mount_namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Propagation {
+    /// To views that this process makes, and from where it came.
+    Shared,
+    /// From nowhere.
+    Private,
+}
+
+/// Sets it for all that is mounted.
+pub fn set_propagation(propagation: Propagation) -> io::Result<()> {
+    let flag = match propagation {
+        Propagation::Shared => MountPropagationFlags::SHARED,
+        Propagation::Private => MountPropagationFlags::PRIVATE,
+    };
+    Ok(kernel::mount_change("/", flag | MountPropagationFlags::REC)?)
+}
+
+/// Which users a new user namespace knows, by the numbers that they have outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Users {
+    /// Root, and a user and its group.
+    RootAnd(u32, u32),
+    /// As many as there are ordinary ones and those of the system.
+    Ordinary,
+}
+
+/// How many users [`Users::Ordinary`] are.
+const ORDINARY: &str = "0 0 65536";
+
+/// Leaves the user namespace for one in which some users and groups have a number: their own. A
+/// process outside must write that down, so one is made for it.
+pub fn leave_users(known: Users) -> io::Result<()> {
     let map = |id: u32| if id == 0 { "0 0 1".to_owned() } else { format!("0 0 1\n{id} {id} 1") };
-    let (users, groups) = (map(uid), map(gid));
+    let (users, groups) = match known {
+        Users::RootAnd(user, group) => (map(user), map(group)),
+        Users::Ordinary => (ORDINARY.to_owned(), ORDINARY.to_owned()),
+    };
     let own = std::process::id();
     let (ready_read, ready_write) = rustix::pipe::pipe()?;
     let helper = crate::child::fork(|| {
@@ -98,18 +152,59 @@ pub fn bind(source: &Path, target: &Path, recursive: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Mounts an empty file system in memory; `options` are tmpfs(5)'s own.
+/// A tree of mounts that is nowhere yet: what a path shows, kept for later.
+pub fn keep(source: &Path, recursive: bool) -> io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    Ok(kernel::open_tree(rustix::fs::CWD, source, flags)?)
+}
+
+/// Shows what was kept.
+pub fn show(kept: &OwnedFd, target: &Path) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    Ok(kernel::move_mount(kept, "", rustix::fs::CWD, target, flags)?)
+}
+
+/// Shows a file, opened in this very view, at another path too.
+pub fn show_copy(file: &OwnedFd, target: &Path) -> io::Result<()> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    show(&kernel::open_tree(file, "", flags)?, target)
+}
+
+/// Mounts an empty file system in memory; `options` are words of mount(8), tmpfs(5)'s own among them.
+/// Without any there are no devices in it.
 pub fn mount_tmpfs(target: &Path, options: &str) -> io::Result<()> {
-    let options = CString::new(options)?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let mut flags = MountFlags::NODEV;
+    let mut own = Vec::new();
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        match option {
+            "dev" => flags -= MountFlags::NODEV,
+            "nodev" => flags |= MountFlags::NODEV,
+            "suid" => flags -= MountFlags::NOSUID,
+            "nosuid" => flags |= MountFlags::NOSUID,
+            "exec" => flags -= MountFlags::NOEXEC,
+            "noexec" => flags |= MountFlags::NOEXEC,
+            "noatime" => flags |= MountFlags::NOATIME,
+            "relatime" => flags |= MountFlags::RELATIME,
+            "strictatime" => flags |= MountFlags::STRICTATIME,
+            "nostrictatime" => flags -= MountFlags::STRICTATIME,
+            // Read-only it becomes when what goes into it is there.
+            "ro" | "rw" => {}
+            other => own.push(other),
+        }
+    }
+    let options = CString::new(own.join(","))?;
     Ok(kernel::mount("tmpfs", target, "tmpfs", flags, options.as_c_str())?)
 }
 
-/// Mounts a view of the processes; `options` are proc(5)'s.
-pub fn mount_proc(target: &Path, options: &str) -> io::Result<()> {
+/// Mounts a view of the kernel: `proc` with proc(5)'s options, `sysfs`, `mqueue`, `cgroup2`.
+pub fn mount_kernel(kind: &str, target: &Path, options: &str) -> io::Result<()> {
     let options = CString::new(options)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    Ok(kernel::mount("proc", target, "proc", flags, options.as_c_str())?)
+    Ok(kernel::mount(kind, target, kind, flags, options.as_c_str())?)
 }
 
 /// Moves a mount.
@@ -125,6 +220,11 @@ pub fn set_read_only(path: &Path) -> io::Result<()> {
 /// Lets nothing of one mount be executed.
 pub fn set_no_exec(path: &Path) -> io::Result<()> {
     set_attribute(path, libc::MOUNT_ATTR_NOEXEC)
+}
+
+/// Has no program of any mount lend identity (set-user-ID and the like).
+pub fn set_no_identity() -> io::Result<()> {
+    crate::mount::set_attribute(c"/", libc::MOUNT_ATTR_NOSUID, libc::AT_RECURSIVE)
 }
 
 fn set_attribute(path: &Path, attribute: u64) -> io::Result<()> {

@@ -2,7 +2,12 @@
 //! `BPF_PROG_TYPE_CGROUP_DEVICE` (bpf(2); the kernel's cgroup-v2.rst, "Device controller").
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
+
+use crate::bpf::{
+    AND_IMMEDIATE, EXIT, Instruction, JUMP_UNLESS_EQUAL, LOAD_WORD, MOVE, MOVE_IMMEDIATE, Program,
+    SHIFT_RIGHT, instruction,
+};
 
 /// What a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +30,6 @@ pub struct Allowed {
     pub access: u32,
 }
 
-/// An instruction (linux/bpf.h, `struct bpf_insn`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(C)]
-struct Instruction {
-    code: u8,
-    registers: u8,
-    offset: i16,
-    immediate: i32,
-}
-
-const LOAD_WORD: u8 = 0x61;
-const MOVE: u8 = 0xbf;
-const MOVE_IMMEDIATE: u8 = 0xb7;
-const AND_IMMEDIATE: u8 = 0x54;
-const SHIFT_RIGHT: u8 = 0x74;
-const JUMP_UNLESS_EQUAL: u8 = 0x55;
-const EXIT: u8 = 0x95;
-
 /// Registers: the context, then what the program takes from it.
 const RESULT: u8 = 0;
 const CONTEXT: u8 = 1;
@@ -52,16 +39,8 @@ const MAJOR: u8 = 4;
 const MINOR: u8 = 5;
 const SCRATCH: u8 = 6;
 
-const PROG_LOAD: libc::c_long = 5;
-const PROG_ATTACH: libc::c_long = 8;
 const TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_CGROUP_DEVICE: u32 = 6;
-/// Programs of groups above and below hold too.
-const ALLOW_MULTI: u32 = 2;
-
-fn instruction(code: u8, to: u8, from: u8, offset: i16, immediate: i32) -> Instruction {
-    Instruction { code, registers: to | from << 4, offset, immediate }
-}
 
 /// The program: allowed is what one of the list allows.
 fn program(list: &[Allowed]) -> Vec<Instruction> {
@@ -96,63 +75,12 @@ fn program(list: &[Allowed]) -> Vec<Instruction> {
     program
 }
 
-/// `union bpf_attr` as `BPF_PROG_LOAD` reads it, as far as it is set.
-#[repr(C)]
-struct LoadAttributes {
-    kind: u32,
-    count: u32,
-    instructions: u64,
-    licence: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buffer: u64,
-    version: u32,
-    flags: u32,
-}
-
-/// The same, for `BPF_PROG_ATTACH`.
-#[repr(C)]
-struct AttachAttributes {
-    target: u32,
-    program: u32,
-    kind: u32,
-    flags: u32,
-}
-
 /// Lets the processes of a control group, whose folder this is, use only these devices.
 ///
 /// # Errors
 /// The kernel has no such programs, or this process may not load one.
 pub fn attach(group: BorrowedFd, list: &[Allowed]) -> io::Result<()> {
-    let instructions = program(list);
-    let load = LoadAttributes {
-        kind: TYPE_CGROUP_DEVICE,
-        count: instructions.len() as u32,
-        instructions: instructions.as_ptr() as u64,
-        licence: c"Apache-2.0".as_ptr() as u64,
-        log_level: 0,
-        log_size: 0,
-        log_buffer: 0,
-        version: 0,
-        flags: 0,
-    };
-    // SAFETY: the attributes point to a vector and a static string, both alive for the call.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, PROG_LOAD, &raw const load, size_of_val(&load)) };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel just made this descriptor, and it has no other owner.
-    let program = unsafe { OwnedFd::from_raw_fd(result as i32) };
-    let attach = AttachAttributes {
-        target: group.as_raw_fd() as u32,
-        program: program.as_raw_fd() as u32,
-        kind: ATTACH_CGROUP_DEVICE,
-        flags: ALLOW_MULTI,
-    };
-    // SAFETY: the attributes are numbers, alive for the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, PROG_ATTACH, &raw const attach, size_of_val(&attach)) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    Program::load(TYPE_CGROUP_DEVICE, &program(list))?.attach(group, ATTACH_CGROUP_DEVICE)
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 //! reason why it is sound.
 #![allow(unsafe_code)]
 
+pub mod address_filter;
 pub mod block;
 pub mod block_stack;
+mod bpf;
 pub mod child;
 pub mod confine;
 pub mod console;
@@ -15,6 +17,7 @@ pub mod dm;
 pub mod error;
 pub mod ext4;
 mod ioctl;
+pub mod ipc;
 pub mod listen;
 pub mod machine;
 pub mod mount;

@@ -428,6 +428,16 @@ const EXEC: Lists = Lists {
         "SystemCallFilter",
         "SystemCallErrorNumber",
         "SystemCallArchitectures",
+        "SystemCallLog",
+        "SecureBits",
+        "KeyringMode",
+        "RemoveIPC",
+        "MountFlags",
+        "PrivatePIDs",
+        "NetworkNamespacePath",
+        "IPCNamespacePath",
+        "IPAddressAllow",
+        "IPAddressDeny",
         "ReadOnlyDirectories",
         "ReadWriteDirectories",
         "InaccessibleDirectories",
@@ -440,7 +450,6 @@ const EXEC: Lists = Lists {
         "ExtensionImagePolicy",
         "ExtensionImages",
         "ImportCredential",
-        "KeyringMode",
         "LimitLOCKS",
         "LoadCredential",
         "LoadCredentialEncrypted",
@@ -452,13 +461,11 @@ const EXEC: Lists = Lists {
         "LogRateLimitIntervalSec",
         "MemoryKSM",
         "MountAPIVFS",
-        "MountFlags",
         "MountImagePolicy",
         "MountImages",
         "NUMAMask",
         "NUMAPolicy",
         "PAMName",
-        "RemoveIPC",
         "RootEphemeral",
         "RootHashSignature",
         "RootImageOptions",
@@ -472,7 +479,6 @@ const EXEC: Lists = Lists {
         "SyslogIdentifier",
         "SyslogLevel",
         "SyslogLevelPrefix",
-        "SystemCallLog",
         "TTYColumns",
         "TTYReset",
         "TTYRows",
@@ -485,16 +491,12 @@ const EXEC: Lists = Lists {
     confines: &[
         "AppArmorProfile",
         "DynamicUser",
-        "IPCNamespacePath",
-        "NetworkNamespacePath",
-        "PrivatePIDs",
         "RestrictFileSystems",
         "RootDirectory",
         "RootHash",
         "RootImage",
         "RootVerity",
         "SELinuxContext",
-        "SecureBits",
         "SmackProcessLabel",
     ],
 };
@@ -553,7 +555,6 @@ const RESOURCES: Lists = Lists {
         "DefaultStartupMemoryLow",
         "DisableControllers",
         "IPAccounting",
-        "IPAddressAllow",
         "ManagedOOMMemoryPressure",
         "ManagedOOMMemoryPressureDurationSec",
         "ManagedOOMMemoryPressureLimit",
@@ -574,17 +575,15 @@ const RESOURCES: Lists = Lists {
         "StartupMemorySwapMax",
         "StartupMemoryZSwapMax",
     ],
-    confines: &[
-        "IPAddressDeny",
-        "IPEgressFilterPath",
-        "IPIngressFilterPath",
-        "RestrictNetworkInterfaces",
-        "SocketBindDeny",
-    ],
+    confines: &["IPEgressFilterPath", "IPIngressFilterPath", "RestrictNetworkInterfaces", "SocketBindDeny"],
 };
 
 /// What holds for all that is in a slice, and is built for single units only.
-const SLICE: Lists = Lists { done: &[], not_done: &[], confines: &["DeviceAllow", "DevicePolicy"] };
+const SLICE: Lists = Lists {
+    done: &[],
+    not_done: &["IPAddressAllow"],
+    confines: &["DeviceAllow", "DevicePolicy", "IPAddressDeny"],
+};
 
 /// The class of a directive; none for one that is unknown.
 pub fn class(section: &str, name: &str) -> Option<Class> {
@@ -604,4 +603,13 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str, Class)> {
         let by_class = lists.iter().flat_map(|lists| lists.by_class());
         by_class.flat_map(move |(class, names)| names.iter().map(move |name| (*section, *name, class)))
     })
+}
+
+/// Settings of which the kernel here knows nothing, and which say by a `-` that they may have no effect
+/// (systemd.exec(5), "Mandatory Access Control").
+const MAY_FAIL: [&str; 3] = ["AppArmorProfile", "SELinuxContext", "SmackProcessLabel"];
+
+/// Whether a value that asks for confinement says itself that it can be done without.
+pub fn is_optional(name: &str, value: &str) -> bool {
+    MAY_FAIL.contains(&name) && value.starts_with('-')
 }

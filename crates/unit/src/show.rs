@@ -7,6 +7,7 @@ use crate::model::{Kind, Relation, Unit};
 use crate::service::config::{
     Command, ExecList, KillMode, NotifyAccess, Restart, Service, ServiceType, WorkingDirectory,
 };
+use crate::service::sandbox::{PrivateTmp, PrivateUsers, ProtectControlGroups};
 use crate::text::value::{Amount, Bound};
 use crate::timer::{Elapse, Timer};
 use calendar::span::span;
@@ -141,14 +142,14 @@ impl Properties {
         self.flag("NoNewPrivileges", exec.no_new_privileges);
         let sandbox = &exec.sandbox;
         for (name, set) in [
-            ("PrivateTmp", sandbox.private_tmp),
+            ("PrivateTmp", sandbox.private_tmp != PrivateTmp::No),
             ("PrivateDevices", sandbox.private_devices),
             ("PrivateNetwork", sandbox.private_network),
-            ("PrivateUsers", sandbox.private_users),
+            ("PrivateUsers", sandbox.private_users != PrivateUsers::No),
             ("ProtectKernelTunables", sandbox.protect_kernel_tunables),
             ("ProtectKernelModules", sandbox.protect_kernel_modules),
             ("ProtectKernelLogs", sandbox.protect_kernel_logs),
-            ("ProtectControlGroups", sandbox.protect_control_groups),
+            ("ProtectControlGroups", sandbox.protect_control_groups != ProtectControlGroups::No),
             ("ProtectClock", sandbox.protect_clock),
             ("ProtectHostname", sandbox.protect_hostname),
             ("RestrictRealtime", sandbox.restrict_realtime),

@@ -21,17 +21,78 @@ fn bits(names: &[&str]) -> u64 {
 
 #[test]
 fn capabilities_add_up_and_are_taken_away() {
-    let cases: [(&str, Option<u64>); 6] = [
+    let cases: [(&str, Option<u64>); 8] = [
         ("", None),
         ("CapabilityBoundingSet=", Some(0)),
         ("CapabilityBoundingSet=CAP_CHOWN CAP_KILL", Some(bits(&["chown", "kill"]))),
         ("CapabilityBoundingSet=CAP_CHOWN\nCapabilityBoundingSet=CAP_KILL", Some(bits(&["chown", "kill"]))),
         ("CapabilityBoundingSet=CAP_CHOWN CAP_KILL\nCapabilityBoundingSet=~CAP_KILL", Some(bits(&["chown"]))),
         ("CapabilityBoundingSet=~CAP_SYS_ADMIN", Some(!bits(&["sys_admin"]))),
+        ("CapabilityBoundingSet=CAP_KILL\nCapabilityBoundingSet=~", Some(u64::MAX)),
+        ("CapabilityBoundingSet=~\nCapabilityBoundingSet=CAP_KILL", Some(bits(&["kill"]))),
     ];
     for (text, expected) in cases {
         assert_eq!(sandbox(text).bounding, expected, "{text}");
     }
+    for (text, expected) in [
+        ("AmbientCapabilities=CAP_KILL\nAmbientCapabilities=CAP_CHOWN", bits(&["chown", "kill"])),
+        ("AmbientCapabilities=~CAP_KILL", capability::ALL & !bits(&["kill"])),
+        ("AmbientCapabilities=CAP_KILL\nAmbientCapabilities=", 0),
+    ] {
+        assert_eq!(sandbox(text).ambient, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_word_that_names_nothing_takes_nothing_away() {
+    for (line, holds) in [
+        ("CapabilityBoundingSet=CAP_KILL CAP_FUTURE", "CapabilityBoundingSet=CAP_KILL"),
+        ("RestrictAddressFamilies=AF_UNIX AF_FUTURE", "RestrictAddressFamilies=AF_UNIX"),
+        ("RestrictNamespaces=user future", "RestrictNamespaces=user"),
+        ("SystemCallFilter=@basic-io @future", "SystemCallFilter=@basic-io"),
+        ("SystemCallFilter=@future", "SystemCallFilter=@default"),
+    ] {
+        let unit = common::load("a.service", &format!("[Service]\nExecStart=/a\n{line}\n"));
+        let warning = unit.warnings[0].to_string();
+        assert!(
+            warning.to_lowercase().contains("future") && warning.ends_with("; the rest of the line holds"),
+            "{warning}"
+        );
+        assert_eq!(unit.service().unwrap().exec.sandbox, sandbox(holds), "{line}");
+    }
+}
+
+#[test]
+fn addresses_are_words_and_prefixes() {
+    let prefixes = |text: &str| {
+        let denied = sandbox(&format!("IPAddressDeny={text}")).denied_addresses;
+        denied
+            .iter()
+            .map(|prefix| format!("{}/{}", prefix.address, prefix.length))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    for (text, expected) in [
+        ("any", "0.0.0.0/0 ::/0"),
+        ("localhost", "127.0.0.0/8 ::1/128"),
+        ("link-local multicast", "169.254.0.0/16 fe80::/64 224.0.0.0/4 ff00::/8"),
+        ("10.1.2.3 10.0.0.0/8 2001:db8::/32", "10.1.2.3/32 10.0.0.0/8 2001:db8::/32"),
+        ("any\nIPAddressDeny=\nIPAddressDeny=::1", "::1/128"),
+    ] {
+        assert_eq!(prefixes(text), expected, "{text}");
+    }
+    for wrong in ["10.0.0.0/33", "nobody", "10.0.0/8"] {
+        let unit = common::load("a.service", &format!("[Service]\nExecStart=/a\nIPAddressDeny={wrong}\n"));
+        assert_eq!(unit.warnings.len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn what_the_kernel_does_not_know_may_be_left_out_where_the_unit_says_so() {
+    let load = |line: &str| common::load("a.service", &format!("[Service]\nExecStart=/a\n{line}\n"));
+    let optional = load("AppArmorProfile=-system_tor");
+    assert_eq!((optional.refusals.len(), optional.warnings.len()), (0, 1));
+    assert_eq!(load("AppArmorProfile=system_tor").refusals.len(), 1);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub fn devices(sandbox: &Sandbox) -> Option<Vec<Allowed>> {
         return None;
     }
     let mut list = Vec::new();
-    if sandbox.device_policy != DevicePolicy::Strict {
+    if sandbox.device_policy() != DevicePolicy::Strict {
         list.extend(EVERYBODYS.map(|(major, minor)| Allowed {
             kind: DeviceType::Char,
             major: Some(major),
@@ -37,7 +37,7 @@ pub fn devices(sandbox: &Sandbox) -> Option<Vec<Allowed>> {
         }));
     }
     let drivers = fs::read_to_string("/proc/devices").unwrap_or_default();
-    for rule in &sandbox.devices {
+    for rule in sandbox.device_rules() {
         let access = rule.access;
         match &rule.which {
             DeviceName::Path(path) => list.extend(node(path, access)),

@@ -8,6 +8,7 @@ use seccompiler::{
     TargetArch,
 };
 use sys::child::Instruction;
+use unit::service::config::ExecContext;
 use unit::service::sandbox::{Denial, Filter, Sandbox, SystemCalls};
 use unit::text::syscall;
 
@@ -21,13 +22,15 @@ const PROT_EXEC: u64 = 4;
 const SHM_EXEC: u64 = 0o100_000;
 /// The bits of a mode that lend identity (inode(7)).
 const SET_ID: [u64; 2] = [0o4000, 0o2000];
+/// Flags of open(2) that make a file: `O_CREAT`, `__O_TMPFILE`.
+const MAKES_FILE: [u64; 2] = [0o100, 0o20_000_000];
 /// Policies that could take a processor for good (sched(7)): FIFO, RR, DEADLINE.
 const REALTIME: [u64; 3] = [1, 2, 6];
 /// What asks personality(2) for the present one.
 const PERSONALITY_QUERY: u64 = 0xffff_ffff;
 
 /// The calls that take a mode, and which argument it is.
-const MODES: [(&str, u8); 11] = [
+const MODES: [(&str, u8); 9] = [
     ("chmod", 1),
     ("fchmod", 1),
     ("fchmodat", 2),
@@ -36,8 +39,6 @@ const MODES: [(&str, u8); 11] = [
     ("mkdirat", 2),
     ("mknod", 1),
     ("mknodat", 2),
-    ("open", 2),
-    ("openat", 3),
     ("creat", 1),
 ];
 
@@ -48,7 +49,8 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 ///
 /// # Errors
 /// A filter cannot be made: it is too long for the kernel.
-pub fn filters(sandbox: &Sandbox) -> Result<Vec<Vec<Instruction>>> {
+pub fn filters(exec: &ExecContext) -> Result<Vec<Vec<Instruction>>> {
+    let sandbox = &exec.sandbox;
     let mut filters = Vec::new();
     let mut deny = |rules: Rules, errno: u16| -> Result<()> {
         if !rules.is_empty() {
@@ -80,9 +82,15 @@ pub fn filters(sandbox: &Sandbox) -> Result<Vec<Vec<Instruction>>> {
     }
     if sandbox.restrict_suid_sgid {
         let mut rules = Rules::new();
-        for (name, argument) in MODES {
-            for bit in SET_ID {
+        for bit in SET_ID {
+            for (name, argument) in MODES {
                 add(&mut rules, name, vec![has_bits(argument, bit)?])?;
+            }
+            // A file that is not made is given no mode, and the argument may be anything.
+            for (name, flags) in [("open", 1), ("openat", 2)] {
+                for makes in MAKES_FILE {
+                    add(&mut rules, name, vec![has_bits(flags, makes)?, has_bits(flags + 1, bit)?])?;
+                }
             }
         }
         deny(rules, EPERM)?;
@@ -99,12 +107,16 @@ pub fn filters(sandbox: &Sandbox) -> Result<Vec<Vec<Instruction>>> {
     }
     if sandbox.lock_personality {
         let mut rules = Rules::new();
-        let other = [0, PERSONALITY_QUERY].map(|value| condition(0, SeccompCmpOp::Ne, value));
+        let own = exec.personality.unwrap_or(0);
+        let other = [own.into(), PERSONALITY_QUERY].map(|value| condition(0, SeccompCmpOp::Ne, value));
         add(&mut rules, "personality", other.into_iter().collect::<Result<_>>()?)?;
         deny(rules, EPERM)?;
     }
     if let Some(system_calls) = &sandbox.system_calls {
         filters.extend(system_call_filters(system_calls, sandbox.denial.unwrap_or(Denial::Kill))?);
+    }
+    if let Some(calls) = &sandbox.logged_calls {
+        filters.push(logging_filter(calls)?);
     }
     if sandbox.native_only && filters.is_empty() {
         // Any filter refuses calls of other architectures; this one nothing that is still in use.
@@ -188,6 +200,16 @@ fn system_call_filters(calls: &SystemCalls, denial: Denial) -> Result<Vec<Vec<In
         filters.push(compile(rules, SeccompAction::Allow, action(denial))?);
     }
     Ok(filters)
+}
+
+/// The filter of `SystemCallLog=`, which lets everything pass.
+fn logging_filter(calls: &Filter<u32>) -> Result<Vec<Instruction>> {
+    let (named, others, matching) = match calls {
+        Filter::Allow(named) => (named, SeccompAction::Allow, SeccompAction::Log),
+        Filter::Deny(named) => (named, SeccompAction::Log, SeccompAction::Allow),
+    };
+    let rules = named.iter().map(|number| (i64::from(*number), Vec::new())).collect();
+    compile(rules, others, matching)
 }
 
 fn action(denial: Denial) -> SeccompAction {

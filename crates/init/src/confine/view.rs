@@ -1,40 +1,31 @@
-//! A service's own view of the file system. It is planned by PID 1, and put together by the
-//! service's process before it becomes its program.
+//! A service's own view of the system: its namespaces, and what is mounted where. It is planned by PID
+//! 1, and put together by the service's process before it becomes its program.
+
+mod kernel;
+mod rules;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags};
 use sys::confine::{self, Namespaces};
-use unit::mount::Mounted;
 use unit::service::config::ExecContext;
-use unit::service::sandbox::{self, Access, Bind, Rule};
+use unit::service::sandbox::{Access, Bind, PrivateTmp, Propagation, ProtectControlGroups, Rule};
 
 use super::private::SHARED;
-use crate::tables::MOUNTS;
-
-/// The devices that a service with `PrivateDevices=` has, and the folders of more of them.
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
-const DEVICE_FOLDERS: [&str; 4] = ["pts", "shm", "mqueue", "hugepages"];
-const DEVICE_LINKS: [(&str, &str); 6] = [
-    ("/proc/self/fd", "fd"),
-    ("/proc/self/fd/0", "stdin"),
-    ("/proc/self/fd/1", "stdout"),
-    ("/proc/self/fd/2", "stderr"),
-    ("/proc/kcore", "core"),
-    ("pts/ptmx", "ptmx"),
-];
-/// Where syslog(3) sends to.
-const SYSLOG: &str = "log";
-/// A folder that is not to be entered: nothing in it, no permission, no room.
-const CLOSED: &str = "mode=000,size=0,nr_inodes=1";
 
 /// What a service sees.
 #[derive(Debug, Clone, Default)]
 pub struct View {
     namespaces: Namespaces,
+    /// Files of the namespaces of others that it goes into.
+    other_network: Option<PathBuf>,
+    other_ipc: Option<PathBuf>,
+    propagation: Propagation,
+    /// Whether no program lends its identity.
+    no_identity: bool,
     temporary: Vec<(String, String)>,
     private: Vec<PathBuf>,
     devices: bool,
@@ -54,11 +45,17 @@ impl View {
         let sandbox = &exec.sandbox;
         let namespaces = Namespaces {
             mount: sandbox.wants_mounts(),
-            network: sandbox.private_network,
-            ipc: sandbox.private_ipc,
+            network: sandbox.private_network && sandbox.network_namespace.is_none(),
+            ipc: sandbox.private_ipc && sandbox.ipc_namespace.is_none(),
             host_name: sandbox.protect_hostname,
+            control_groups: matches!(
+                sandbox.protect_control_groups,
+                ProtectControlGroups::Private | ProtectControlGroups::Strict
+            ),
         };
-        if namespaces == Namespaces::default() {
+        let other_network = sandbox.network_namespace.as_ref().map(PathBuf::from);
+        let other_ipc = sandbox.ipc_namespace.as_ref().map(PathBuf::from);
+        if namespaces == Namespaces::default() && other_network.is_none() && other_ipc.is_none() {
             return None;
         }
         let own: Vec<String> = exec
@@ -67,33 +64,45 @@ impl View {
             .flat_map(|(kind, set)| set.paths.iter().map(|path| format!("{}/{path}", kind.base())))
             .collect();
         let temporary = sandbox.temporary_file_systems();
+        let mut binds = sandbox.binds.clone();
+        if !temporary.is_empty() {
+            // Its own folders are seen also where all beside them is hidden.
+            binds.extend(own.iter().map(|path| Bind {
+                source: path.clone(),
+                target: path.clone(),
+                read_only: false,
+                optional: true,
+                recursive: true,
+            }));
+        }
         let mut rules = sandbox.path_rules(&own);
         let rule = |path: &str, read_only: bool| Rule {
             path: path.to_owned(),
             effect: if read_only { Access::ReadOnly } else { Access::Writable },
             optional: true,
         };
-        rules.extend(
-            temporary
-                .iter()
-                .map(|(path, options)| rule(path, options.split(',').any(|option| option == "ro"))),
-        );
-        rules.extend(sandbox.binds.iter().map(|bind| rule(&bind.target, bind.read_only)));
-        let hides = sandbox.hides_processes();
-        let proc = hides.then(|| {
+        let is_read_only = |options: &str| options.split(',').any(|option| option == "ro");
+        rules.extend(temporary.iter().map(|(path, options)| rule(path, is_read_only(options))));
+        rules.extend(binds.iter().map(|bind| rule(&bind.target, bind.read_only)));
+        let own_proc = sandbox.hides_processes() || sandbox.private_pids;
+        let proc = own_proc.then(|| {
             let hidden = sandbox.protect_proc.hidepid().map(|word| format!("hidepid={word}"));
             let subset = sandbox.proc_subset_pid.then(|| "subset=pid".to_owned());
             hidden.into_iter().chain(subset).collect::<Vec<_>>().join(",")
         });
         Some(View {
             namespaces,
+            other_network,
+            other_ipc,
+            propagation: sandbox.propagation,
+            no_identity: exec.no_new_privileges,
             temporary,
-            private: private.to_vec(),
+            private: if sandbox.private_tmp == PrivateTmp::Yes { private.to_vec() } else { Vec::new() },
             devices: sandbox.private_devices,
             proc,
-            binds: sandbox.binds.clone(),
+            binds,
             rules,
-            exec_rules: sandbox.exec_paths.clone(),
+            exec_rules: sandbox.exec_rules(),
             scratch: runtime.join("scratch"),
         })
     }
@@ -112,6 +121,14 @@ impl View {
         Ok(())
     }
 
+    fn has_other_network(&self) -> bool {
+        self.namespaces.network || self.other_network.is_some()
+    }
+
+    fn has_other_queues(&self) -> bool {
+        self.namespaces.ipc || self.other_ipc.is_some()
+    }
+
     /// A file that is not to be opened.
     fn closed_file(&self) -> PathBuf {
         self.scratch.with_file_name("inaccessible")
@@ -122,163 +139,86 @@ impl View {
     /// # Errors
     /// The kernel refuses, or a path that must be there is not.
     pub fn enter(&self) -> io::Result<()> {
+        for path in [&self.other_network, &self.other_ipc].into_iter().flatten() {
+            confine::join(path)?;
+        }
         confine::leave(self.namespaces)?;
         if !self.namespaces.mount {
             return Ok(());
+        }
+        // What is shown elsewhere is what was there before anything was hidden.
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let closed = rustix::fs::open(self.closed_file(), flags, Mode::empty())?;
+        let private: Vec<OwnedFd> =
+            self.private.iter().map(|path| confine::keep(path, false)).collect::<io::Result<_>>()?;
+        let binds: Vec<(OwnedFd, &Bind, bool)> =
+            self.binds.iter().filter_map(|bind| kept(bind).transpose()).collect::<io::Result<_>>()?;
+        if self.devices {
+            self.mount_devices()?;
         }
         for (path, options) in &self.temporary {
             fs::create_dir_all(path)?;
             confine::mount_tmpfs(Path::new(path), &tmpfs_options(options))?;
         }
-        for (private, shared) in self.private.iter().zip(SHARED) {
-            confine::bind(private, Path::new(shared), false)?;
+        for (private, shared) in private.iter().zip(SHARED) {
+            confine::show(private, Path::new(shared))?;
         }
-        if self.devices {
-            self.mount_devices()?;
+        self.mount_kernel_views()?;
+        for (kept, bind, is_folder) in &binds {
+            let target = Path::new(&bind.target);
+            make_mount_point(target, *is_folder)?;
+            confine::show(kept, target)?;
         }
-        if let Some(options) = &self.proc {
-            confine::mount_proc(Path::new("/proc"), options)?;
+        self.apply_rules(&closed)?;
+        if self.no_identity {
+            confine::set_no_identity()?;
         }
-        for bind in &self.binds {
-            mount_bind(bind)?;
+        match self.propagation {
+            Propagation::Shared => confine::set_propagation(confine::Propagation::Shared),
+            Propagation::Private => confine::set_propagation(confine::Propagation::Private),
+            Propagation::Slave => Ok(()),
         }
-        self.apply_rules()
-    }
-
-    fn mount_devices(&self) -> io::Result<()> {
-        let new = &self.scratch;
-        confine::mount_tmpfs(new, "mode=0755,size=4m")?;
-        let host = Path::new("/dev");
-        for name in DEVICES {
-            fs::File::create(new.join(name))?;
-            confine::bind(&host.join(name), &new.join(name), false)?;
-        }
-        for name in DEVICE_FOLDERS {
-            if host.join(name).is_dir() {
-                fs::create_dir(new.join(name))?;
-                confine::bind(&host.join(name), &new.join(name), true)?;
-            }
-        }
-        for (target, name) in DEVICE_LINKS {
-            symlink(target, new.join(name))?;
-        }
-        let syslog = host.join(SYSLOG);
-        match fs::read_link(&syslog) {
-            Ok(target) => symlink(target, new.join(SYSLOG))?,
-            Err(_) if syslog.exists() => {
-                fs::File::create(new.join(SYSLOG))?;
-                confine::bind(&syslog, &new.join(SYSLOG), false)?;
-            }
-            Err(_) => {}
-        }
-        confine::move_mount(new, host)
-    }
-
-    /// Makes a mount of each path that a rule speaks of, and read-only those that are to be.
-    fn apply_rules(&self) -> io::Result<()> {
-        let mut rules = resolved(&self.rules)?;
-        let exec_rules = resolved(&self.exec_rules)?;
-        // Each of these paths, too, is to be a mount of its own.
-        for rule in &exec_rules {
-            let effect = sandbox::access(&rules, &rule.path);
-            if !rules.iter().any(|known| known.path == rule.path) {
-                rules.push(Rule { path: rule.path.clone(), effect, optional: true });
-            }
-        }
-        rules.sort_by_key(|rule| rule.path.len());
-        let mut mounted = mount_points()?;
-        for rule in &rules {
-            let path = Path::new(&rule.path);
-            // What is below a folder that was closed cannot be reached, and need not be.
-            if !path.exists() {
-                continue;
-            }
-            match rule.effect {
-                Access::Inaccessible if path.is_dir() => confine::mount_tmpfs(path, CLOSED)?,
-                Access::Inaccessible => confine::bind(&self.closed_file(), path, false)?,
-                Access::ReadOnly | Access::Writable if !mounted.contains(&rule.path) => {
-                    confine::bind(path, path, true)?;
-                }
-                Access::ReadOnly | Access::Writable => {}
-            }
-        }
-        mounted = mount_points()?;
-        mounted.sort();
-        mounted.dedup();
-        for path in mounted {
-            let read_only = sandbox::access(&rules, &path) != Access::Writable;
-            let no_exec = !sandbox::may_execute(&exec_rules, &path);
-            let path = Path::new(&path);
-            // One under another mount, or closed, cannot be reached.
-            if read_only && path.exists() {
-                confine::set_read_only(path)?;
-            }
-            if no_exec && path.exists() {
-                confine::set_no_exec(path)?;
-            }
-        }
-        Ok(())
     }
 }
 
-/// The rules for what their paths lead to; those for paths that may be missing, and are, drop out.
-fn resolved<T: Copy>(rules: &[Rule<T>]) -> io::Result<Vec<Rule<T>>> {
-    let mut out = Vec::new();
-    for rule in rules {
-        match fs::canonicalize(&rule.path) {
-            Ok(path) => out.push(Rule { path: path.display().to_string(), ..*rule }),
-            Err(_) if rule.optional => {}
-            Err(error) => return Err(error),
-        }
+/// What a bind shows, and whether that is a folder; none where it may be missing, and is.
+fn kept(bind: &Bind) -> io::Result<Option<(OwnedFd, &Bind, bool)>> {
+    let source = Path::new(&bind.source);
+    match fs::metadata(source) {
+        Ok(metadata) => Ok(Some((confine::keep(source, bind.recursive)?, bind, metadata.is_dir()))),
+        Err(_) if bind.optional => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(out)
 }
 
-/// A tmpfs without `ro`, which comes last, when what goes into it is there.
+fn make_mount_point(target: &Path, is_folder: bool) -> io::Result<()> {
+    if target.exists() {
+        return Ok(());
+    }
+    if is_folder {
+        return fs::create_dir_all(target);
+    }
+    fs::create_dir_all(target.parent().unwrap_or(target))?;
+    fs::File::create(target).map(drop)
+}
+
+/// Options of a tmpfs, with the permissions that it has where none are said.
 fn tmpfs_options(options: &str) -> String {
-    let own = options.split(',').filter(|option| !matches!(*option, "" | "ro" | "rw" | "nodev" | "nosuid"));
-    let own: Vec<&str> = own.collect();
-    match own.iter().any(|option| option.starts_with("mode=")) {
-        true => own.join(","),
-        false => own.into_iter().chain(["mode=0755"]).collect::<Vec<_>>().join(","),
+    match options.split(',').any(|option| option.starts_with("mode=")) {
+        true => options.to_owned(),
+        false => format!("mode=0755,{options}"),
     }
-}
-
-fn mount_bind(bind: &Bind) -> io::Result<()> {
-    let (source, target) = (Path::new(&bind.source), Path::new(&bind.target));
-    if !source.exists() {
-        return if bind.optional { Ok(()) } else { Err(Errno::NOENT.into()) };
-    }
-    if !target.exists() {
-        if source.is_dir() {
-            fs::create_dir_all(target)?;
-        } else {
-            fs::create_dir_all(target.parent().unwrap_or(target))?;
-            fs::File::create(target)?;
-        }
-    }
-    confine::bind(source, target, bind.recursive)
-}
-
-/// The mount points of this process's namespace. One whose name is not text is an error: it would
-/// be left as it is.
-fn mount_points() -> io::Result<Vec<String>> {
-    let text = fs::read_to_string(MOUNTS)?;
-    Ok(text.lines().filter_map(Mounted::parse).map(|mounted| mounted.place).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::tmpfs_options;
 
     #[test]
-    fn options_of_a_temporary_file_system() {
-        for (options, expected) in [
-            ("", "mode=0755"),
-            ("ro", "mode=0755"),
-            ("ro,size=10M,nodev", "size=10M,mode=0755"),
-            ("mode=1777,ro", "mode=1777"),
-        ] {
+    fn a_temporary_file_system_is_for_all_to_read_unless_it_says_otherwise() {
+        for (options, expected) in
+            [("", "mode=0755,"), ("ro", "mode=0755,ro"), ("mode=1777,ro", "mode=1777,ro")]
+        {
             assert_eq!(tmpfs_options(options), expected, "{options:?}");
         }
     }

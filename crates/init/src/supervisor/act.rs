@@ -12,6 +12,7 @@ use unit::model::SystemAction;
 use unit::service::config::{ExecList, ServiceType};
 use unit::service::exit::Exit;
 use unit::service::machine::{self, Event, Role, Whom};
+use unit::service::sandbox::PrivateTmp;
 use unit::service::state::Active;
 use unit::text::signal::Signal;
 use unit::{Kind, UnitName, manager};
@@ -122,6 +123,7 @@ impl Supervisor {
                 self.sockets.hand_over(&unit);
                 if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.processes()) {
                     spawn::remove_runtime_directories(&service.exec);
+                    spawn::remove_objects(&service.exec);
                 }
             }
             // The manager keeps these to itself.
@@ -159,8 +161,8 @@ impl Supervisor {
             (state.outcome.word(), code, status)
         });
         let private = match service.exec.sandbox.private_tmp {
-            true => self.private.of(name)?,
-            false => &[],
+            PrivateTmp::Yes => self.private.of(name)?,
+            PrivateTmp::No | PrivateTmp::Disconnected => &[],
         };
         let mut passed: Vec<_> = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
         let mut socket = None;

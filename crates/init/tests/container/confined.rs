@@ -2,7 +2,7 @@
 
 use unit::control::JobAction;
 
-use crate::harness::Units;
+use crate::harness::{Units, is_root, service};
 
 /// Runs a script as a oneshot with some settings; the machine, once it has ended well.
 fn run(settings: &str, script: &str) -> (crate::harness::Machine, String) {
@@ -140,4 +140,82 @@ fn programs_of_other_architectures_are_kept_out_by_a_filter_of_any_kind() {
     {
         sees(settings, script, "1\n1");
     }
+}
+
+#[test]
+fn keys_are_a_services_own_unless_it_inherits_them() {
+    // The serial number of its session keyring (keyctl(2), KEYCTL_GET_KEYRING_ID).
+    let look = "ExecStart=/usr/bin/perl -e 'print syscall(250, 0, -3, 0)'";
+    let mut units =
+        Units::new().with("all.target", &crate::harness::target("a.service b.service c.service d.service"));
+    for (name, mode) in [("a", "inherit"), ("b", "inherit"), ("c", "private"), ("d", "shared")] {
+        let lines = format!("Type=oneshot\nKeyringMode={mode}\nStandardOutput=file:@/{name}\n{look}");
+        units = units.with(&format!("{name}.service"), &service(&lines));
+    }
+    let machine = units.boot().reached();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| machine.read(name));
+    assert_eq!(a, b);
+    assert!(c != a && d != a && c != d, "{a} {c} {d}");
+}
+
+#[test]
+fn the_namespaces_of_others_can_be_joined_by_their_files() {
+    let mut machine = Units::new()
+        .with("all.target", &crate::harness::target("owner.service"))
+        .with(
+            "owner.service",
+            &service(
+                "Type=exec\nPrivateNetwork=yes\nPrivateIPC=yes\nStandardOutput=file:@/own\n\
+                 ExecStart=/bin/sh -c 'echo $$$$; readlink /proc/self/ns/net /proc/self/ns/ipc; exec sleep 1000'",
+            ),
+        )
+        .boot()
+        .reached();
+    let own = machine.wait_for_file("own", |text| text.lines().count() == 3);
+    let (pid, namespaces) = own.split_once('\n').unwrap();
+    let joins = format!(
+        "Type=oneshot\nNetworkNamespacePath=/proc/{pid}/ns/net\nIPCNamespacePath=/proc/{pid}/ns/ipc\n\
+         StandardOutput=file:{}\nExecStart=/bin/readlink /proc/self/ns/net /proc/self/ns/ipc",
+        machine.units.path("joined").display()
+    );
+    std::fs::write(machine.units.path("joins.service"), service(&joins)).unwrap();
+    let wrong = joins.replace("/ns/net", "/ns/uts");
+    std::fs::write(machine.units.path("wrong.service"), service(&wrong)).unwrap();
+    machine.job(JobAction::Start, "joins.service");
+    assert_eq!(machine.read("joined"), namespaces);
+    machine.job(JobAction::Start, "wrong.service");
+    assert!(machine.status("wrong.service").result.contains("226"), "a file of another kind is refused");
+    machine.shut_down();
+}
+
+#[test]
+fn what_a_user_leaves_in_memory_goes_with_the_last_of_its_processes() {
+    if !is_root() {
+        eprintln!("not run: only a machine's root can give services users of their own");
+        return;
+    }
+    let leaves = "ExecStart=/bin/sh -c 'ipcmk -M 4096 > /dev/null; touch /dev/shm/berth-left'";
+    // The namespace of its objects is that of the test: what is made is looked for by its owner.
+    let machine = Units::new()
+        .with("all.target", "[Unit]\nDescription=all\n")
+        .with("tidy.service", &service(&format!("Type=oneshot\nUser=61190\nRemoveIPC=yes\n{leaves}")))
+        .with(
+            "untidy.service",
+            &service(&format!("Type=oneshot\nUser=61191\n{leaves}").replace("left", "untidy")),
+        )
+        .boot_as_root()
+        .reached();
+    machine.job(JobAction::Start, "tidy.service");
+    machine.job(JobAction::Start, "untidy.service");
+    let objects = |user: &str| {
+        let table = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        table.lines().filter(|line| line.split_whitespace().nth(7) == Some(user)).count()
+    };
+    let (tidy, untidy) = (objects("61190"), objects("61191"));
+    let files = ["left", "untidy"]
+        .map(|name| std::path::Path::new("/dev/shm").join(format!("berth-{name}")).exists());
+    let clean = "for id in $(awk '$8 == 61191 {print $2}' /proc/sysvipc/shm); do ipcrm -m $id; done; rm -f /dev/shm/berth-untidy";
+    std::process::Command::new("sh").args(["-c", clean]).status().unwrap();
+    assert_eq!((tidy, untidy), (0, 1));
+    assert_eq!(files, [false, true]);
 }

@@ -36,12 +36,22 @@ impl Units {
         self.folder.path().join(name)
     }
 
-    /// Starts PID 1 on `all.target`.
+    /// Starts PID 1 on `all.target`, in a user namespace.
     pub fn boot(self) -> Machine {
+        self.boot_with(&["--user", "--map-root-user"])
+    }
+
+    /// Starts it as the machine's root: with all users, and with control groups where there are any.
+    pub fn boot_as_root(self) -> Machine {
+        self.boot_with(&[])
+    }
+
+    fn boot_with(self, namespaces: &[&str]) -> Machine {
         let runtime = self.path("run");
         let mut command = Command::new("unshare");
         command
-            .args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"])
+            .args(namespaces)
+            .args(["--pid", "--fork", "--kill-child", "--mount", "--mount-proc"])
             .arg(env!("CARGO_BIN_EXE_init"))
             .args(["--container", "--target", "all.target", "--unit-path"])
             .arg(self.folder.path())
@@ -61,6 +71,15 @@ impl Units {
         });
         Machine { units: self, child, lines, heard: Vec::new(), socket: runtime.join("init.sock") }
     }
+}
+
+/// Whether this is the machine's root, with all its users: what `User=` needs.
+pub fn is_root() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let has_users = map.split_whitespace().nth(2).and_then(|count| count.parse().ok()) > Some(1000u64);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "true"]).stderr(Stdio::null());
+    has_users && command.status().is_ok_and(|status| status.success())
 }
 
 /// A running PID 1. Dropped, it ends, and all in its namespace with it.

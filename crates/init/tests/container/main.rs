@@ -3,6 +3,7 @@
 
 mod clients;
 mod confined;
+mod confinement;
 mod forking;
 mod harness;
 mod load;

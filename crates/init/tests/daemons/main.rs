@@ -2,6 +2,8 @@
 //! them run. Needs their packages, unpacked: BERTH_TEST_DAEMONS.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
+mod force;
+mod peer;
 mod root;
 mod run;
 

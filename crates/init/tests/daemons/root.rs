@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::UNITS;
 
 /// What is added to /etc/passwd and /etc/group.
-const USERS: [(&str, u32); 7] = [
+const USERS: [(&str, u32); 8] = [
     ("www-data", 33),
     ("_chrony", 501),
     ("redis", 502),
@@ -15,6 +15,7 @@ const USERS: [(&str, u32); 7] = [
     ("prometheus", 504),
     ("haproxy", 505),
     ("ssl-cert", 506),
+    ("memcache", 507),
 ];
 
 /// Folders that maintainer scripts make, and whose they are.

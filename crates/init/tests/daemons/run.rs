@@ -10,31 +10,34 @@ use std::time::{Duration, Instant};
 
 use unit::control::{JobAction, Reply, Request, UnitStatus};
 
+use crate::force::{Asked, Process};
 use crate::{root, tree};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Their units.
-const UNITS: [&str; 6] = [
+const UNITS: [&str; 7] = [
     "nginx.service",
     "redis-server.service",
     "postgresql@.service",
     "chrony.service",
     "prometheus-node-exporter.service",
     "haproxy.service",
+    "memcached.service",
 ];
 /// As they are started.
-const STARTED: [&str; 6] = [
+const STARTED: [&str; 7] = [
     "nginx.service",
     "redis-server.service",
     "postgresql@17-main.service",
     "chrony.service",
     "prometheus-node-exporter.service",
     "haproxy.service",
+    "memcached.service",
 ];
 
 /// What asks each whether it serves; a shell's script each.
-const QUESTIONS: [(&str, &str); 6] = [
+const QUESTIONS: [(&str, &str); 7] = [
     (
         "nginx",
         "exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; [[ \"$(cat <&3)\" == *nginx* ]]",
@@ -49,6 +52,10 @@ const QUESTIONS: [(&str, &str); 6] = [
     (
         "haproxy",
         "exec 3<>/dev/tcp/127.0.0.1/8404; printf 'GET /ok HTTP/1.0\\r\\n\\r\\n' >&3; [[ \"$(cat <&3)\" == *200* ]]",
+    ),
+    (
+        "memcached",
+        "exec 3<>/dev/tcp/127.0.0.1/11211; printf 'version\\r\\nquit\\r\\n' >&3; [[ \"$(cat <&3)\" == VERSION* ]]",
     ),
 ];
 
@@ -158,6 +165,12 @@ impl System {
         serde_json::from_str(&reply).unwrap()
     }
 
+    /// PID 1's own process, as it is known outside.
+    fn inner(&self) -> u32 {
+        let children = format!("/proc/{0}/task/{0}/children", self.child.id());
+        fs::read_to_string(children).unwrap().trim().parse().unwrap()
+    }
+
     fn job(&self, action: JobAction, unit: &str) -> Reply {
         self.ask(&Request::Job { action, units: vec![unit.to_owned()], wait: true })
     }
@@ -192,6 +205,15 @@ fn daemons_from_their_packages_run_and_stop_cleanly() {
         if status.active != "active" {
             problems.push(format!("{unit} is {} ({}): {}", status.active, status.sub, status.result));
         }
+    }
+    let init = Process::find(system.inner(), 1);
+    for (unit, file) in STARTED.iter().zip(UNITS) {
+        let asked = Asked::read(&tree.join(crate::UNITS).join(file));
+        let Some(main) = system.status(unit).main_pid else {
+            continue;
+        };
+        let misses = Process::find(system.inner(), main).misses(&asked, &init);
+        problems.extend(misses.iter().map(|what| format!("{unit}: not in force: {what}")));
     }
     for (name, _) in QUESTIONS {
         let reply = system.job(JobAction::Start, &format!("ask-{name}.service"));

@@ -235,6 +235,10 @@ fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, ho
             warn(format!("unknown directive {key}= in [{section}] is ignored"));
             return;
         }
+        Some(Class::Confines) if directive::is_optional(key, value) => {
+            warn(format!("{key}= is not supported yet and is ignored"));
+            return;
+        }
         Some(Class::NotDone) => {
             warn(format!("{key}= is not supported yet and is ignored"));
             return;
@@ -269,7 +273,7 @@ fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, ho
         },
     };
     if let Err(reason) = outcome {
-        unit.warnings
-            .push(Warning { at: at.clone(), text: format!("{key}={value}: {reason}; the line is ignored") });
+        let ignored = if reason.ends_with(setter::REST_HOLDS) { "" } else { "; the line is ignored" };
+        unit.warnings.push(Warning { at: at.clone(), text: format!("{key}={value}: {reason}{ignored}") });
     }
 }

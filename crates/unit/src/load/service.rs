@@ -17,6 +17,7 @@ use crate::service::config::{
     Restart, Service, ServiceType,
 };
 use crate::service::exit::ExitSet;
+use crate::service::sandbox::Keyring;
 use crate::text::signal::Signal;
 use crate::text::value::{self, Bound};
 
@@ -49,6 +50,11 @@ impl Seen {
 
 /// A service before its files are read.
 pub(super) fn unset(name: &UnitName) -> Service {
+    let mut exec = ExecContext::default();
+    if name.kind() != UnitType::Service {
+        // What mounts for others leaves them the keys for it.
+        exec.sandbox.keyring = Keyring::Inherit;
+    }
     Service {
         kind: ServiceType::default(),
         remain_after_exit: false,
@@ -75,7 +81,7 @@ pub(super) fn unset(name: &UnitName) -> Service {
         restart_prevent: ExitSet::default(),
         restart_force: ExitSet::default(),
         kill: Kill::default(),
-        exec: ExecContext::default(),
+        exec,
         slice: crate::cgroup::default_slice(name),
         delegate: false,
         cgroup: CgroupLimits::default(),

@@ -18,6 +18,9 @@ pub(super) struct Setter<'a> {
 /// A reason why a value does not hold, as text for the warning.
 pub(super) type Outcome<T = ()> = Result<T, String>;
 
+/// The end of a reason that concerns one word of a line.
+pub(super) const REST_HOLDS: &str = "; the rest of the line holds";
+
 /// Turns an error into its text.
 pub(super) fn text(error: impl Display) -> String {
     error.to_string()

@@ -1,7 +1,13 @@
 //! What a service is kept from (systemd.exec(5): "Sandboxing", "Capabilities", "System Call
-//! Filtering"), and what that means for the file system that it sees.
+//! Filtering"; systemd.resource-control(5): devices and addresses). What it means for the file system
+//! that a service sees is in [`paths`].
+
+pub mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+pub use paths::{access, may_execute};
 
 /// `ProtectSystem=`: which parts of the system are read-only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
@@ -29,6 +35,77 @@ pub enum ProtectHome {
     ReadOnly,
     /// There are none to be seen.
     Tmpfs,
+}
+
+/// `PrivateTmp=`: whose the folders for temporary files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrivateTmp {
+    /// Everybody's.
+    #[default]
+    No,
+    /// Its own, kept in the shared ones where only root looks.
+    Yes,
+    /// Its own, in memory, of each of its processes.
+    Disconnected,
+}
+
+/// `PrivateUsers=`: which users there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PrivateUsers {
+    /// All.
+    #[default]
+    No,
+    /// Root and its own.
+    Own,
+    /// The first 65536, without power over the system.
+    Identity,
+}
+
+/// `ProtectControlGroups=`: what becomes of the control groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProtectControlGroups {
+    /// They are as they are.
+    #[default]
+    No,
+    /// They are read-only.
+    Yes,
+    /// It sees those below its own.
+    Private,
+    /// Both.
+    Strict,
+}
+
+/// `KeyringMode=`: which keys the kernel keeps for it (session-keyring(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keyring {
+    /// A session keyring of its own.
+    #[default]
+    Private,
+    /// PID 1's.
+    Inherit,
+    /// Its own, with that of its user in it.
+    Shared,
+}
+
+/// `MountFlags=`: whether mounts go on from its view to those that its own processes make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Propagation {
+    /// They do.
+    #[default]
+    Shared,
+    /// They come in, and do not go on.
+    Slave,
+    /// They do not come in.
+    Private,
+}
+
+/// Addresses that share their first bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// The address.
+    pub address: IpAddr,
+    /// How many of its bits count.
+    pub length: u8,
 }
 
 /// `ProtectProc=`: which processes of others are seen in `/proc`; the words of proc(5)'s `hidepid`.
@@ -123,11 +200,19 @@ pub struct SystemCalls {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the fields are named after their directives")]
 pub struct Sandbox {
-    pub private_tmp: bool,
+    pub private_tmp: PrivateTmp,
     pub private_devices: bool,
     pub private_network: bool,
     pub private_ipc: bool,
-    pub private_mounts: bool,
+    pub private_pids: bool,
+    /// None where nothing is said of it.
+    pub private_mounts: Option<bool>,
+    /// `NetworkNamespacePath=`.
+    pub network_namespace: Option<String>,
+    /// `IPCNamespacePath=`.
+    pub ipc_namespace: Option<String>,
+    /// `MountFlags=`.
+    pub propagation: Propagation,
     pub protect_system: ProtectSystem,
     pub protect_home: ProtectHome,
     pub protect_proc: ProtectProc,
@@ -136,7 +221,7 @@ pub struct Sandbox {
     pub protect_kernel_tunables: bool,
     pub protect_kernel_modules: bool,
     pub protect_kernel_logs: bool,
-    pub protect_control_groups: bool,
+    pub protect_control_groups: ProtectControlGroups,
     pub protect_clock: bool,
     pub protect_hostname: bool,
     /// `ReadOnlyPaths=`, `ReadWritePaths=`, `InaccessiblePaths=`.
@@ -148,6 +233,9 @@ pub struct Sandbox {
     pub bounding: Option<u64>,
     /// `AmbientCapabilities=`, a bit each.
     pub ambient: u64,
+    /// `SecureBits=`, as prctl(2) takes them.
+    pub secure_bits: u32,
+    pub keyring: Keyring,
     /// `RestrictAddressFamilies=`: `AF_` numbers.
     pub address_families: Option<Filter<u32>>,
     /// `RestrictNamespaces=`: the `CLONE_NEW` bits that are denied.
@@ -161,12 +249,19 @@ pub struct Sandbox {
     pub denial: Option<Denial>,
     /// `SystemCallArchitectures=native`.
     pub native_only: bool,
-    pub private_users: bool,
+    /// `SystemCallLog=`: by number.
+    pub logged_calls: Option<Filter<u32>>,
+    pub private_users: PrivateUsers,
+    pub remove_ipc: bool,
     /// `NoExecPaths=` and `ExecPaths=`.
     pub exec_paths: Vec<Rule<bool>>,
     pub device_policy: DevicePolicy,
     /// `DeviceAllow=`.
     pub devices: Vec<DeviceRule>,
+    /// `IPAddressAllow=`: these hold against those that are denied.
+    pub allowed_addresses: Vec<Prefix>,
+    /// `IPAddressDeny=`.
+    pub denied_addresses: Vec<Prefix>,
 }
 
 /// `DevicePolicy=`.
@@ -209,45 +304,52 @@ const SYSLOG: u32 = 34;
 const SYS_TIME: u32 = 25;
 const WAKE_ALARM: u32 = 35;
 
-/// What the kernel lets be set at run time.
-const TUNABLES: [&str; 12] = [
-    "/proc/acpi",
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/latency_stats",
-    "/proc/mtrr",
-    "/proc/scsi",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-    "/proc/timer_stats",
-    "/sys",
-    "/sys/fs/bpf",
-];
+/// The driver of real-time clocks, in /proc/devices, and the bit to read.
+const CLOCKS: &str = "rtc";
+const READ: u32 = 2;
 
 impl Sandbox {
     /// Whether the service sees a file system of its own.
     pub fn wants_mounts(&self) -> bool {
-        self.private_tmp
+        let network = self.private_network || self.network_namespace.is_some();
+        self.private_mounts == Some(true)
+            || (network && self.private_mounts.is_none())
+            || self.private_tmp != PrivateTmp::No
             || self.private_devices
-            || self.private_mounts
-            || self.private_network
+            || self.private_ipc
+            || self.ipc_namespace.is_some()
+            || self.private_pids
+            || self.propagation != Propagation::Shared
             || self.protect_system != ProtectSystem::No
             || self.protect_home != ProtectHome::No
             || self.hides_processes()
             || self.protect_kernel_tunables
             || self.protect_kernel_modules
             || self.protect_kernel_logs
-            || self.protect_control_groups
+            || self.protect_control_groups != ProtectControlGroups::No
             || !self.paths.is_empty()
             || !self.binds.is_empty()
             || !self.temporary.is_empty()
             || !self.exec_paths.is_empty()
     }
 
+    /// Which devices it may use, beside those that it names.
+    pub fn device_policy(&self) -> DevicePolicy {
+        match self.device_policy {
+            DevicePolicy::Auto if self.private_devices => DevicePolicy::Closed,
+            policy => policy,
+        }
+    }
+
     /// Whether it may use only some devices.
     pub fn limits_devices(&self) -> bool {
-        self.device_policy != DevicePolicy::Auto || !self.devices.is_empty()
+        self.device_policy() != DevicePolicy::Auto || !self.devices.is_empty()
+    }
+
+    /// The devices that it names. A clock that it may not set may be read.
+    pub fn device_rules(&self) -> Vec<DeviceRule> {
+        let clock = DeviceRule { which: DeviceName::Char(CLOCKS.to_owned()), access: READ };
+        self.devices.iter().cloned().chain(self.protect_clock.then_some(clock)).collect()
     }
 
     /// Whether it gets a `/proc` of its own.
@@ -273,139 +375,11 @@ impl Sandbox {
             (bounding, taken) => Some(bounding.unwrap_or(u64::MAX) & !taken),
         }
     }
-
-    /// The rules for paths, `own` being folders that the service may always write to. The later of
-    /// two for one path holds.
-    pub fn path_rules(&self, own: &[String]) -> Vec<Rule<Access>> {
-        let mut rules = Vec::new();
-        let mut add = |effect: Access, paths: &[&str]| {
-            rules.extend(paths.iter().map(|path| Rule { path: (*path).to_owned(), effect, optional: true }));
-        };
-        match self.protect_system {
-            ProtectSystem::No => {}
-            ProtectSystem::Yes => add(Access::ReadOnly, &["/usr", "/boot", "/efi"]),
-            ProtectSystem::Full => add(Access::ReadOnly, &["/usr", "/boot", "/efi", "/etc"]),
-            ProtectSystem::Strict => {
-                add(Access::ReadOnly, &["/"]);
-                add(Access::Writable, &["/dev", "/proc", "/sys"]);
-            }
-        }
-        match self.protect_home {
-            ProtectHome::No | ProtectHome::Tmpfs => {}
-            ProtectHome::Yes => add(Access::Inaccessible, &HOMES),
-            ProtectHome::ReadOnly => add(Access::ReadOnly, &HOMES),
-        }
-        if self.protect_kernel_tunables {
-            add(Access::ReadOnly, &TUNABLES);
-            add(Access::Inaccessible, &["/proc/kallsyms", "/proc/kcore"]);
-            // Its own setting speaks of it.
-            add(Access::Writable, &["/sys/fs/cgroup"]);
-        }
-        if self.protect_control_groups {
-            add(Access::ReadOnly, &["/sys/fs/cgroup"]);
-        }
-        if self.protect_kernel_modules {
-            add(Access::Inaccessible, &["/usr/lib/modules"]);
-        }
-        if self.protect_kernel_logs {
-            add(Access::Inaccessible, &["/dev/kmsg", "/proc/kmsg"]);
-        }
-        if self.private_tmp {
-            add(Access::Writable, &["/tmp", "/var/tmp"]);
-        }
-        add(Access::Writable, &own.iter().map(String::as_str).collect::<Vec<_>>());
-        rules.extend(self.paths.iter().cloned());
-        // A mount that hides everything comes with rules for all that is below it.
-        let mut last: BTreeMap<String, Rule<Access>> = BTreeMap::new();
-        for rule in rules {
-            last.insert(rule.path.clone(), rule);
-        }
-        last.into_values().collect()
-    }
-
-    /// Empty file systems in memory: path and mount options.
-    pub fn temporary_file_systems(&self) -> Vec<(String, String)> {
-        let mut all = self.temporary.clone();
-        if self.protect_home == ProtectHome::Tmpfs {
-            all.extend(HOMES.map(|path| (path.to_owned(), "mode=0755,ro".to_owned())));
-        }
-        all
-    }
-}
-
-/// Where people's files are.
-const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
-
-/// How a path may be used by these rules.
-pub fn access(rules: &[Rule<Access>], path: &str) -> Access {
-    deciding(rules, path).copied().unwrap_or(Access::Writable)
-}
-
-/// Whether what is at a path may be executed by these rules.
-pub fn may_execute(rules: &[Rule<bool>], path: &str) -> bool {
-    deciding(rules, path).copied().unwrap_or(true)
-}
-
-/// What the rule for the longest path above a path, or for it itself, says.
-fn deciding<'a, T>(rules: &'a [Rule<T>], path: &str) -> Option<&'a T> {
-    let rules = rules.iter().filter(|rule| is_at_or_below(path, &rule.path));
-    rules.max_by_key(|rule| rule.path.len()).map(|rule| &rule.effect)
-}
-
-fn is_at_or_below(path: &str, above: &str) -> bool {
-    let rest = path.strip_prefix(above.trim_end_matches('/'));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rule(path: &str, effect: Access) -> Rule<Access> {
-        Rule { path: path.to_owned(), effect, optional: false }
-    }
-
-    #[test]
-    fn the_longest_path_decides() {
-        let rules = [
-            rule("/", Access::ReadOnly),
-            rule("/var/lib/x", Access::Writable),
-            rule("/var/lib/x/secret", Access::Inaccessible),
-        ];
-        for (path, expected) in [
-            ("/", Access::ReadOnly),
-            ("/etc/passwd", Access::ReadOnly),
-            ("/var/lib/x", Access::Writable),
-            ("/var/lib/xy", Access::ReadOnly),
-            ("/var/lib/x/data", Access::Writable),
-            ("/var/lib/x/secret/key", Access::Inaccessible),
-        ] {
-            assert_eq!(access(&rules, path), expected, "{path}");
-        }
-        assert_eq!(access(&[], "/"), Access::Writable);
-    }
-
-    #[test]
-    fn a_strict_system_leaves_what_the_service_owns() {
-        let sandbox = Sandbox {
-            protect_system: ProtectSystem::Strict,
-            protect_home: ProtectHome::Yes,
-            paths: vec![rule("/srv", Access::Writable)],
-            ..Sandbox::default()
-        };
-        let rules = sandbox.path_rules(&["/var/lib/own".to_owned()]);
-        for (path, expected) in [
-            ("/usr/bin/x", Access::ReadOnly),
-            ("/dev/null", Access::Writable),
-            ("/proc/self", Access::Writable),
-            ("/home/a", Access::Inaccessible),
-            ("/var/lib/own/file", Access::Writable),
-            ("/var/lib/other", Access::ReadOnly),
-            ("/srv/www", Access::Writable),
-        ] {
-            assert_eq!(access(&rules, path), expected, "{path}");
-        }
-    }
 
     #[test]
     fn settings_take_capabilities_away() {
@@ -415,5 +389,16 @@ mod tests {
         assert_eq!((has(&modules, SYS_MODULE), has(&modules, MKNOD)), (Some(false), Some(true)));
         let both = Sandbox { bounding: Some(1 << SYS_TIME | 1), protect_clock: true, ..Sandbox::default() };
         assert_eq!(both.bounding_set(), Some(1));
+    }
+
+    #[test]
+    fn a_sandbox_that_closes_dev_closes_the_devices() {
+        let private = Sandbox { private_devices: true, protect_clock: true, ..Sandbox::default() };
+        assert!(private.limits_devices());
+        assert_eq!(private.device_policy(), DevicePolicy::Closed);
+        assert_eq!(private.device_rules().len(), 1, "clocks can be read");
+        // What it may not set is taken away by other means; all other devices stay.
+        let clock = Sandbox { protect_clock: true, ..Sandbox::default() };
+        assert!(!clock.limits_devices());
     }
 }

@@ -45,6 +45,9 @@ const NAMES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
+/// All of them, a bit each.
+pub const ALL: u64 = (1 << NAMES.len()) - 1;
+
 /// A capability's number by its name, with or without `CAP_`, in any case.
 pub fn number(name: &str) -> Option<u32> {
     let name = name.to_ascii_lowercase();

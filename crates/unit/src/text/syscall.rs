@@ -84,17 +84,18 @@ const GROUPS: [(&str, &str); 29] = [
     (
         "@default",
         "\
-         arch_prctl brk clock_getres clock_gettime clock_nanosleep execve exit exit_group futex \
-         futex_requeue futex_wait futex_waitv futex_wake get_robust_list get_thread_area getegid \
-         geteuid getgid getgroups getpgid getpgrp getpid getppid getrandom getresgid getresuid \
-         getrlimit getsid gettid gettimeofday getuid map_shadow_stack membarrier mmap mprotect mseal \
-         munmap nanosleep pause prlimit64 restart_syscall rseq rt_sigreturn sched_getaffinity \
-         sched_yield set_robust_list set_thread_area set_tid_address time uretprobe",
+         @sandbox arch_prctl brk clock_getres clock_gettime clock_nanosleep execve exit \
+         exit_group futex futex_waitv get_robust_list get_thread_area getegid geteuid getgid \
+         getgroups getpgid getpgrp getpid getppid getrandom getresgid getresuid getrlimit getsid \
+         gettid gettimeofday getuid lsm_get_self_attr lsm_list_modules membarrier mmap mprotect \
+         mseal munmap nanosleep pause prlimit64 restart_syscall rseq rt_sigreturn \
+         sched_getaffinity sched_yield set_robust_list set_thread_area set_tid_address time \
+         uretprobe",
     ),
     (
         "@file-system",
         "\
-         access cachestat chdir chmod close creat faccessat faccessat2 fallocate fchdir fchmod fchmodat \
+         access chdir chmod close creat faccessat faccessat2 fallocate fchdir fchmod fchmodat \
          fchmodat2 fcntl fgetxattr flistxattr fremovexattr fsetxattr fstat fstatfs ftruncate futimesat \
          getcwd getdents getdents64 getxattr inotify_add_watch inotify_init inotify_init1 \
          inotify_rm_watch lgetxattr link linkat listmount listxattr llistxattr lremovexattr lsetxattr \
