@@ -3,7 +3,7 @@
 use std::io::{BufWriter, ErrorKind, Write};
 
 use anyhow::{Context, Result, bail};
-use journal::{Entry, Priority, Query, Reader, WhichBoot};
+use journal::{Entry, Filter, Priority, Query, Reader, WhichBoot};
 
 use crate::arguments::{self, Opt, Parsed, Takes, both, long};
 use crate::names::unit_name;
@@ -39,8 +39,6 @@ const KNOWN: [Opt; 12] = [
     long("directory", Takes::Value),
 ];
 
-const PRIORITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
-
 /// Runs `journalctl`.
 ///
 /// # Errors
@@ -54,7 +52,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     if let Some(word) = parsed.words.first() {
         bail!("matching by field ({word}) is not supported yet");
     }
-    let reader = Reader::new(parsed.value("directory").unwrap_or(journal::DIR));
+    let reader = match parsed.value("directory") {
+        Some(directory) => Reader::new(directory),
+        None => Reader::of_machine(std::path::Path::new("/")),
+    };
     if parsed.has("disk-usage") {
         println!("The journal takes {} on disk.", size(reader.disk_usage()?));
         return Ok(0);
@@ -68,8 +69,8 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         }
         return Ok(0);
     }
-    let entries = reader.entries(&query(&parsed)?)?;
-    print(entries.iter().map(|(_, entry)| entry), parsed.value("output").unwrap_or("short"))?;
+    let entries: Vec<Entry> = reader.entries(&query(&parsed)?)?.collect::<Result<_, _>>()?;
+    show(&entries, parsed.value("output").unwrap_or("short"))?;
     if entries.is_empty() && !parsed.has("quiet") {
         println!("-- No entries --");
     }
@@ -77,11 +78,19 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
 }
 
 fn query(parsed: &Parsed) -> Result<Query> {
-    let mut query = Query { kernel: parsed.has("dmesg"), ..Query::default() };
+    let mut query = Query::default();
+    let mut filters = Vec::new();
+    let mut units = Vec::new();
     for unit in parsed.values("unit") {
-        query.units.push(unit_name(unit)?.to_string());
+        units.push(Filter::unit(unit_name(unit)?.as_str()));
     }
-    if parsed.has("boot") || query.kernel {
+    if !units.is_empty() {
+        filters.push(Filter::AnyOf(units));
+    }
+    if parsed.has("dmesg") {
+        filters.push(Filter::kernel());
+    }
+    if parsed.has("boot") || parsed.has("dmesg") {
         query.boot = Some(match parsed.value("boot") {
             None => WhichBoot::Offset(0),
             Some(which) => match which.parse() {
@@ -98,8 +107,9 @@ fn query(parsed: &Parsed) -> Result<Query> {
         };
     }
     if let Some(level) = parsed.value("priority") {
-        query.priority = Some(priority(level)?);
+        filters.push(Filter::at_least(priority(level)?));
     }
+    query.filter = Filter::All(filters);
     Ok(query)
 }
 
@@ -108,10 +118,7 @@ fn query(parsed: &Parsed) -> Result<Query> {
 /// # Errors
 /// It is neither.
 pub fn priority(level: &str) -> Result<Priority> {
-    let named = PRIORITIES.iter().position(|name| *name == level).map(|number| number as u8);
-    let number = named.or_else(|| level.parse().ok());
-    let priority = number.and_then(|number| Priority::try_from(number).ok());
-    priority.with_context(|| format!("-p takes 0 to 7 or a name, not {level}"))
+    level.parse().map_err(anyhow::Error::msg)
 }
 
 /// Prints entries in a format.
@@ -119,16 +126,16 @@ pub fn priority(level: &str) -> Result<Priority> {
 /// # Errors
 /// The format is unknown, or what reads the output is gone for another reason than having had
 /// enough.
-pub fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &str) -> Result<()> {
+pub fn show(entries: &[Entry], format: &str) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut line = Vec::new();
-    let write = || -> std::io::Result<bool> {
+    let mut write = || -> std::io::Result<bool> {
         for entry in entries {
             line.clear();
             match format {
                 "short" => line.extend(short(entry).into_bytes()),
-                "cat" => line.extend(format!("{}\n", entry.message).into_bytes()),
-                "json" => entry.encode_into(&mut line),
+                "cat" => line.extend(format!("{}\n", entry.message()).into_bytes()),
+                "export" => journal::export::put_entry(&mut line, entry),
                 _ => return Ok(false),
             }
             out.write_all(&line)?;
@@ -138,7 +145,7 @@ pub fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &str) -> Resu
     };
     match write() {
         Ok(true) => Ok(()),
-        Ok(false) => bail!("output format {format} is unknown or not supported yet: short, cat, json are"),
+        Ok(false) => bail!("output format {format} is unknown or not supported yet: short, cat, export are"),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(error).context("cannot write the output"),
     }
@@ -146,12 +153,9 @@ pub fn print<'a>(entries: impl Iterator<Item = &'a Entry>, format: &str) -> Resu
 
 /// `Nov 24 18:10:00 etcd[12]: text`.
 fn short(entry: &Entry) -> String {
-    let time = Utc::since_1970(entry.realtime_us / 1_000_000).short();
-    let unit = entry.unit.as_deref().map(|unit| unit.strip_suffix(".service").unwrap_or(unit));
-    let source = match entry.source {
-        journal::Source::Kernel => "kernel",
-        _ => entry.identifier.as_deref().or(unit).unwrap_or("unknown"),
-    };
-    let pid = entry.pid.map_or_else(String::new, |pid| format!("[{pid}]"));
-    format!("{time} {source}{pid}: {}\n", entry.message)
+    let time = Utc::since_1970(entry.record.realtime_us / 1_000_000).short();
+    let name = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.text("_COMM")).unwrap_or("unknown".into());
+    let pid = entry.text("_PID").or_else(|| entry.text("SYSLOG_PID"));
+    let pid = pid.map_or_else(String::new, |pid| format!("[{pid}]"));
+    format!("{time} {name}{pid}: {}\n", entry.message())
 }

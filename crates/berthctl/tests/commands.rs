@@ -5,8 +5,9 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
-use journal::{BootId, Entry, Limits, Priority, Source, Writer};
+use journal::{Fields, Limits, Origin, Record, Writer};
 
 /// Runs `berthctl` under a name of its own, with a control socket that is not there.
 fn run(name: &str, arguments: &[&str]) -> Output {
@@ -59,7 +60,7 @@ fn what_is_not_built_is_refused_by_name() {
         ("systemd-notify", &["--ready"], "NOTIFY_SOCKET is not set"),
         ("systemd-escape", &[], "name a string"),
         ("systemd-escape", &["-p", "/a/../b"], "/a/../b has .. in it"),
-        ("systemd-cat", &["-p", "loud"], "-p takes 0 to 7 or a name, not loud"),
+        ("systemd-cat", &["-p", "loud"], "is not a priority: 0 to 7, or emerg to debug"),
         ("systemd-detect-virt", &["now"], "unexpected argument now"),
         ("systemctl", &["fly"], "unknown command fly"),
         ("systemctl", &["--user", "status"], "option --user is unknown or not supported yet"),
@@ -99,31 +100,27 @@ fn every_name_explains_itself() {
     }
 }
 
-fn entry(unit: &str, second: u64, message: &str) -> Entry {
-    Entry {
+fn record(unit: &str, second: u64, message: &str) -> Record {
+    let name = unit.trim_end_matches(".service");
+    let context = Fields::default().with("_SYSTEMD_UNIT", unit).with("SYSLOG_IDENTIFIER", name);
+    Record {
         realtime_us: second * 1_000_000,
         monotonic_us: 1,
-        unit: Some(unit.into()),
-        source: Source::Output,
-        priority: Priority::INFO,
-        identifier: None,
-        pid: None,
-        message: message.into(),
+        context: Arc::new(context),
+        fields: Fields::default().with("PRIORITY", "6").with("MESSAGE", message),
     }
 }
 
 fn write_journal(folder: &Path) {
-    let boot: BootId = "0123456789abcdef0123456789abcdef".parse().unwrap();
-    let mut writer = Writer::open(folder, boot, Limits::default()).unwrap();
-    let mut lines = Vec::new();
-    for entry in [
-        entry("etcd.service", 1_795_543_800, "one"),
-        entry("containerd.service", 1_795_543_801, "two"),
-        entry("etcd.service", 1_795_543_802, "three"),
-    ] {
-        entry.encode_into(&mut lines);
-    }
-    writer.append(&lines).unwrap();
+    let boot = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    let origin = Origin { boot, machine: String::new(), hostname: "host".into() };
+    let mut writer = Writer::open(folder, origin, Limits::default(), 0).unwrap();
+    let records = [
+        record("etcd.service", 1_795_543_800, "one"),
+        record("containerd.service", 1_795_543_801, "two"),
+        record("etcd.service", 1_795_543_802, "three"),
+    ];
+    writer.append(&records, 0).unwrap();
 }
 
 #[test]

@@ -15,6 +15,7 @@ use rustix::net::{
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 use unit::UnitName;
+use unit::service::log::{Announcement, LogSettings};
 
 /// The unit that runs logd.
 pub const LOGD: &str = "berth-logd.service";
@@ -29,6 +30,9 @@ pub struct Outputs {
     logd: Option<OwnedFd>,
     /// Units whose pipes logd has yet to be given.
     pending: VecDeque<UnitName>,
+    /// What was written to pipes that logd has and that nobody writes to any more: logd may end
+    /// before it has read it.
+    ended: Vec<(UnitName, LogSettings, OwnedFd)>,
     /// Where services write without a logd.
     direct: Option<OwnedFd>,
 }
@@ -36,6 +40,9 @@ pub struct Outputs {
 struct Pipe {
     reader: OwnedFd,
     writer: OwnedFd,
+    settings: LogSettings,
+    /// logd has it, and needs its settings only.
+    delivered: bool,
     /// No process writes any more: it goes once logd has it.
     done: bool,
 }
@@ -46,12 +53,22 @@ impl Outputs {
         self.direct = std::io::stderr().as_fd().try_clone_to_owned().ok();
     }
 
-    /// The end of a unit's pipe that its processes write to.
-    pub fn writer(&mut self, unit: &UnitName) -> Result<BorrowedFd<'_>> {
-        if self.direct.is_none() && !self.pipes.contains_key(unit) {
-            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe for output")?;
-            self.pipes.insert(unit.clone(), Pipe { reader, writer, done: false });
-            self.pending.push_back(unit.clone());
+    /// The end of a unit's pipe that its processes write to, and what the unit says of its log.
+    pub fn writer(&mut self, unit: &UnitName, settings: &LogSettings) -> Result<BorrowedFd<'_>> {
+        if self.direct.is_none() && self.pipes.get(unit).is_none_or(|pipe| pipe.settings != *settings) {
+            match self.pipes.get_mut(unit) {
+                Some(pipe) => pipe.settings.clone_from(settings),
+                None => {
+                    let (reader, writer) =
+                        pipe_with(PipeFlags::CLOEXEC).context("cannot make a pipe for output")?;
+                    let settings = settings.clone();
+                    let pipe = Pipe { reader, writer, settings, delivered: false, done: false };
+                    self.pipes.insert(unit.clone(), pipe);
+                }
+            }
+            if !self.pending.contains(unit) {
+                self.pending.push_back(unit.clone());
+            }
             self.flush();
         }
         if let Some(direct) = &self.direct {
@@ -66,11 +83,19 @@ impl Outputs {
     pub fn release(&mut self, unit: &UnitName) {
         let delivered = self.logd.is_some() && !self.pending.contains(unit);
         match self.pipes.get_mut(unit) {
-            Some(_) if delivered => {
-                self.pipes.remove(unit);
-            }
+            Some(_) if delivered => self.end(unit),
             Some(pipe) => pipe.done = true,
             None => {}
+        }
+    }
+
+    /// Closes the end for writing, and keeps the other while there is something in it.
+    fn end(&mut self, unit: &UnitName) {
+        self.ended.retain(|(_, _, reader)| !is_empty(reader));
+        if let Some(Pipe { reader, settings, .. }) = self.pipes.remove(unit)
+            && !is_empty(&reader)
+        {
+            self.ended.push((unit.clone(), settings, reader));
         }
     }
 
@@ -84,7 +109,13 @@ impl Outputs {
             None,
         )
         .context("cannot make the socket to logd")?;
+        // What the last one left of pipes that nobody writes to any more comes first.
+        self.ended.retain(|(_, _, reader)| !is_empty(reader));
+        for (unit, settings, reader) in &self.ended {
+            send(ours.as_fd(), unit, settings, Some(reader.as_fd())).context("cannot hand over a pipe")?;
+        }
         self.logd = Some(ours);
+        self.pipes.values_mut().for_each(|pipe| pipe.delivered = false);
         self.pending = self.pipes.keys().cloned().collect();
         self.flush();
         Ok(theirs)
@@ -100,26 +131,41 @@ impl Outputs {
         let Some(logd) = &self.logd else {
             return;
         };
+        let mut done = Vec::new();
         while let Some(unit) = self.pending.front() {
-            if let Some(pipe) = self.pipes.get(unit) {
-                if send(logd.as_fd(), unit, pipe.reader.as_fd()).is_err() {
-                    return;
+            if let Some(pipe) = self.pipes.get_mut(unit) {
+                let reader = (!pipe.delivered).then(|| pipe.reader.as_fd());
+                if send(logd.as_fd(), unit, &pipe.settings, reader).is_err() {
+                    break;
                 }
+                pipe.delivered = true;
                 if pipe.done {
-                    self.pipes.remove(unit);
+                    done.push(unit.clone());
                 }
             }
             self.pending.pop_front();
         }
+        done.iter().for_each(|unit| self.end(unit));
     }
 }
 
-fn send(logd: BorrowedFd<'_>, unit: &UnitName, reader: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    let message = serde_json::json!({ "unit": unit.as_str() }).to_string();
-    let descriptors = [reader];
+fn is_empty(reader: &OwnedFd) -> bool {
+    rustix::io::ioctl_fionread(reader).is_ok_and(|waiting| waiting == 0)
+}
+
+fn send(
+    logd: BorrowedFd<'_>,
+    unit: &UnitName,
+    settings: &LogSettings,
+    reader: Option<BorrowedFd<'_>>,
+) -> rustix::io::Result<()> {
+    let message = Announcement { unit: unit.to_string(), log: settings.clone() };
+    let message = serde_json::to_vec(&message).unwrap_or_default();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
+    if let Some(reader) = &reader {
+        ancillary.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(reader)));
+    }
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    sendmsg(logd, &[IoSlice::new(message.as_bytes())], &mut ancillary, flags).map(|_| ())
+    sendmsg(logd, &[IoSlice::new(&message)], &mut ancillary, flags).map(|_| ())
 }

@@ -12,8 +12,9 @@ use rustix::fs::OFlags;
 use sys::child::{Capabilities, Child, Keyring, Scheduling, Started, Step};
 use sys::confine::Users;
 use unit::service::config::{
-    Command, DirectoryKind, ExecContext, FileMode, NotifyAccess, Resource, Service, Stream,
+    Command, DirectoryKind, ExecContext, ExecList, FileMode, NotifyAccess, Resource, Service, Stream,
 };
+use unit::service::log::LogSettings;
 use unit::service::sandbox::{self, PrivateUsers};
 use unit::text::value::Bound;
 use unit::text::{environment, expand};
@@ -360,6 +361,16 @@ fn limit((resource, soft, hard): &(Resource, Bound<u64>, Bound<u64>)) -> (u32, u
         Bound::Infinite => most,
     };
     (number, value(soft), value(hard))
+}
+
+/// The settings of its log: its output stands under the name of its program, if it says nothing.
+pub fn log_settings(service: &Service) -> LogSettings {
+    let mut settings = service.exec.log.clone();
+    if settings.identifier.is_none() {
+        let command = service.commands.list(ExecList::Start).first();
+        settings.identifier = command.and_then(|command| command.path.rsplit('/').next()).map(str::to_owned);
+    }
+    settings
 }
 
 /// Whether a standard stream is the connection or socket that the service was started for.

@@ -1,27 +1,34 @@
 //! Reading a journal back.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use crate::segment::{self, Segment};
-use crate::{BootId, Entry, Error, Priority, Source};
+use crate::stream::Stream;
+use crate::{BootId, Cursor, DIR, Entry, Error, Filter, VOLATILE_DIR};
 
-/// What to read. The default is everything that the journal holds.
+/// A file's time is that of a coarse clock; by so many microseconds it may be too early.
+const COARSE_US: u64 = 1_000_000;
+
+/// What to read. The default is everything that the journal holds, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// Only these units, by full name; all messages where this is empty. An entry of the log
-    /// store about a unit (lines dropped) counts as the unit's.
-    pub units: Vec<String>,
+    /// Only entries that this takes.
+    pub filter: Filter,
     /// Only this boot.
     pub boot: Option<WhichBoot>,
-    /// Only the kernel's messages.
-    pub kernel: bool,
-    /// Only messages at least this serious.
-    pub priority: Option<Priority>,
+    /// Only entries of this time or later, in microseconds since 1970.
+    pub since_us: Option<u64>,
+    /// Only entries of this time or earlier, in microseconds since 1970.
+    pub until_us: Option<u64>,
+    /// Only what comes after this place.
+    pub after: Option<Cursor>,
+    /// Only this place and what comes after it.
+    pub from: Option<Cursor>,
     /// Only the last so many of what the rest selects.
     pub last: Option<usize>,
+    /// Newest first.
+    pub reverse: bool,
 }
 
 /// Names a boot, as `journalctl -b` does.
@@ -47,45 +54,69 @@ pub struct Boot {
 /// Reads a journal, also while it is being written.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    dir: PathBuf,
+    dirs: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    dir: usize,
+    segment: Segment,
 }
 
 impl Reader {
-    /// A reader of the journal in `dir` (see [`crate::DIR`]). A folder that does not exist is an
-    /// empty journal.
+    /// A reader of the journal in `dir`. A folder that does not exist is an empty journal.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into() }
+        Self { dirs: vec![dir.into()] }
     }
 
-    /// The entries that `query` selects with the boot of each, oldest first.
+    /// A reader of the machine's journal, wherever it is stored, below `root`.
+    pub fn of_machine(root: &Path) -> Self {
+        let below = |path: &str| root.join(path.trim_start_matches('/'));
+        Self { dirs: vec![below(DIR), below(VOLATILE_DIR)] }
+    }
+
+    /// The folders that it reads.
+    pub fn dirs(&self) -> &[PathBuf] {
+        &self.dirs
+    }
+
+    /// The entries that `query` selects.
     ///
     /// # Errors
     /// The journal cannot be read (most often: the caller is neither root nor in its group), or
     /// the query names a boot that it does not hold.
-    pub fn entries(&self, query: &Query) -> Result<Vec<(BootId, Entry)>, Error> {
-        let segments = self.select(query.boot.as_ref())?;
-        let limit = query.last.unwrap_or(usize::MAX);
-        let mut found: VecDeque<(BootId, Entry)> = VecDeque::new();
-        // From the newest segment back, so that the last few entries cost one file, not all.
-        for (boot, segment) in segments.iter().rev() {
-            let missing = limit - found.len();
-            if missing == 0 {
-                break;
-            }
-            let mut part: VecDeque<Entry> = VecDeque::new();
-            each_entry(&segment.path, |entry| {
-                if query.takes(&entry) {
-                    if part.len() == missing {
-                        part.pop_front();
-                    }
-                    part.push_back(entry);
-                }
-            })?;
-            for entry in part.into_iter().rev() {
-                found.push_front((boot.clone(), entry));
-            }
+    pub fn entries(&self, query: &Query) -> Result<Entries, Error> {
+        let mut places = self.list()?;
+        if let Some(which) = &query.boot {
+            places = self.of_boot(places, which)?;
         }
-        Ok(found.into())
+        if let Some(since) = query.since_us {
+            places.retain(|place| place.segment.written_us.saturating_add(COARSE_US) >= since);
+        }
+        let mut query = query.clone();
+        if let Some(cursor) = query.after.as_ref().or(query.from.as_ref()) {
+            self.seek(&mut places, &cursor.clone(), &mut query)?;
+        }
+        let mut skip = 0;
+        if let Some(last) = query.last.filter(|_| !query.reverse) {
+            (places, skip) = self.tail(places, &query, last)?;
+        }
+        if query.reverse {
+            places.reverse();
+        }
+        let left = query.last.filter(|_| query.reverse).unwrap_or(usize::MAX);
+        let seen = places.iter().map(|place| (place.dir, place.segment.number)).collect();
+        let places = places.into();
+        Ok(Entries {
+            reader: self.clone(),
+            query,
+            places,
+            seen,
+            stream: None,
+            turned: Vec::new(),
+            skip,
+            left,
+        })
     }
 
     /// Boots, oldest first.
@@ -94,14 +125,18 @@ impl Reader {
     /// The journal cannot be read.
     pub fn boots(&self) -> Result<Vec<Boot>, Error> {
         let mut boots: Vec<Boot> = Vec::new();
-        for (id, segment) in self.select(None)? {
+        for place in self.list()? {
+            let Some(mut stream) = self.open(&place)? else {
+                continue;
+            };
+            let id = stream.header.origin.boot.clone();
             let (mut first_us, mut last_us) = (0, 0);
-            each_entry(&segment.path, |entry| {
+            while let Some(entry) = stream.next()? {
+                last_us = entry.record.realtime_us;
                 if first_us == 0 {
-                    first_us = entry.realtime_us;
+                    first_us = last_us;
                 }
-                last_us = entry.realtime_us;
-            })?;
+            }
             match boots.last_mut() {
                 Some(boot) if boot.id == id => boot.last_us = last_us.max(boot.last_us),
                 _ => boots.push(Boot { id, first_us, last_us }),
@@ -115,61 +150,186 @@ impl Reader {
     /// # Errors
     /// The journal cannot be read.
     pub fn disk_usage(&self) -> Result<u64, Error> {
-        Ok(segment::list(&self.dir)?.iter().map(|s| s.size).sum())
+        Ok(self.list()?.iter().map(|place| place.segment.size).sum())
     }
 
-    /// Segments of the boot asked for, each with its boot, oldest first.
-    fn select(&self, which: Option<&WhichBoot>) -> Result<Vec<(BootId, Segment)>, Error> {
-        let mut segments: Vec<(BootId, Segment)> =
-            segment::list(&self.dir)?.into_iter().filter_map(|s| Some((s.boot()?, s))).collect();
-        let Some(which) = which else {
-            return Ok(segments);
-        };
-        let mut ids: Vec<BootId> = segments.iter().map(|(id, _)| id.clone()).collect();
-        ids.dedup();
-        let wanted = match which {
-            WhichBoot::Id(id) => {
-                ids.contains(id).then(|| id.clone()).ok_or_else(|| Error::NoSuchBoot(id.to_string()))?
+    /// All segments, oldest first.
+    fn list(&self) -> Result<Vec<Place>, Error> {
+        let mut places = Vec::new();
+        let mut used = 0;
+        for (dir, path) in self.dirs.iter().enumerate() {
+            let found = segment::list(path)?;
+            used += usize::from(!found.is_empty());
+            places.extend(found.into_iter().map(|segment| Place { dir, segment }));
+        }
+        if used > 1 {
+            places.sort_by_key(|place| place.segment.written_us);
+        }
+        Ok(places)
+    }
+
+    fn open(&self, place: &Place) -> Result<Option<Stream>, Error> {
+        Stream::open(&self.dirs[place.dir], &place.segment)
+    }
+
+    /// Segments of one boot.
+    fn of_boot(&self, places: Vec<Place>, which: &WhichBoot) -> Result<Vec<Place>, Error> {
+        let unknown = |text: String| Error::NoSuchBoot(text);
+        let mut boots: Vec<(BootId, Vec<Place>)> = Vec::new();
+        // From the newest back, so that the last boot costs no look at those before it.
+        for place in places.into_iter().rev() {
+            let Some(stream) = self.open(&place)? else {
+                continue;
+            };
+            let id = stream.header.origin.boot;
+            match boots.last_mut() {
+                Some((last, places)) if *last == id => places.push(place),
+                _ => {
+                    let enough = matches!(which, WhichBoot::Offset(n @ ..=0) if boots.len() as i64 > -n);
+                    if enough {
+                        break;
+                    }
+                    boots.push((id, vec![place]));
+                }
             }
-            WhichBoot::Offset(offset) => usize::try_from(match *offset {
-                n if n > 0 => n - 1,
-                n => ids.len() as i64 - 1 + n,
-            })
-            .ok()
-            .and_then(|i| ids.get(i).cloned())
-            .ok_or_else(|| Error::NoSuchBoot(offset.to_string()))?,
+        }
+        let mut found = match which {
+            WhichBoot::Id(id) => {
+                let found = boots.into_iter().find(|(known, _)| known == id);
+                found.ok_or_else(|| unknown(id.to_string()))?.1
+            }
+            WhichBoot::Offset(offset) => {
+                let at = match *offset {
+                    n if n > 0 => boots.len() as i64 - n,
+                    n => -n,
+                };
+                let at = usize::try_from(at).ok().filter(|at| *at < boots.len());
+                boots.swap_remove(at.ok_or_else(|| unknown(offset.to_string()))?).1
+            }
         };
-        segments.retain(|(id, _)| *id == wanted);
-        Ok(segments)
+        found.reverse();
+        Ok(found)
+    }
+
+    /// Leaves out the segments before a cursor. In a journal that does not hold it the time counts.
+    fn seek(&self, places: &mut Vec<Place>, cursor: &Cursor, query: &mut Query) -> Result<(), Error> {
+        let number = cursor.seq >> 32;
+        let found = places.iter().position(|place| place.segment.number == number);
+        if let Some(at) = found
+            && let Some(stream) = self.open(&places[at])?
+            && stream.header.origin.boot == cursor.boot
+        {
+            places.drain(..at);
+            return Ok(());
+        }
+        let inclusive = query.after.is_none();
+        (query.after, query.from) = (None, None);
+        let since = cursor.realtime_us + u64::from(!inclusive);
+        query.since_us = Some(query.since_us.unwrap_or(0).max(since));
+        Ok(())
+    }
+
+    /// The segments that hold the last so many, and how many to pass over in the first of them.
+    fn tail(&self, places: Vec<Place>, query: &Query, last: usize) -> Result<(Vec<Place>, usize), Error> {
+        let (mut kept, mut count) = (Vec::new(), 0);
+        for place in places.into_iter().rev() {
+            if count >= last {
+                break;
+            }
+            if let Some(mut stream) = self.open(&place)? {
+                while let Some(entry) = stream.next()? {
+                    count += usize::from(query.takes(&entry));
+                }
+            }
+            kept.push(place);
+        }
+        kept.reverse();
+        Ok((kept, count.saturating_sub(last)))
     }
 }
 
 impl Query {
     fn takes(&self, entry: &Entry) -> bool {
-        let unit = entry.unit.as_deref();
-        (self.units.is_empty() || self.units.iter().any(|u| Some(u.as_str()) == unit))
-            && (!self.kernel || entry.source == Source::Kernel)
-            && self.priority.is_none_or(|p| entry.priority <= p)
+        let time = entry.record.realtime_us;
+        self.since_us.is_none_or(|since| time >= since)
+            && self.until_us.is_none_or(|until| time <= until)
+            && self.after.as_ref().is_none_or(|cursor| entry.seq > cursor.seq)
+            && self.from.as_ref().is_none_or(|cursor| entry.seq >= cursor.seq)
+            && self.filter.takes(entry)
     }
 }
 
-/// Calls `take` with each whole entry of a segment. A segment that the writer has just removed
-/// has none.
-fn each_entry(path: &Path, mut take: impl FnMut(Entry)) -> Result<(), Error> {
-    let file = match File::open(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(Error::io("open", path))?,
-    };
-    let mut lines = BufReader::with_capacity(64 << 10, file);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = lines.read_until(b'\n', &mut line).map_err(Error::io("read", path))?;
-        if read == 0 {
-            return Ok(());
+/// Entries, one after the other. At the end more may come, see [`Entries::refresh`].
+pub struct Entries {
+    reader: Reader,
+    query: Query,
+    places: VecDeque<Place>,
+    /// Folder and number of the segments that were listed.
+    seen: Vec<(usize, u64)>,
+    stream: Option<Stream>,
+    /// What is wanted of the segment that is read, if it is read newest first.
+    turned: Vec<Entry>,
+    skip: usize,
+    left: usize,
+}
+
+impl Entries {
+    /// Looks for segments that were begun since, after which there may be entries again.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn refresh(&mut self) -> Result<(), Error> {
+        for place in self.reader.list()? {
+            let key = (place.dir, place.segment.number);
+            let newest = self.seen.iter().filter(|(dir, _)| *dir == key.0).map(|(_, number)| *number).max();
+            if newest.is_none_or(|newest| key.1 > newest) {
+                self.seen.push(key);
+                self.places.push_back(place);
+            }
         }
-        if let Some(entry) = Entry::decode(&line) {
-            take(entry);
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<Option<Entry>, Error> {
+        loop {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            if let Some(entry) = self.turned.pop() {
+                self.left -= 1;
+                return Ok(Some(entry));
+            }
+            if let Some(stream) = &mut self.stream {
+                while let Some(entry) = stream.next()? {
+                    if !self.query.takes(&entry) {
+                        continue;
+                    }
+                    if self.query.reverse {
+                        self.turned.push(entry);
+                    } else if self.skip > 0 {
+                        self.skip -= 1;
+                    } else {
+                        self.left -= 1;
+                        return Ok(Some(entry));
+                    }
+                }
+                if self.query.reverse {
+                    self.stream = None;
+                    continue;
+                }
+            }
+            match self.places.pop_front() {
+                Some(place) => self.stream = self.reader.open(&place)?,
+                None => return Ok(None),
+            }
         }
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
     }
 }

@@ -1,58 +1,97 @@
 //! Appending to a journal.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::segment::{self, Header};
-use crate::{BootId, Error};
+use crate::frame::{Header, encode_context, encode_entry};
+use crate::limits::make_room;
+use crate::segment;
+use crate::stream::{CONTEXTS, Stream};
+use crate::{ENTRY_MAX, Error, Fields, Limits, Origin, Record};
 
-/// How large a journal may become.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// A segment that has reached this many bytes is closed and the next one begun.
-    pub segment_bytes: u64,
-    /// All segments together, in bytes: the oldest are removed before this is passed.
-    pub total_bytes: u64,
-    /// Number of segments; each boot begins one, so this bounds the boots that are kept.
-    pub segments: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { segment_bytes: 8 << 20, total_bytes: 128 << 20, segments: 512 }
-    }
-}
+/// The buffer for encoding keeps so many bytes for the next time.
+const BUFFER: usize = 64 << 10;
 
 /// The one writer of a journal. Dropping it releases the journal.
 #[derive(Debug)]
 pub struct Writer {
     dir: PathBuf,
-    boot: BootId,
+    origin: Origin,
     limits: Limits,
-    number: u64,
-    path: PathBuf,
-    file: File,
-    /// Length of the segment up to its last whole line.
-    length: u64,
+    live: Live,
     /// Segments that are full, and the folder where it got a new name, not yet flushed.
     closed: Vec<File>,
+    buffer: Vec<u8>,
     /// Held for its lock.
     _lock: File,
 }
 
+/// The segment that is written.
+#[derive(Debug)]
+struct Live {
+    number: u64,
+    path: PathBuf,
+    file: File,
+    salt: u32,
+    begun_us: u64,
+    /// Length of the segment up to its last whole frame.
+    length: u64,
+    /// Entries in it.
+    entries: u64,
+    contexts: Contexts,
+}
+
+/// Contexts that the segment holds, by their number.
+#[derive(Debug, Default)]
+struct Contexts {
+    numbers: HashMap<Arc<Fields>, u64>,
+    next: u64,
+    /// The last one: it is asked for again most often.
+    last: Option<(Arc<Fields>, u64)>,
+}
+
+impl Contexts {
+    /// The number of a context, after writing it down if it has none yet.
+    fn number(&mut self, context: &Arc<Fields>, salt: u32, out: &mut Vec<u8>) -> u64 {
+        if let Some((last, number)) = &self.last
+            && Arc::ptr_eq(last, context)
+        {
+            return *number;
+        }
+        let number = match self.numbers.get(context) {
+            Some(number) => *number,
+            None => {
+                // Readers remember so many; the next ones have new numbers.
+                if self.numbers.len() as u64 >= CONTEXTS {
+                    self.numbers.clear();
+                }
+                let number = self.next;
+                self.next += 1;
+                encode_context(out, salt, number, context);
+                self.numbers.insert(context.clone(), number);
+                number
+            }
+        };
+        self.last = Some((context.clone(), number));
+        number
+    }
+}
+
 impl Writer {
-    /// Opens the journal in `dir` for `boot`, making the folder where it is missing (mode 0755;
-    /// segments are 0640). Continues the newest segment if it is of the same boot, after cutting
-    /// off a last line that is not whole.
+    /// Opens the journal in `dir`, making the folder where it is missing (mode 0755; segments are
+    /// 0640). Continues the newest segment if it is of the same origin, after cutting off an end
+    /// that is not whole. `now_us` is the time, in microseconds since 1970.
     ///
     /// # Errors
     /// The folder or a file in it cannot be made, read or written, or another process is the
     /// writer.
-    pub fn open(dir: &Path, boot: BootId, limits: Limits) -> Result<Self, Error> {
+    pub fn open(dir: &Path, origin: Origin, limits: Limits, now_us: u64) -> Result<Self, Error> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o755)
@@ -71,44 +110,60 @@ impl Writer {
             other => Error::io("lock", &lock_path)(other.into()),
         })?;
 
-        let newest = segment::list(dir)?.pop();
         let mut closed = Vec::new();
-        let (number, path, file, length) = match newest {
-            Some(s) if s.size < limits.segment_bytes && s.boot().as_ref() == Some(&boot) => {
-                let (file, length) = reopen(&s.path)?;
-                (s.number, s.path, file, length)
-            }
-            other => {
-                let number = other.map_or(1, |s| s.number + 1);
-                let (path, file, length) = create(dir, number, &boot)?;
+        let live = match Live::reopen(dir, &origin, &limits)? {
+            Ok(live) => live,
+            Err(number) => {
+                let live = Live::create(dir, number, &origin, now_us)?;
                 closed.push(open_dir(dir)?);
-                (number, path, file, length)
+                live
             }
         };
-        let writer =
-            Self { dir: dir.to_owned(), boot, limits, number, path, file, length, closed, _lock: lock };
-        writer.vacuum()?;
-        Ok(writer)
+        make_room(dir, &limits, limits.segment_bytes)?;
+        Ok(Self { dir: dir.to_owned(), origin, limits, live, closed, buffer: Vec::new(), _lock: lock })
     }
 
-    /// Appends whole lines, as [`crate::Entry::encode_into`] makes them: one write, so that they
-    /// stand together. They are in the page cache then; see [`Writer::unflushed`].
+    /// Appends entries by one write, so that they stand together. They are in the page cache then;
+    /// see [`Writer::unflushed`]. An entry longer than [`ENTRY_MAX`] is left out: the caller cuts.
+    /// Returns whether a segment was closed, which may be packed ([`crate::pack`]).
     ///
     /// # Errors
-    /// The lines could not be written, and none of them is in the journal.
-    pub fn append(&mut self, lines: &[u8]) -> Result<(), Error> {
-        if self.length >= self.limits.segment_bytes {
-            self.rotate()?;
+    /// They could not be written, and none of them is in the journal.
+    pub fn append(&mut self, records: &[Record], now_us: u64) -> Result<bool, Error> {
+        let age = now_us.saturating_sub(self.live.begun_us);
+        let is_full = self.live.length >= self.limits.segment_bytes;
+        let is_old = self.live.entries > 0 && self.limits.segment_us.is_some_and(|most| age >= most);
+        let rotates = is_full || is_old;
+        if rotates {
+            self.rotate(now_us)?;
         }
-        match self.file.write_all(lines) {
+        self.buffer.clear();
+        let before = self.live.entries;
+        for record in records.iter().filter(|r| r.fields.size() <= ENTRY_MAX) {
+            self.live.encode(record, &mut self.buffer);
+        }
+        let mut written = self.live.file.write_all(&self.buffer);
+        if written.is_err() {
+            let _ = self.live.file.set_len(self.live.length);
+            // On a full disk the oldest entries give way to the newest.
+            if make_room(&self.dir, &self.limits, self.limits.segment_bytes)?.segments > 0 {
+                written = self.live.file.write_all(&self.buffer);
+            }
+        }
+        let length = self.buffer.len() as u64;
+        self.buffer.shrink_to(BUFFER);
+        match written {
             Ok(()) => {
-                self.length += lines.len() as u64;
-                Ok(())
+                self.live.length += length;
+                Ok(rotates)
             }
             Err(source) => {
-                // Without this a full disk would leave half a line before the next whole one.
-                let _ = self.file.set_len(self.length);
-                Err(Error::io("append to", &self.path)(source))
+                // Without this half a frame would stand before the next whole one, and contexts
+                // that were lost would count as written.
+                let _ = self.live.file.set_len(self.live.length);
+                self.live.entries = before;
+                self.live.contexts = Contexts { next: self.live.contexts.next, ..Contexts::default() };
+                Err(Error::io("append to", &self.live.path)(source))
             }
         }
     }
@@ -119,83 +174,102 @@ impl Writer {
     /// # Errors
     /// The process has no file descriptor left.
     pub fn unflushed(&mut self) -> Result<Vec<File>, Error> {
-        let current = self.file.try_clone().map_err(Error::io("open again", &self.path))?;
+        let current = self.live.file.try_clone().map_err(Error::io("open again", &self.live.path))?;
         let mut files = std::mem::take(&mut self.closed);
         files.push(current);
         Ok(files)
     }
 
-    fn rotate(&mut self) -> Result<(), Error> {
-        let dir = open_dir(&self.dir)?;
-        let (path, file, length) = create(&self.dir, self.number + 1, &self.boot)?;
-        self.number += 1;
-        let full = std::mem::replace(&mut self.file, file);
-        (self.path, self.length) = (path, length);
-        self.closed.extend([full, dir]);
-        self.vacuum()
-    }
-
-    /// Removes the oldest segments until a full new one fits within the limits.
-    fn vacuum(&self) -> Result<(), Error> {
-        let mut segments = segment::list(&self.dir)?;
-        segments.retain(|s| s.number != self.number);
-        let mut count = segments.len() + 1;
-        let mut bytes = self.limits.segment_bytes + segments.iter().map(|s| s.size).sum::<u64>();
-        for old in segments {
-            if bytes <= self.limits.total_bytes && count <= self.limits.segments {
-                break;
-            }
-            fs::remove_file(&old.path).map_err(Error::io("remove", &old.path))?;
-            bytes -= old.size;
-            count -= 1;
+    /// The machine has another name from now on: the next entries go to a new segment.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn rename(&mut self, hostname: &str, now_us: u64) -> Result<(), Error> {
+        if self.origin.hostname != hostname {
+            self.origin.hostname = hostname.to_owned();
+            self.rotate(now_us)?;
         }
         Ok(())
     }
+
+    /// Closes the segment, unless it is empty, and begins the next one. What the limits ask for is
+    /// removed.
+    ///
+    /// # Errors
+    /// The next one cannot be made.
+    pub fn rotate(&mut self, now_us: u64) -> Result<(), Error> {
+        let dir = open_dir(&self.dir)?;
+        let next = Live::create(&self.dir, self.live.number + 1, &self.origin, now_us)?;
+        let full = std::mem::replace(&mut self.live, next);
+        if full.entries == 0 {
+            let _ = fs::remove_file(&full.path);
+        }
+        self.closed.extend([full.file, dir]);
+        make_room(&self.dir, &self.limits, self.limits.segment_bytes).map(|_| ())
+    }
 }
 
-fn create(dir: &Path, number: u64, boot: &BootId) -> Result<(PathBuf, File, u64), Error> {
-    let path = segment::path(dir, number);
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(&path)
-        .map_err(Error::io("create", &path))?;
-    let header = Header::new(boot.clone()).encode();
-    if let Err(source) = file.write_all(&header) {
-        let _ = fs::remove_file(&path);
-        return Err(Error::io("write the header of", &path)(source));
+impl Live {
+    fn create(dir: &Path, number: u64, origin: &Origin, now_us: u64) -> Result<Self, Error> {
+        let path = segment::path(dir, number);
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o640)
+            .open(&path)
+            .map_err(Error::io("create", &path))?;
+        let salt = salt();
+        let mut header = Vec::new();
+        Header { origin: origin.clone(), realtime_us: now_us, salt }.encode_into(&mut header);
+        if let Err(source) = file.write_all(&header) {
+            let _ = fs::remove_file(&path);
+            return Err(Error::io("write the header of", &path)(source));
+        }
+        let length = header.len() as u64;
+        let contexts = Contexts::default();
+        Ok(Self { number, path, file, salt, begun_us: now_us, length, entries: 0, contexts })
     }
-    Ok((path, file, header.len() as u64))
+
+    /// Goes on with the newest segment, or gives the number of the one to begin.
+    fn reopen(dir: &Path, origin: &Origin, limits: &Limits) -> Result<Result<Self, u64>, Error> {
+        let Some(newest) = segment::list(dir)?.pop() else {
+            return Ok(Err(1));
+        };
+        let next = Ok(Err(newest.number + 1));
+        if newest.is_packed || newest.size >= limits.segment_bytes {
+            return next;
+        }
+        let Some(mut stream) = Stream::open(dir, &newest)?.filter(|s| s.header.origin == *origin) else {
+            return next;
+        };
+        let mut entries = 0;
+        while let Some(entry) = stream.next()? {
+            entries = (entry.seq & u64::from(u32::MAX)) + 1;
+        }
+        let path = newest.path;
+        let length = stream.whole();
+        let (salt, begun_us) = (stream.header.salt, stream.header.realtime_us);
+        let file =
+            OpenOptions::new().read(true).append(true).open(&path).map_err(Error::io("open", &path))?;
+        file.set_len(length).map_err(Error::io("cut the torn end off", &path))?;
+        let contexts = Contexts { next: stream.next_context(), ..Contexts::default() };
+        Ok(Ok(Self { number: newest.number, path, file, salt, begun_us, length, entries, contexts }))
+    }
+
+    fn encode(&mut self, record: &Record, out: &mut Vec<u8>) {
+        let context = self.contexts.number(&record.context, self.salt, out);
+        encode_entry(out, self.salt, self.entries, context, record);
+        self.entries += 1;
+    }
+}
+
+/// A number that nobody who only writes to the log knows.
+fn salt() -> u32 {
+    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
+    crc32fast::hash(uuid.as_bytes())
 }
 
 /// The folder, to be flushed: a new segment's name must survive a power cut too.
 fn open_dir(dir: &Path) -> Result<File, Error> {
     File::open(dir).map_err(Error::io("open", dir))
-}
-
-/// Opens a segment to go on with it, without what follows its last line feed.
-fn reopen(path: &Path) -> Result<(File, u64), Error> {
-    let mut file = OpenOptions::new().read(true).append(true).open(path).map_err(Error::io("open", path))?;
-    let length = whole_lines(&mut file).map_err(Error::io("read", path))?;
-    file.set_len(length).map_err(Error::io("cut the torn line off", path))?;
-    Ok((file, length))
-}
-
-/// Offset after the last line feed, looked for from the end.
-fn whole_lines(file: &mut File) -> io::Result<u64> {
-    const BLOCK: u64 = 4096;
-    let mut end = file.seek(SeekFrom::End(0))?;
-    let mut block = Vec::new();
-    while end > 0 {
-        let start = end.saturating_sub(BLOCK);
-        file.seek(SeekFrom::Start(start))?;
-        block.clear();
-        file.take(end - start).read_to_end(&mut block)?;
-        if let Some(at) = block.iter().rposition(|b| *b == b'\n') {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
 }

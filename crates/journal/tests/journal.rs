@@ -3,82 +3,121 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use journal::{BootId, Entry, Error, Limits, Priority, Query, Reader, Source, WhichBoot, Writer};
+use journal::{
+    BootId, Cursor, Entry, Error, Fields, Filter, Limits, Origin, Priority, Query, Reader, Record, WhichBoot,
+    Writer, pack, vacuum,
+};
 use proptest::prelude::*;
+
+const START_US: u64 = 1_700_000_000_000_000;
 
 fn boot(n: u8) -> BootId {
     format!("{n:032x}").parse().unwrap()
 }
 
-fn entry(unit: &str, message: &str) -> Entry {
-    Entry {
-        realtime_us: 1_700_000_000_000_000,
+fn origin(n: u8) -> Origin {
+    Origin { boot: boot(n), machine: "f".repeat(32), hostname: "host".to_owned() }
+}
+
+fn record(unit: &str, message: impl AsRef<[u8]>) -> Record {
+    Record {
+        realtime_us: START_US,
         monotonic_us: 5,
-        unit: Some(unit.to_owned()),
-        source: Source::Output,
-        priority: Priority::INFO,
-        identifier: None,
-        pid: None,
-        message: message.to_owned(),
+        context: Arc::new(Fields::default().with("_SYSTEMD_UNIT", unit).with("_TRANSPORT", "stdout")),
+        fields: Fields::default().with("PRIORITY", "6").with("MESSAGE", message),
     }
 }
 
-fn append(writer: &mut Writer, entries: &[Entry]) {
-    let mut lines = Vec::new();
-    entries.iter().for_each(|e| e.encode_into(&mut lines));
-    writer.append(&lines).unwrap();
+fn open(dir: &Path, boot: u8, limits: Limits) -> Writer {
+    Writer::open(dir, origin(boot), limits, START_US).unwrap()
+}
+
+fn append(writer: &mut Writer, records: &[Record]) -> bool {
+    writer.append(records, START_US).unwrap()
+}
+
+fn read(dir: &Path, query: &Query) -> Vec<Entry> {
+    Reader::new(dir).entries(query).unwrap().map(Result::unwrap).collect()
 }
 
 fn messages(dir: &Path, query: &Query) -> Vec<String> {
-    let entries = Reader::new(dir).entries(query).unwrap();
-    entries.into_iter().map(|(_, e)| e.message).collect()
+    read(dir, query).iter().map(|entry| entry.message().into_owned()).collect()
 }
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(dir)
         .unwrap()
         .map(|f| f.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+        .filter(|p| p.file_name().unwrap() != "lock")
         .collect();
     files.sort();
     files
 }
 
+fn small() -> Limits {
+    Limits { segment_bytes: 1000, total_bytes: 1 << 20, ..Limits::default() }
+}
+
 #[test]
-fn what_is_written_is_read_back_by_unit_priority_and_count() {
+fn fields_are_read_back_as_they_were_written() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path(), boot(1), Limits::default()).unwrap();
-    let mut failed = entry("b.service", "two: \"failed\"\u{1b}[0m");
-    failed.priority = Priority::ERR;
-    let mut kernel = entry("x", "kernel");
-    (kernel.unit, kernel.source) = (None, Source::Kernel);
-    let all = [entry("a.service", "one"), failed.clone(), entry("a.service", ""), kernel];
+    let mut writer = open(dir.path(), 1, Limits::default());
+    let mut odd = record("a.service", b"two: \"failed\"\x1b[0m\n\xff\0");
+    odd.fields =
+        odd.fields.with("MY_OWN_FIELD", "1").with("MY_OWN_FIELD", "").with("CODE_LINE", vec![b'x'; 70_000]);
+    (odd.realtime_us, odd.monotonic_us) = (u64::MAX, 0);
+    let all = [record("a.service", "one"), odd, record("b.service", "")];
     append(&mut writer, &all);
+    let entries = read(dir.path(), &Query::default());
+    let records: Vec<Record> = entries.iter().map(|entry| entry.record.clone()).collect();
+    assert_eq!(records, all);
+    assert_eq!(entries[1].text("_HOSTNAME").unwrap(), "host");
+    assert_eq!(entries[1].text("_BOOT_ID").unwrap(), boot(1).as_str());
+    assert_eq!(entries[1].fields().filter(|(name, _)| *name == "MY_OWN_FIELD").count(), 2);
+}
 
-    let read = Reader::new(dir.path()).entries(&Query::default()).unwrap();
-    let read: Vec<Entry> = read.into_iter().map(|(_, e)| e).collect();
-    assert_eq!(read, all);
-
-    let of = |units: &[&str], last, kernel, priority| Query {
-        units: units.iter().map(|u| (*u).to_owned()).collect(),
-        last,
-        kernel,
-        priority,
-        ..Query::default()
+#[test]
+fn entries_are_selected_by_unit_priority_and_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), 1, Limits::default());
+    let with = |context: &[(&str, &str)], fields: &[(&str, &str)]| Record {
+        context: Arc::new(context.iter().copied().collect()),
+        fields: fields.iter().copied().collect(),
+        ..record("", "")
     };
-    let two = failed.message.as_str();
-    let cases: [(Query, &[&str]); 7] = [
-        (of(&["a.service"], None, false, None), &["one", ""]),
-        (of(&["a.service"], Some(1), false, None), &[""]),
-        (of(&["a.service", "b.service"], Some(2), false, None), &[two, ""]),
-        (of(&[], None, true, None), &["kernel"]),
-        (of(&[], None, false, Some(Priority::WARNING)), &[two]),
-        (of(&[], Some(0), false, None), &[]),
-        (of(&["none.service"], None, false, None), &[]),
+    append(
+        &mut writer,
+        &[
+            record("a.service", "one"),
+            with(&[("_SYSTEMD_UNIT", "b.service")], &[("MESSAGE", "two"), ("PRIORITY", "3")]),
+            record("a.service", ""),
+            with(&[("_TRANSPORT", "kernel")], &[("MESSAGE", "kernel")]),
+            with(&[("_TRANSPORT", "driver")], &[("MESSAGE", "about b"), ("UNIT", "b.service")]),
+            with(&[("_TRANSPORT", "journal")], &[("MESSAGE", "forged"), ("UNIT", "b.service")]),
+        ],
+    );
+    let of = |filters: Vec<Filter>, last| Query { filter: Filter::All(filters), last, ..Query::default() };
+    let cases: [(Query, &[&str]); 9] = [
+        (of(vec![Filter::unit("a.service")], None), &["one", ""]),
+        (of(vec![Filter::unit("a.service")], Some(1)), &[""]),
+        (of(vec![Filter::unit("b.service")], None), &["two", "about b"]),
+        (
+            of(vec![Filter::AnyOf(vec![Filter::unit("a.service"), Filter::unit("b.service")])], Some(3)),
+            &["two", "", "about b"],
+        ),
+        (of(vec![Filter::kernel()], None), &["kernel"]),
+        (of(vec![Filter::at_least(Priority::WARNING)], None), &["two"]),
+        (of(vec![Filter::is("UNIT", "b.service"), Filter::is("_TRANSPORT", "journal")], None), &["forged"]),
+        (of(vec![], Some(0)), &[]),
+        (of(vec![Filter::unit("none.service")], None), &[]),
     ];
     for (query, expected) in cases {
         assert_eq!(messages(dir.path(), &query), expected, "{query:?}");
+        let mut turned = messages(dir.path(), &Query { reverse: true, ..query.clone() });
+        turned.reverse();
+        assert_eq!(turned, expected, "reversed {query:?}");
     }
 }
 
@@ -86,8 +125,7 @@ fn what_is_written_is_read_back_by_unit_priority_and_count() {
 fn boots_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     for n in 1..=3 {
-        let mut writer = Writer::open(dir.path(), boot(n), Limits::default()).unwrap();
-        append(&mut writer, &[entry("a.service", &format!("boot {n}"))]);
+        append(&mut open(dir.path(), n, Limits::default()), &[record("a.service", format!("boot {n}"))]);
     }
     let ids: Vec<BootId> = Reader::new(dir.path()).boots().unwrap().into_iter().map(|b| b.id).collect();
     assert_eq!(ids, [boot(1), boot(2), boot(3)]);
@@ -105,19 +143,87 @@ fn boots_are_told_apart() {
     }
     for which in [WhichBoot::Offset(-3), WhichBoot::Offset(4), WhichBoot::Id(boot(9))] {
         let query = Query { boot: Some(which.clone()), ..Query::default() };
-        let error = Reader::new(dir.path()).entries(&query).unwrap_err();
+        let error = Reader::new(dir.path()).entries(&query).err().unwrap();
         assert!(matches!(error, Error::NoSuchBoot(_)), "{which:?}: {error}");
     }
 }
 
 #[test]
+fn times_and_cursors_bound_what_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), 1, small());
+    for n in 0..100 {
+        let record = Record { realtime_us: START_US + n, ..record("a.service", n.to_string()) };
+        append(&mut writer, &[record]);
+    }
+    assert!(segments(dir.path()).len() > 3);
+    let all = read(dir.path(), &Query::default());
+    let query = Query { since_us: Some(START_US + 10), until_us: Some(START_US + 12), ..Query::default() };
+    assert_eq!(messages(dir.path(), &query), ["10", "11", "12"]);
+    for at in [0, 37, 99] {
+        let cursor: Cursor = all[at].cursor().to_string().parse().unwrap();
+        let after = Query { after: Some(cursor.clone()), ..Query::default() };
+        assert_eq!(read(dir.path(), &after).len(), 99 - at);
+        let from = Query { from: Some(cursor.clone()), last: Some(200), ..Query::default() };
+        assert_eq!(messages(dir.path(), &from)[0], at.to_string());
+        // Of another boot: its time counts.
+        let elsewhere = Query { after: Some(Cursor { boot: boot(9), ..cursor }), ..Query::default() };
+        assert_eq!(read(dir.path(), &elsewhere).len(), 99 - at);
+    }
+    assert!("i=1;b=2".parse::<Cursor>().is_err());
+}
+
+#[test]
+fn a_reader_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut entries = Reader::new(dir.path()).entries(&Query::default()).unwrap();
+    assert!(entries.next().is_none());
+    let mut writer = open(dir.path(), 1, small());
+    let mut seen = Vec::new();
+    for n in 0..60 {
+        append(&mut writer, &[record("a.service", n.to_string())]);
+        if n % 7 == 0 {
+            pack(dir.path()).unwrap();
+            entries.refresh().unwrap();
+            seen.extend(entries.by_ref().map(|entry| entry.unwrap().message().into_owned()));
+        }
+    }
+    entries.refresh().unwrap();
+    seen.extend(entries.map(|entry| entry.unwrap().message().into_owned()));
+    assert_eq!(seen, (0..60).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn packed_segments_read_the_same_and_are_smaller() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { segment_bytes: 600_000, ..Limits::default() };
+    let mut writer = open(dir.path(), 1, limits);
+    for n in 0..20_000 {
+        let unit = format!("u{}.service", n % 300);
+        append(
+            &mut writer,
+            &[record(&unit, format!("request {n} of client {} took {} ms", n % 17, n * 7 % 100))],
+        );
+    }
+    let (before, size) = (read(dir.path(), &Query::default()), Reader::new(dir.path()).disk_usage().unwrap());
+    let packed = pack(dir.path()).unwrap();
+    assert_eq!(packed, segments(dir.path()).len() - 1);
+    let after = read(dir.path(), &Query::default());
+    assert_eq!(before.len(), 20_000);
+    assert!(before.iter().map(|e| (e.seq, &e.record)).eq(after.iter().map(|e| (e.seq, &e.record))));
+    let now = Reader::new(dir.path()).disk_usage().unwrap();
+    assert!(now * 2 < size, "{size} -> {now}");
+    assert_eq!(pack(dir.path()).unwrap(), 0);
+}
+
+#[test]
 fn the_oldest_segments_make_room() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = Limits { segment_bytes: 1000, total_bytes: 5000, segments: 512 };
-    let mut writer = Writer::open(dir.path(), boot(1), limits).unwrap();
+    let limits = Limits { total_bytes: 5000, ..small() };
+    let mut writer = open(dir.path(), 1, limits);
     let total = 200;
     for n in 0..total {
-        append(&mut writer, &[entry("a.service", &format!("line {n}"))]);
+        append(&mut writer, &[record("a.service", format!("line {n}"))]);
         let used = Reader::new(dir.path()).disk_usage().unwrap();
         assert!(used <= limits.total_bytes, "{used} bytes after line {n}");
     }
@@ -127,6 +233,56 @@ fn the_oldest_segments_make_room() {
     assert_eq!(kept, expected, "the newest are kept, in order, without a gap");
     let last = Query { last: Some(15), ..Query::default() };
     assert_eq!(messages(dir.path(), &last), expected[expected.len() - 15..]);
+
+    let removed = vacuum(dir.path(), &Limits { total_bytes: 0, ..limits }).unwrap();
+    assert!(removed.segments > 0);
+    assert_eq!(segments(dir.path()).len(), 1, "the one that is written stays");
+}
+
+#[test]
+fn age_and_free_space_bound_it_too() {
+    let fill = |dir: &Path| {
+        let mut writer = open(dir, 1, small());
+        for n in 0..60 {
+            append(&mut writer, &[record("a.service", n.to_string())]);
+        }
+        segments(dir).len()
+    };
+    for (limits, some_stay) in [
+        (Limits { keep_free: 1, ..Limits::default() }, true),
+        (Limits { keep_free: u64::MAX, ..Limits::default() }, false),
+        (Limits { retention_us: Some(3_600_000_000), ..Limits::default() }, true),
+        (Limits { retention_us: Some(0), ..Limits::default() }, false),
+        (Limits { segments: 1, ..Limits::default() }, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let before = fill(dir.path());
+        vacuum(dir.path(), &limits).unwrap();
+        assert_eq!(segments(dir.path()).len(), if some_stay { before } else { 1 }, "{limits:?}");
+    }
+}
+
+#[test]
+fn a_segment_is_closed_by_age_by_order_and_by_a_new_name_of_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { segment_us: Some(1000), ..Limits::default() };
+    let mut writer = open(dir.path(), 1, limits);
+    let one = [record("a.service", "x")];
+    assert!(!writer.append(&one, START_US + 999).unwrap());
+    assert!(writer.append(&one, START_US + 1000).unwrap());
+    writer.rotate(START_US).unwrap();
+    // An empty one is not kept.
+    writer.rotate(START_US).unwrap();
+    writer.append(&one, START_US).unwrap();
+    writer.rename("host", START_US).unwrap();
+    writer.rename("other", START_US).unwrap();
+    writer.append(&one, START_US).unwrap();
+    assert_eq!(segments(dir.path()).len(), 4);
+    let names: Vec<String> = read(dir.path(), &Query::default())
+        .iter()
+        .map(|entry| entry.text("_HOSTNAME").unwrap().into_owned())
+        .collect();
+    assert_eq!(names, ["host", "host", "host", "other"]);
 }
 
 #[test]
@@ -134,7 +290,7 @@ fn the_number_of_boots_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { segments: 4, ..Limits::default() };
     for n in 1..=9 {
-        drop(Writer::open(dir.path(), boot(n), limits).unwrap());
+        append(&mut open(dir.path(), n, limits), &[record("a.service", "x")]);
     }
     assert_eq!(segments(dir.path()).len(), 4);
 }
@@ -142,11 +298,11 @@ fn the_number_of_boots_is_bounded() {
 #[test]
 fn there_is_one_writer() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Writer::open(dir.path(), boot(1), Limits::default()).unwrap();
-    let second = Writer::open(dir.path(), boot(1), Limits::default());
+    let first = open(dir.path(), 1, Limits::default());
+    let second = Writer::open(dir.path(), origin(1), Limits::default(), START_US);
     assert!(matches!(second, Err(Error::Locked(_))), "{second:?}");
     drop(first);
-    Writer::open(dir.path(), boot(1), Limits::default()).unwrap();
+    open(dir.path(), 1, Limits::default());
 }
 
 #[test]
@@ -157,42 +313,125 @@ fn a_missing_folder_is_an_empty_journal() {
     assert_eq!(Reader::new(&missing).boots().unwrap(), []);
 }
 
+#[test]
+fn entries_of_many_senders_keep_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), 1, Limits::default());
+    let unit = |n: usize| format!("u{}.service", n * n % 700);
+    for n in 0..3000 {
+        append(&mut writer, &[record(&unit(n), n.to_string())]);
+        if n % 1000 == 999 {
+            drop(writer);
+            writer = open(dir.path(), 1, Limits::default());
+        }
+    }
+    for (n, entry) in read(dir.path(), &Query::default()).iter().enumerate() {
+        assert_eq!(
+            (entry.unit().unwrap().into_owned(), entry.message().into_owned()),
+            (unit(n), n.to_string())
+        );
+    }
+}
+
+/// What a sender logs does not become an entry of its own where a reader passes over damage.
+#[test]
+fn a_frame_inside_a_message_is_no_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    append(&mut open(&dir.path().join("other"), 1, Limits::default()), &[record("root.service", "forged")]);
+    let forged = fs::read(&segments(&dir.path().join("other"))[0]).unwrap();
+    let victim = dir.path().join("victim");
+    append(&mut open(&victim, 1, Limits::default()), &[record("a.service", forged)]);
+    let file = &segments(&victim)[0];
+    let bytes = fs::read(file).unwrap();
+    OpenOptions::new().write(true).open(file).unwrap().set_len(bytes.len() as u64 - 1).unwrap();
+    assert!(messages(&victim, &Query::default()).is_empty());
+}
+
+/// A journal of one segment, and where its frames end.
+fn written(dir: &Path, texts: &[String]) -> (PathBuf, Vec<usize>) {
+    let mut writer = open(dir, 1, Limits::default());
+    let file = segments(dir)[0].clone();
+    let length = || fs::metadata(&file).unwrap().len() as usize;
+    // The context stands before the first entry, and is written with it.
+    let mut ends = vec![length()];
+    for text in texts {
+        append(&mut writer, &[record("a.service", text)]);
+        ends.push(length());
+    }
+    (file, ends)
+}
+
+/// At every byte: all whole entries are read, none is invented, and the writer goes on after them.
+#[test]
+fn a_torn_end_costs_only_the_torn_entry() {
+    let texts: Vec<String> = (0..6).map(|n| format!("text {n}")).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let (file, ends) = written(&dir.path().join("original"), &texts);
+    let bytes = fs::read(&file).unwrap();
+    for cut in ends[0]..=bytes.len() {
+        // What follows the cut is missing, or is zeros: a size that reached the disk before its data.
+        for tail in [0, 1, 100, 5000] {
+            let copy = dir.path().join("copy");
+            let _ = fs::remove_dir_all(&copy);
+            fs::create_dir(&copy).unwrap();
+            let mut torn = bytes[..cut].to_vec();
+            torn.resize(cut + tail, 0);
+            fs::write(copy.join(file.file_name().unwrap()), torn).unwrap();
+            let whole = ends.iter().skip(1).filter(|end| **end <= cut).count();
+            assert_eq!(messages(&copy, &Query::default()), texts[..whole], "cut at {cut}, {tail} zeros");
+            for boot in [1, 2] {
+                append(&mut open(&copy, boot, Limits::default()), &[record("b.service", "after")]);
+                let found = messages(&copy, &Query::default());
+                assert_eq!(found[..whole], texts[..whole], "cut at {cut}, boot {boot}");
+                assert!(found[whole..].iter().all(|text| text == "after"));
+                assert_eq!(found.len(), whole + usize::from(boot));
+            }
+        }
+    }
+}
+
 proptest! {
-    /// A power cut leaves any beginning of the file. All whole lines are read, none is invented,
-    /// and the writer goes on after them.
+    /// Bytes that the disk lost cost the entries that they were in, and no others.
     #[test]
-    fn a_torn_end_costs_only_the_torn_line(
+    fn damage_costs_only_what_it_hit(
         texts in prop::collection::vec(".{0,40}", 1..12),
-        cut in any::<prop::sample::Index>(),
-        same_boot in any::<bool>(),
+        at in any::<prop::sample::Index>(),
+        length in 1usize..80,
+        byte in any::<u8>(),
+        packs in any::<bool>(),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(dir.path(), boot(1), Limits::default()).unwrap();
-        let header = fs::metadata(&segments(dir.path())[0]).unwrap().len() as usize;
-        let mut ends = vec![header];
-        for text in &texts {
-            append(&mut writer, &[entry("a.service", text)]);
-            ends.push(fs::metadata(&segments(dir.path())[0]).unwrap().len() as usize);
+        let (file, ends) = written(dir.path(), &texts);
+        let mut bytes = fs::read(&file).unwrap();
+        let context = ends[0] + 60;
+        prop_assume!(context < bytes.len());
+        let at = context + at.index(bytes.len() - context);
+        let to = (at + length).min(bytes.len());
+        let before = bytes.clone();
+        bytes[at..to].fill(byte);
+        fs::write(&file, &bytes).unwrap();
+        if packs {
+            append(&mut open(dir.path(), 2, Limits::default()), &[]);
+            pack(dir.path()).unwrap();
         }
-        drop(writer);
-        let file = &segments(dir.path())[0];
-        let length = header + cut.index(ends[texts.len()] - header + 1);
-        OpenOptions::new().write(true).open(file).unwrap().set_len(length as u64).unwrap();
-        // Without its line feed the last line is still whole JSON, and a reader may take it.
-        let whole = ends.iter().skip(1).filter(|end| **end <= length).count();
-        let readable = ends.iter().skip(1).filter(|end| **end - 1 <= length).count();
-        prop_assert_eq!(messages(dir.path(), &Query::default()), &texts[..readable]);
-
-        let next = boot(if same_boot { 1 } else { 2 });
-        let mut writer = Writer::open(dir.path(), next, Limits::default()).unwrap();
-        append(&mut writer, &[entry("a.service", "after")]);
-        let mut expected = texts[..if same_boot { whole } else { readable }].to_vec();
-        expected.push("after".to_owned());
+        let expected: Vec<String> = (0..texts.len())
+            .filter(|n| before[ends[*n]..ends[n + 1]] == bytes[ends[*n]..ends[n + 1]])
+            .map(|n| texts[n].clone())
+            .collect();
         prop_assert_eq!(messages(dir.path(), &Query::default()), expected);
     }
 
     #[test]
-    fn any_bytes_are_an_entry_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Entry::decode(&bytes);
+    fn any_bytes_are_a_segment_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200), keep in any::<bool>(), packed in any::<bool>()) {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, ends) = written(dir.path(), &["x".to_owned()]);
+        let mut all = if keep { fs::read(&file).unwrap()[..ends[0]].to_vec() } else { Vec::new() };
+        all.extend(bytes);
+        let name = if packed { "0000000001.log.lz4" } else { "0000000001.log" };
+        fs::remove_file(&file).unwrap();
+        fs::write(dir.path().join(name), all).unwrap();
+        prop_assert!(messages(dir.path(), &Query::default()).is_empty());
+        append(&mut open(dir.path(), 1, Limits::default()), &[record("a.service", "after")]);
+        prop_assert_eq!(messages(dir.path(), &Query::default()), ["after"]);
     }
 }

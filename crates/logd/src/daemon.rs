@@ -1,48 +1,47 @@
-//! The loop: waits for any source, reads what it has, and stores it.
+//! The loop: waits for any source, reads what it has, and hands it to the sink.
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result};
-use journal::{BootId, Entry, Limits, Priority, Query, Reader, Source, WhichBoot};
+use journal::{BootId, Filter, Limits, Priority, Query, Reader, WhichBoot};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
+use rustix::net::SocketFlags;
 
 use crate::clock::Now;
-use crate::intake::{self, Output, Received};
+use crate::datagram::{self, Credentials, Datagram};
+use crate::intake::{self, Received};
 use crate::kernel::{KernelLog, Look};
+use crate::limiter::Rate;
 use crate::lines::Lines;
-use crate::message::{output_line, syslog_message};
 use crate::options::Options;
-use crate::rate::Limiter;
 use crate::report;
-use crate::store::Store;
-use crate::syslog::{Syslog, unit_of};
+use crate::sink::Sink;
+use crate::sockets::Sockets;
+use crate::store::{Settings, Store};
+use crate::streams::{Opening, Stream, opening};
 
 /// Bytes read from one source before the others get their turn.
 const CHUNK: usize = 32 << 10;
 /// Datagrams or kernel records taken from one source before the others get their turn.
 const TURN: usize = 256;
-/// The unit under which the log store's own messages stand.
-const SELF: &str = "berth-logd.service";
-/// Syslog messages from outside any unit share one allowance.
-const NO_UNIT: &str = "processes outside units";
+/// So many connections may be open.
+const CONNECTIONS_MAX: usize = 1024;
+/// A line longer than this many bytes is stored in pieces.
+const LINE_MAX: usize = 48 << 10;
 
 /// What epoll says is ready.
 const INTAKE: u64 = 0;
 const KERNEL: u64 = 1;
 const SYSLOG: u64 = 2;
-const SIGNAL: u64 = 3;
-const FIRST_PIPE: u64 = 4;
-
-struct Pipe {
-    unit: String,
-    fd: OwnedFd,
-    lines: Lines,
-}
+const NATIVE: u64 = 3;
+const CONNECTIONS: u64 = 4;
+const SIGNAL: u64 = 5;
+const FIRST_STREAM: u64 = 6;
 
 /// The daemon.
 pub struct Daemon {
@@ -50,27 +49,21 @@ pub struct Daemon {
     signals: SignalFd,
     intake: OwnedFd,
     kernel: Option<KernelLog>,
-    syslog: Option<Syslog>,
-    pipes: HashMap<u64, Pipe>,
-    next_pipe: u64,
+    sockets: Sockets,
+    streams: HashMap<u64, Stream>,
+    next_stream: u64,
+    connections: usize,
     sink: Sink,
     buffer: Vec<u8>,
 }
 
-/// Where entries go.
-struct Sink {
-    store: Store,
-    limiter: Limiter,
-    now: Now,
-}
-
 impl Daemon {
-    /// Opens everything. The kernel's log and /dev/log are left out, with a report, where they
+    /// Opens everything. The kernel's log and sockets are left out, with a report, where they
     /// cannot be opened: services' output matters more.
     ///
     /// # Errors
     /// There is no boot id, or the kernel refuses epoll, a signal descriptor or a thread.
-    pub fn new(options: Options, intake: OwnedFd) -> Result<Self> {
+    pub fn new(options: Options, intake: OwnedFd, given: Vec<OwnedFd>) -> Result<Self> {
         let boot = BootId::current()?;
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTERM);
@@ -79,25 +72,35 @@ impl Daemon {
         mask.thread_block().context("cannot block SIGTERM")?;
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             .context("cannot make a signal descriptor")?;
-        let stored_us = last_kernel_record(&options, &boot);
-        let store = Store::new(options.journal, boot, Limits::default())
-            .context("cannot start the thread that flushes the log")?;
+        let folder = options.journal.clone().unwrap_or_else(|| journal::DIR.into());
+        let stored_us = last_kernel_record(&Reader::new(&folder), &boot);
+        let settings =
+            Settings { dir: folder, limits: Limits::default(), sync_us: 1_000_000, compress: true };
+        let store = Store::new(settings, boot).context("cannot start the thread that flushes the log")?;
+        let sockets = match &options.sockets {
+            Some(folder) => Sockets::make(folder),
+            None => Sockets::given(given),
+        };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("cannot make an epoll instance")?;
         let mut daemon = Self {
             epoll,
             signals,
             intake,
             kernel: told(KernelLog::open(&options.kmsg, stored_us)),
-            syslog: told(Syslog::open(&options.syslog)),
-            pipes: HashMap::new(),
-            next_pipe: FIRST_PIPE,
-            sink: Sink { store, limiter: Limiter::default(), now: Now::read() },
+            sockets: told(sockets).unwrap_or_default(),
+            streams: HashMap::new(),
+            next_stream: FIRST_STREAM,
+            connections: 0,
+            sink: Sink::new(store, Rate::default()),
             buffer: vec![0; CHUNK],
         };
         watch(&daemon.epoll, &daemon.intake, INTAKE)?;
         watch(&daemon.epoll, &daemon.signals, SIGNAL)?;
-        if let Some(syslog) = &daemon.syslog {
-            watch(&daemon.epoll, syslog, SYSLOG)?;
+        let Sockets { syslog, native, streams } = &daemon.sockets;
+        for (socket, id) in [(syslog, SYSLOG), (native, NATIVE), (streams, CONNECTIONS)] {
+            if let Some(socket) = socket {
+                watch(&daemon.epoll, socket, id)?;
+            }
         }
         if let Some(kernel) = &daemon.kernel
             && let Err(error) = watch(&daemon.epoll, kernel, KERNEL)
@@ -125,11 +128,12 @@ impl Daemon {
             for event in &events {
                 match event.data.u64() {
                     SIGNAL => return self.finish(),
-                    INTAKE => self.take_outputs(),
+                    INTAKE => self.take_announcements(),
                     KERNEL => self.read_kernel(),
-                    SYSLOG => self.read_syslog(),
+                    id @ (SYSLOG | NATIVE) => self.read_datagrams(id),
+                    CONNECTIONS => self.take_connections(),
                     id => {
-                        self.read_pipe(id);
+                        self.read_stream(id);
                     }
                 }
             }
@@ -139,20 +143,33 @@ impl Daemon {
 
     /// Time until something is due; `None` (wait for ever) where nothing is.
     fn timeout(&self) -> Option<Timespec> {
-        let due = [self.sink.store.deadline_us(), self.sink.limiter.deadline_us()];
-        let due = due.into_iter().flatten().min()?;
+        let due = self.sink.deadline_us()?;
         // Rounded up, so that the daemon does not wake a moment too early, to no avail.
-        let wait = due.saturating_sub(Now::read().monotonic_us) + 1000;
-        Some(Timespec {
-            tv_sec: (wait / 1_000_000).cast_signed(),
-            tv_nsec: (wait % 1_000_000 * 1000).cast_signed(),
-        })
+        let wait = due.saturating_sub(Now::read().monotonic_us).saturating_add(1000);
+        let seconds = i64::try_from(wait / 1_000_000).ok()?;
+        Some(Timespec { tv_sec: seconds, tv_nsec: (wait % 1_000_000 * 1000).cast_signed() })
     }
 
-    fn take_outputs(&mut self) {
+    fn take_announcements(&mut self) {
         for _ in 0..TURN {
             match intake::receive(&self.intake) {
-                Ok(Received::Output(output)) => self.add(output),
+                Ok(Received::Unit(announced, pipe)) => {
+                    let speaker = self.sink.announce(announced.unit, announced.log);
+                    match pipe {
+                        Some(fd) => {
+                            let lines = Lines::new(LINE_MAX);
+                            self.add(Stream { fd, speaker: Some(speaker), lines, opening: None });
+                        }
+                        None => {
+                            let streams = self.streams.values_mut();
+                            let of_pipes = streams.filter(|stream| stream.opening.is_none());
+                            of_pipes
+                                .filter_map(|stream| stream.speaker.as_mut())
+                                .filter(|known| known.unit == speaker.unit)
+                                .for_each(|known| known.clone_from(&speaker));
+                        }
+                    }
+                }
                 Ok(Received::Nothing) => return,
                 Ok(Received::Closed) => {
                     // PID 1 never closes it while it runs. The pipes that came are still read.
@@ -164,41 +181,101 @@ impl Daemon {
         }
     }
 
-    fn add(&mut self, Output { unit, pipe }: Output) {
-        let id = self.next_pipe;
-        if let Err(error) = watch(&self.epoll, &pipe, id) {
-            let text = format!("the output of {unit} is not stored: {error:#}");
-            self.sink.own(Priority::ERR, &text);
-            return;
+    fn take_connections(&mut self) {
+        for _ in 0..TURN {
+            let Some(listener) = &self.sockets.streams else { return };
+            let fd = match rustix::net::accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok(fd) => fd,
+                Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
+                Err(error) => {
+                    // Most likely no descriptor is left; the next round tries again.
+                    self.sink.complain(&format!("cannot take a connection: {error}"));
+                    return;
+                }
+            };
+            if self.connections >= CONNECTIONS_MAX {
+                let text = format!("a connection is refused: {CONNECTIONS_MAX} are open");
+                self.sink.complain(&text);
+                continue;
+            }
+            let Ok(peer) = rustix::net::sockopt::socket_peercred(&fd) else { continue };
+            let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
+            let sender = Credentials { pid, uid: peer.uid.as_raw(), gid: peer.gid.as_raw() };
+            self.connections += 1;
+            let lines = Lines::new(LINE_MAX);
+            self.add(Stream { fd, speaker: None, lines, opening: Some((sender, Vec::new())) });
         }
-        self.next_pipe += 1;
-        let pipe = Pipe { unit, fd: pipe, lines: Lines::default() };
-        self.pipes.insert(id, pipe);
+    }
+
+    fn add(&mut self, stream: Stream) {
+        let id = self.next_stream;
+        match watch(&self.epoll, &stream.fd, id) {
+            Ok(()) => {
+                self.next_stream += 1;
+                self.streams.insert(id, stream);
+            }
+            Err(error) => {
+                let unit = stream.speaker.and_then(|speaker| speaker.unit).unwrap_or_default();
+                self.sink.own(Priority::ERR, &format!("the output of {unit} is not stored: {error:#}"));
+            }
+        }
     }
 
     /// Reads one chunk. Returns whether more may be there.
-    fn read_pipe(&mut self, id: u64) -> bool {
-        let Some(pipe) = self.pipes.get_mut(&id) else {
+    fn read_stream(&mut self, id: u64) -> bool {
+        let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
-        let length = match rustix::io::read(&pipe.fd, &mut self.buffer) {
+        let length = match rustix::io::read(&stream.fd, &mut self.buffer[..CHUNK]) {
             Ok(length) => length,
             Err(Errno::AGAIN | Errno::INTR) => return false,
-            Err(error) => {
-                let text = format!("cannot read the output of {}: {error}", pipe.unit);
-                self.sink.own(Priority::ERR, &text);
-                0
-            }
+            Err(_) => 0,
         };
-        let (unit, sink) = (pipe.unit.as_str(), &mut self.sink);
-        if length > 0 {
-            pipe.lines.feed(&self.buffer[..length], |line| sink.output(unit, line));
-            return true;
+        let mut bytes = &self.buffer[..length];
+        let held;
+        if let (None, Some((sender, said))) = (&stream.speaker, &mut stream.opening) {
+            said.extend_from_slice(bytes);
+            match opening(said) {
+                Opening::Part if length > 0 => return true,
+                Opening::Whole(settings, used) => {
+                    stream.speaker = Some(self.sink.connection(*sender, settings));
+                    held = said.split_off(used);
+                    said.clear();
+                }
+                Opening::Part | Opening::Bad => {
+                    self.close_stream(id);
+                    return false;
+                }
+            }
+            bytes = &held;
         }
-        pipe.lines.finish(|line| sink.output(unit, line));
-        let _ = epoll::delete(&self.epoll, &pipe.fd);
-        self.pipes.remove(&id);
-        false
+        if let Some(speaker) = &stream.speaker {
+            let sink = &mut self.sink;
+            stream.lines.feed(bytes, |line| sink.output(speaker, line));
+        }
+        if length == 0 {
+            self.close_stream(id);
+        }
+        length > 0
+    }
+
+    fn close_stream(&mut self, id: u64) {
+        let Some(mut stream) = self.streams.remove(&id) else {
+            return;
+        };
+        let _ = epoll::delete(&self.epoll, &stream.fd);
+        let is_connection = stream.opening.is_some();
+        self.connections -= usize::from(is_connection);
+        if let Some(speaker) = &stream.speaker {
+            let sink = &mut self.sink;
+            stream.lines.finish(|line| sink.output(speaker, line));
+            let is_last = !self.streams.values().any(|other| {
+                other.opening.is_none() && other.speaker.as_ref().is_some_and(|s| s.unit == speaker.unit)
+            });
+            if let Some(unit) = speaker.unit.as_deref().filter(|_| !is_connection && is_last) {
+                self.sink.forget(unit);
+            }
+        }
     }
 
     fn read_kernel(&mut self) {
@@ -214,16 +291,7 @@ impl Daemon {
                         let text = format!("{overwritten} kernel messages were overwritten unread");
                         self.sink.own(Priority::WARNING, &text);
                     }
-                    self.sink.store.push(&Entry {
-                        realtime_us: self.sink.now.realtime_of(record.monotonic_us),
-                        monotonic_us: record.monotonic_us,
-                        unit: None,
-                        source: Source::Kernel,
-                        priority: record.priority,
-                        identifier: Some("kernel".to_owned()),
-                        pid: None,
-                        message: record.message,
-                    });
+                    self.sink.kernel(record);
                 }
                 Err(error) => {
                     let _ = epoll::delete(&self.epoll, &*kernel);
@@ -235,113 +303,55 @@ impl Daemon {
         }
     }
 
-    fn read_syslog(&mut self) {
+    fn read_datagrams(&mut self, id: u64) {
         for _ in 0..TURN {
-            let Some(syslog) = &self.syslog else { return };
-            match syslog.receive(&mut self.buffer) {
-                Ok(None) => return,
-                Ok(Some((length, sender))) => self.sink.syslog(&self.buffer[..length], sender),
+            let socket = if id == SYSLOG { &self.sockets.syslog } else { &self.sockets.native };
+            let Some(socket) = socket else { return };
+            match datagram::receive(socket, &mut self.buffer) {
+                Ok(None) => break,
+                Ok(Some(Datagram { length, sender, file })) => match (id, file) {
+                    (SYSLOG, _) => self.sink.syslog(&self.buffer[..length], sender),
+                    (_, None) => self.sink.native(&self.buffer[..length], sender),
+                    (_, Some(file)) => match datagram::read_sealed(file) {
+                        Ok(message) => self.sink.native(&message, sender),
+                        Err(error) => {
+                            let pid = sender.map_or(0, |sender| sender.pid);
+                            let text =
+                                format!("a message in a file from process {pid} is dropped: {error:#}");
+                            self.sink.complain(&text);
+                        }
+                    },
+                },
                 Err(error) => {
-                    let _ = epoll::delete(&self.epoll, syslog);
-                    self.syslog = None;
-                    let text = format!("syslog messages are no longer stored: {error}");
-                    self.sink.own(Priority::ERR, &text);
+                    self.sink.complain(&format!("{error:#}"));
+                    break;
                 }
             }
         }
+        // One long message must not hold its memory for ever.
+        self.buffer.truncate(CHUNK);
+        self.buffer.shrink_to_fit();
     }
 
     /// Stores what is there now and leaves.
     fn finish(mut self) -> Result<()> {
-        self.take_outputs();
-        self.read_syslog();
+        self.take_announcements();
+        self.take_connections();
+        self.read_datagrams(SYSLOG);
+        self.read_datagrams(NATIVE);
         self.read_kernel();
-        let ids: Vec<u64> = self.pipes.keys().copied().collect();
+        let ids: Vec<u64> = self.streams.keys().copied().collect();
         for id in ids {
             // Bounded: a service that never stops writing must not keep the machine running.
             let mut turns = 0;
-            while self.read_pipe(id) && turns < TURN {
+            while self.read_stream(id) && turns < TURN {
                 turns += 1;
             }
-        }
-        for (_, mut pipe) in self.pipes.drain() {
-            let (unit, sink) = (pipe.unit.as_str(), &mut self.sink);
-            pipe.lines.finish(|line| sink.output(unit, line));
+            self.close_stream(id);
         }
         self.sink.report_dropped(u64::MAX);
         self.sink.store.finish(self.sink.now);
         Ok(())
-    }
-}
-
-impl Sink {
-    fn entry(&self, source: Source, priority: Priority, message: String) -> Entry {
-        Entry {
-            realtime_us: self.now.realtime_us,
-            monotonic_us: self.now.monotonic_us,
-            unit: None,
-            source,
-            priority,
-            identifier: None,
-            pid: None,
-            message,
-        }
-    }
-
-    fn output(&mut self, unit: &str, line: &[u8]) {
-        if self.limiter.admit(unit, self.now.monotonic_us) {
-            let (priority, message) = output_line(line);
-            let mut entry = self.entry(Source::Output, priority, message);
-            entry.unit = Some(unit.to_owned());
-            self.store.push(&entry);
-        }
-    }
-
-    fn syslog(&mut self, datagram: &[u8], sender: Option<u32>) {
-        let unit = sender.and_then(unit_of);
-        let allowance = unit.as_deref().unwrap_or(NO_UNIT);
-        if self.limiter.admit(allowance, self.now.monotonic_us) {
-            let message = syslog_message(datagram);
-            let mut entry = self.entry(Source::Syslog, message.priority, message.message);
-            entry.unit = unit;
-            entry.identifier = message.identifier;
-            // What the kernel says of the sender is true; what the message says may not be.
-            entry.pid = sender.or(message.pid);
-            self.store.push(&entry);
-        }
-    }
-
-    /// A message of the log store itself.
-    fn own(&mut self, priority: Priority, message: &str) {
-        self.about(SELF, priority, message);
-    }
-
-    /// A message of the log store about a unit.
-    fn about(&mut self, unit: &str, priority: Priority, message: &str) {
-        let mut entry = self.entry(Source::Journal, priority, message.to_owned());
-        entry.unit = Some(unit.to_owned());
-        self.store.push(&entry);
-    }
-
-    /// Tells what the rate limit dropped in the intervals that are over at `until_us`.
-    fn report_dropped(&mut self, until_us: u64) {
-        let seconds = crate::rate::INTERVAL_US / 1_000_000;
-        for dropped in self.limiter.take_dropped(until_us) {
-            let (unit, lines) = (&dropped.unit, dropped.lines);
-            let text = format!("{lines} lines of {unit} dropped: too many in {seconds} s");
-            self.about(&dropped.unit, Priority::WARNING, &text);
-        }
-    }
-
-    fn end_round(&mut self) {
-        self.report_dropped(self.now.monotonic_us);
-        self.store.tick(self.now);
-        let lost = self.store.take_lost();
-        if lost > 0 {
-            let text = format!("{lost} lines lost while the log store was unusable");
-            self.own(Priority::ERR, &text);
-            self.store.commit(self.now);
-        }
     }
 }
 
@@ -357,9 +367,14 @@ fn told<T>(result: Result<T>) -> Option<T> {
 
 /// Time of the newest kernel record of this boot in the journal: after a restart of the daemon
 /// the kernel shows all its records again.
-fn last_kernel_record(options: &Options, boot: &BootId) -> Option<u64> {
-    let query =
-        Query { boot: Some(WhichBoot::Id(boot.clone())), kernel: true, last: Some(1), ..Query::default() };
-    let mut entries = Reader::new(&options.journal).entries(&query).ok()?;
-    entries.pop().map(|(_, entry)| entry.monotonic_us)
+fn last_kernel_record(reader: &Reader, boot: &BootId) -> Option<u64> {
+    let query = Query {
+        boot: Some(WhichBoot::Id(boot.clone())),
+        filter: Filter::kernel(),
+        last: Some(1),
+        reverse: true,
+        ..Query::default()
+    };
+    let entry = reader.entries(&query).ok()?.next()?.ok()?;
+    Some(entry.record.monotonic_us)
 }

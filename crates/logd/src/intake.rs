@@ -1,8 +1,6 @@
-//! The socket on which PID 1 hands over the output pipes of services.
-//!
-//! A message is the JSON object `{"unit":"NAME"}` with one descriptor (SCM_RIGHTS): the read end
-//! of a pipe that the unit's processes write to. Other keys are for later versions and are
-//! skipped.
+//! The socket on which PID 1 announces units ([`Announcement`]): JSON, with the read end of the
+//! unit's output pipe (SCM_RIGHTS) where it has a new one. Keys that are not known are for later
+//! versions and are skipped.
 
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
@@ -11,30 +9,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use anyhow::{Context, Result, bail};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
-use serde::Deserialize;
+use unit::service::log::Announcement;
 
-/// Longest message that is taken, in bytes. A unit's name has at most 255.
-const LONGEST: usize = 4096;
-
-#[derive(Deserialize)]
-struct Message {
-    unit: String,
-}
-
-/// A pipe, and whose output comes through it.
-#[derive(Debug)]
-pub struct Output {
-    /// The unit's full name.
-    pub unit: String,
-    /// Read end of the pipe, in non-blocking mode.
-    pub pipe: OwnedFd,
-}
+/// Longest message that is taken, in bytes. Most of it are the fields of `LogExtraFields=`.
+const LONGEST: usize = 32 << 10;
 
 /// What one look at the socket gave.
 #[derive(Debug)]
 pub enum Received {
-    /// A unit's output.
-    Output(Output),
+    /// A unit, and the read end of its output pipe, in non-blocking mode, if it is new.
+    Unit(Announcement, Option<OwnedFd>),
     /// Nothing is waiting.
     Nothing,
     /// The other end is closed.
@@ -46,7 +30,7 @@ pub enum Received {
 /// # Errors
 /// The message is not of the form above; it is gone, and its descriptors are closed.
 pub fn receive(socket: &impl AsFd) -> Result<Received> {
-    let mut bytes = [0; LONGEST];
+    let mut bytes = vec![0; LONGEST];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
@@ -68,12 +52,17 @@ pub fn receive(socket: &impl AsFd) -> Result<Received> {
         bail!("PID 1 sent a message of more than {LONGEST} bytes");
     }
     let text = &bytes[..message.bytes];
-    let Message { unit } = serde_json::from_slice(text)
+    let announcement: Announcement = serde_json::from_slice(text)
         .with_context(|| format!("PID 1 sent {:?}", String::from_utf8_lossy(text)))?;
-    let Ok([pipe]) = <[OwnedFd; 1]>::try_from(pipes) else {
-        bail!("PID 1 announced the output of {unit} without exactly one descriptor");
-    };
-    rustix::io::ioctl_fionbio(&pipe, true)
-        .with_context(|| format!("cannot make the pipe of {unit} non-blocking"))?;
-    Ok(Received::Output(Output { unit, pipe }))
+    let unit = &announcement.unit;
+    let mut pipes = pipes.into_iter();
+    let pipe = pipes.next();
+    if pipes.next().is_some() {
+        bail!("PID 1 announced the output of {unit} with more than one descriptor");
+    }
+    if let Some(pipe) = &pipe {
+        rustix::io::ioctl_fionbio(pipe, true)
+            .with_context(|| format!("cannot make the pipe of {unit} non-blocking"))?;
+    }
+    Ok(Received::Unit(announcement, pipe))
 }

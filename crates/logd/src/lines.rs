@@ -1,15 +1,18 @@
 //! Cuts a stream of bytes into lines of bounded length.
 
-/// A line longer than this many bytes is stored in pieces.
-pub const LONGEST: usize = 16 << 10;
-
 /// The beginning of a line whose end has not come yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
     pending: Vec<u8>,
+    longest: usize,
 }
 
 impl Lines {
+    /// A line longer than this many bytes comes in pieces.
+    pub fn new(longest: usize) -> Self {
+        Self { pending: Vec::new(), longest: longest.max(1) }
+    }
+
     /// Takes the next bytes of the stream and gives each line that they complete to `take`,
     /// without its line end. Blank lines are skipped.
     pub fn feed(&mut self, mut bytes: &[u8], mut take: impl FnMut(&[u8])) {
@@ -30,8 +33,8 @@ impl Lines {
     }
 
     fn put(&mut self, mut bytes: &[u8], take: &mut impl FnMut(&[u8])) {
-        while self.pending.len() + bytes.len() > LONGEST {
-            let (piece, rest) = bytes.split_at(LONGEST - self.pending.len());
+        while self.pending.len() + bytes.len() > self.longest {
+            let (piece, rest) = bytes.split_at(self.longest - self.pending.len());
             self.pending.extend_from_slice(piece);
             emit(&self.pending, take);
             self.pending.clear();
@@ -54,7 +57,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn split(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
-        let mut lines = Lines::default();
+        let mut lines = Lines::new(LONGEST);
         let mut out = Vec::new();
         for chunk in chunks {
             lines.feed(chunk, |line| out.push(line.to_vec()));
@@ -62,6 +65,8 @@ mod tests {
         lines.finish(|line| out.push(line.to_vec()));
         out
     }
+
+    const LONGEST: usize = 16 << 10;
 
     type Chunks = &'static [&'static [u8]];
 

@@ -1,30 +1,45 @@
 //! What a line or a datagram says about itself: kernel records, syslog messages, priority
 //! prefixes.
 
-use journal::Priority;
+use journal::{Fields, Priority};
 
 /// One record of /dev/kmsg (the kernel's Documentation/ABI/testing/dev-kmsg).
 #[derive(Debug, PartialEq, Eq)]
 pub struct KernelRecord {
+    /// How serious it is.
     pub priority: Priority,
     /// Position in the kernel's log; a gap means that records were overwritten.
     pub sequence: u64,
     /// Time since the kernel started, in microseconds.
     pub monotonic_us: u64,
+    /// Who wrote it, of what syslog(3) knows: 0 is the kernel itself, others wrote to /dev/kmsg.
+    pub facility: u32,
+    /// The text.
     pub message: String,
+    /// What it is about: `_KERNEL_SUBSYSTEM`, `_KERNEL_DEVICE`.
+    pub about: Fields,
 }
 
-/// Reads `priority,sequence,microseconds,flags[,...];text`. What follows the first line are
-/// fields for machines, and is left out.
+/// Reads `priority,sequence,microseconds,flags[,...];text`, and the lines ` KEY=value` after it.
 pub fn kernel_record(record: &[u8]) -> Option<KernelRecord> {
     let at = record.iter().position(|b| *b == b';')?;
     let (prefix, text) = (&record[..at], &record[at + 1..]);
     let mut fields = std::str::from_utf8(prefix).ok()?.split(',');
-    let priority = Priority::of_syslog(fields.next()?.parse().ok()?);
+    let value: u32 = fields.next()?.parse().ok()?;
     let sequence = fields.next()?.parse().ok()?;
     let monotonic_us = fields.next()?.parse().ok()?;
-    let line = text.split(|b| *b == b'\n').next().unwrap_or_default();
-    Some(KernelRecord { priority, sequence, monotonic_us, message: unescape(line) })
+    let mut lines = text.split(|b| *b == b'\n');
+    let message = unescape(lines.next().unwrap_or_default());
+    let mut about = Fields::default();
+    for line in lines {
+        if let Some(value) = line.strip_prefix(b" SUBSYSTEM=") {
+            about.push("_KERNEL_SUBSYSTEM", unescape(value));
+        } else if let Some(value) = line.strip_prefix(b" DEVICE=") {
+            about.push("_KERNEL_DEVICE", unescape(value));
+        }
+    }
+    let (priority, facility) = (Priority::of_syslog(value), value >> 3);
+    Some(KernelRecord { priority, sequence, monotonic_us, facility, message, about })
 }
 
 /// The kernel writes bytes that are not printable ASCII, and the backslash, as `\xNN`.
@@ -54,19 +69,31 @@ fn unescape(line: &[u8]) -> String {
 /// One message of syslog(3), as the C library sends it to /dev/log (RFC 3164, section 4.1).
 #[derive(Debug, PartialEq, Eq)]
 pub struct SyslogMessage {
+    /// How serious it is.
     pub priority: Priority,
+    /// Of what syslog(3) knows, where the message says so.
+    pub facility: Option<u32>,
+    /// The name that the program gives itself.
     pub identifier: Option<String>,
+    /// The process that it says it is.
     pub pid: Option<u32>,
+    /// The text.
     pub message: String,
 }
 
 /// Reads `<priority>Mmm dd hh:mm:ss name[pid]: text`. The time is left out (it has no year, no
 /// zone, and the time of arrival is better); each part but the text may be missing.
 pub fn syslog_message(datagram: &[u8]) -> SyslogMessage {
-    let (value, rest) = priority_prefix(datagram).unwrap_or((6, datagram));
-    let rest = after_timestamp(rest);
-    let (identifier, pid, rest) = tag(rest);
-    SyslogMessage { priority: Priority::of_syslog(value), identifier, pid, message: text(trim_end(rest)) }
+    let prefix = priority_prefix(datagram);
+    let (value, rest) = prefix.unwrap_or((6, datagram));
+    let (identifier, pid, rest) = tag(after_timestamp(rest));
+    SyslogMessage {
+        priority: Priority::of_syslog(value),
+        facility: prefix.map(|(value, _)| value >> 3),
+        identifier,
+        pid,
+        message: text(trim_end(rest)),
+    }
 }
 
 /// Without the line feeds and NULs that some senders add.
@@ -76,11 +103,17 @@ fn trim_end(bytes: &[u8]) -> &[u8] {
 }
 
 /// A service's line: its priority is that of the prefix `<N>` (sd-daemon(3)), if it has one.
-pub fn output_line(line: &[u8]) -> (Priority, String) {
+pub fn output_line(line: &[u8]) -> (Option<Priority>, &[u8]) {
     match priority_prefix(line) {
-        Some((value @ 0..=7, rest)) => (Priority::of_syslog(value), text(rest)),
-        _ => (Priority::INFO, text(line)),
+        Some((value @ 0..=7, rest)) => (Some(Priority::of_syslog(value)), rest),
+        _ => (None, line),
     }
+}
+
+/// Splits off who speaks, as programs write it to /dev/kmsg: `name[pid]: text`.
+pub fn kernel_speaker(message: &str) -> (Option<String>, Option<u32>, String) {
+    let (identifier, pid, rest) = tag(message.as_bytes());
+    (identifier, pid, text(rest))
 }
 
 /// Splits `<N>rest`, N of at most three digits.
@@ -139,17 +172,30 @@ mod tests {
 
     #[test]
     fn kernel_records() {
-        let record = |p, sequence, monotonic_us, message: &str| {
-            Some(KernelRecord { priority: priority(p), sequence, monotonic_us, message: message.to_owned() })
+        let record = |value: u32, sequence, monotonic_us, message: &str, about: &[(&str, &str)]| {
+            Some(KernelRecord {
+                priority: Priority::of_syslog(value),
+                sequence,
+                monotonic_us,
+                facility: value >> 3,
+                message: message.to_owned(),
+                about: about.iter().copied().collect(),
+            })
         };
         let cases: [(&[u8], Option<KernelRecord>); 6] = [
             (
                 b"6,339,5140900,-;NET: Registered\n SUBSYSTEM=net\n DEVICE=+net:x\n",
-                record(6, 339, 5_140_900, "NET: Registered"),
+                record(
+                    6,
+                    339,
+                    5_140_900,
+                    "NET: Registered",
+                    &[("_KERNEL_SUBSYSTEM", "net"), ("_KERNEL_DEVICE", "+net:x")],
+                ),
             ),
-            (b"12,7,1,-;init: a; b", record(4, 7, 1, "init: a; b")),
-            (b"3,8,2,c,caller=T1;\\xc3\\xa4\\x5c", record(3, 8, 2, "\u{e4}\\")),
-            (b"3,8,2,-;\\x", record(3, 8, 2, "\\x")),
+            (b"12,7,1,-;init: a; b", record(12, 7, 1, "init: a; b", &[])),
+            (b"3,8,2,c,caller=T1;\\xc3\\xa4\\x5c", record(3, 8, 2, "\u{e4}\\", &[])),
+            (b"3,8,2,-;\\x", record(3, 8, 2, "\\x", &[])),
             (b"no record", None),
             (b"x,1,2,-;text", None),
         ];
@@ -158,7 +204,7 @@ mod tests {
         }
     }
 
-    type SyslogCase = (&'static [u8], u8, Option<&'static str>, Option<u32>, &'static str);
+    type SyslogCase = (&'static [u8], u8, Option<u32>, Option<&'static str>, Option<u32>, &'static str);
 
     #[test]
     fn syslog_messages() {
@@ -166,21 +212,23 @@ mod tests {
             (
                 b"<38>Nov 24 18:10:00 sshd[42]: Accepted publickey: core",
                 6,
+                Some(4),
                 Some("sshd"),
                 Some(42),
                 "Accepted publickey: core",
             ),
-            (b"<11>Nov  4 08:10:00 cron: fail\n\0", 3, Some("cron"), None, "fail"),
-            (b"<13>logger: hi\n", 5, Some("logger"), None, "hi"),
-            (b"<13>just text", 5, None, None, "just text"),
-            (b"no priority", 6, None, None, "no priority"),
-            (b"<999999>x: y", 6, None, None, "<999999>x: y"),
-            (b"<13>a b: c", 5, None, None, "a b: c"),
-            (b"", 6, None, None, ""),
+            (b"<11>Nov  4 08:10:00 cron: fail\n\0", 3, Some(1), Some("cron"), None, "fail"),
+            (b"<13>logger: hi\n", 5, Some(1), Some("logger"), None, "hi"),
+            (b"<13>just text", 5, Some(1), None, None, "just text"),
+            (b"no priority", 6, None, None, None, "no priority"),
+            (b"<999999>x: y", 6, None, None, None, "<999999>x: y"),
+            (b"<13>a b: c", 5, Some(1), None, None, "a b: c"),
+            (b"", 6, None, None, None, ""),
         ];
-        for (bytes, p, identifier, pid, message) in cases {
+        for (bytes, p, facility, identifier, pid, message) in cases {
             let expected = SyslogMessage {
                 priority: priority(p),
+                facility,
                 identifier: identifier.map(str::to_owned),
                 pid,
                 message: message.to_owned(),
@@ -191,17 +239,16 @@ mod tests {
 
     #[test]
     fn output_lines() {
-        let cases: [(&[u8], u8, &str); 6] = [
-            (b"plain", 6, "plain"),
-            (b"<3>broken", 3, "broken"),
-            (b"<8>facility", 6, "<8>facility"),
-            (b"<+3>sign", 6, "<+3>sign"),
-            (b"<html>", 6, "<html>"),
-            (b"\xff", 6, "\u{fffd}"),
+        let cases: [(&[u8], Option<u8>, &[u8]); 6] = [
+            (b"plain", None, b"plain"),
+            (b"<3>broken", Some(3), b"broken"),
+            (b"<8>facility", None, b"<8>facility"),
+            (b"<+3>sign", None, b"<+3>sign"),
+            (b"<html>", None, b"<html>"),
+            (b"\xff", None, b"\xff"),
         ];
         for (line, p, message) in cases {
-            let expected = (priority(p), message.to_owned());
-            assert_eq!(output_line(line), expected, "{}", text(line));
+            assert_eq!(output_line(line), (p.map(priority), message), "{}", text(line));
         }
     }
 

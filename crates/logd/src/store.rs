@@ -4,12 +4,14 @@
 //! keeps what fits in memory, counts what does not, and tries again: whoever writes logs is never
 //! made to wait.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
-use journal::{BootId, Entry, Error, Limits, Writer};
+use journal::{BootId, Error, Limits, Origin, Record, Writer};
 
 use crate::clock::Now;
 
@@ -17,55 +19,74 @@ use crate::clock::Now;
 const BATCH: usize = 64 << 10;
 /// While the journal is unusable, so many bytes are kept in memory.
 const KEPT: usize = 256 << 10;
-/// Written lines are on the disk after this long, in microseconds.
-const FLUSH_US: u64 = 1_000_000;
+/// What an entry takes in memory besides its fields, about.
+const OVERHEAD: usize = 64;
 /// An unusable journal is tried again after this long, in microseconds.
 const RETRY_US: u64 = 5_000_000;
 
+/// What is stored, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The journal's folder.
+    pub dir: PathBuf,
+    /// How large it may become.
+    pub limits: Limits,
+    /// Written entries are on the disk after this long, in microseconds.
+    pub sync_us: u64,
+    /// Whether segments that are full are packed.
+    pub compress: bool,
+}
+
 pub struct Store {
-    dir: PathBuf,
+    settings: Settings,
     boot: BootId,
-    limits: Limits,
     writer: Option<Writer>,
     retry_at_us: u64,
-    batch: Vec<u8>,
+    batch: Vec<Record>,
+    /// Bytes of the batch.
+    size: usize,
     lost: u64,
     unflushed_since_us: Option<u64>,
     flusher: SyncSender<Vec<File>>,
     /// What the flusher had no time for.
     waiting: Vec<File>,
+    is_packing: Arc<AtomicBool>,
 }
 
 impl Store {
-    /// A store over the journal in `dir`, which is opened by the first [`Store::commit`].
+    /// A store over a journal, which is opened by the first [`Store::commit`].
     ///
     /// # Errors
     /// No thread can be made.
-    pub fn new(dir: PathBuf, boot: BootId, limits: Limits) -> std::io::Result<Self> {
+    pub fn new(settings: Settings, boot: BootId) -> std::io::Result<Self> {
         Ok(Self {
-            dir,
+            settings,
             boot,
-            limits,
             writer: None,
             retry_at_us: 0,
             batch: Vec::new(),
+            size: 0,
             lost: 0,
             unflushed_since_us: None,
             flusher: start_flusher()?,
             waiting: Vec::new(),
+            is_packing: Arc::default(),
         })
     }
 
     /// Takes an entry; it is written by the next [`Store::commit`].
-    pub fn push(&mut self, entry: &Entry) {
-        if self.batch.len() >= KEPT {
+    pub fn push(&mut self, record: Record) {
+        if self.size >= KEPT {
             self.lost += 1;
             return;
         }
-        entry.encode_into(&mut self.batch);
+        let is_shared = self.batch.last().is_some_and(|last| Arc::ptr_eq(&last.context, &record.context));
+        let context = if is_shared { 0 } else { record.context.size() };
+        self.size += record.fields.size() + context + OVERHEAD;
+        self.batch.push(record);
         // A journal that has not been tried yet is opened by this; one that failed waits its time.
         let untried = self.retry_at_us == 0;
-        if self.batch.len() >= BATCH && (self.writer.is_some() || untried) {
+        if self.size >= BATCH && (self.writer.is_some() || untried) {
             self.commit(Now::read());
         }
     }
@@ -78,16 +99,22 @@ impl Store {
         let Some(writer) = &mut self.writer else {
             return;
         };
-        if let Err(error) = writer.append(&self.batch) {
-            self.fail(&error, now);
-            return;
+        let named = writer.rename(&host_name(), now.realtime_us);
+        match named.and_then(|()| writer.append(&self.batch, now.realtime_us)) {
+            Ok(closed_one) => {
+                self.batch.clear();
+                self.batch.shrink_to(BATCH / 256);
+                self.size = 0;
+                self.unflushed_since_us.get_or_insert(now.monotonic_us);
+                if closed_one {
+                    self.pack();
+                }
+            }
+            Err(error) => self.fail(&error, now),
         }
-        self.batch.clear();
-        self.batch.shrink_to(BATCH);
-        self.unflushed_since_us.get_or_insert(now.monotonic_us);
     }
 
-    /// The number of lines that did not fit in memory while the journal was unusable; told once,
+    /// The number of entries that did not fit in memory while the journal was unusable; told once,
     /// when it works again, and 0 else.
     pub fn take_lost(&mut self) -> u64 {
         match self.writer {
@@ -99,13 +126,14 @@ impl Store {
     /// When [`Store::tick`] has something to do, on the monotonic clock.
     pub fn deadline_us(&self) -> Option<u64> {
         let retry = (self.writer.is_none() && !self.batch.is_empty()).then_some(self.retry_at_us);
-        let flush = self.unflushed_since_us.map(|since| since + FLUSH_US);
+        let flush = self.unflushed_since_us.map(|since| since.saturating_add(self.settings.sync_us));
         retry.into_iter().chain(flush).min()
     }
 
     /// Writes what was pushed, and has the disk flushed when it is time.
     pub fn tick(&mut self, now: Now) {
-        if self.unflushed_since_us.is_some_and(|since| since + FLUSH_US <= now.monotonic_us) {
+        let due = |since: u64| since.saturating_add(self.settings.sync_us) <= now.monotonic_us;
+        if self.unflushed_since_us.is_some_and(due) {
             // Tried again in a second, where the disk is still busy with the last time's.
             self.unflushed_since_us = (!self.flush()).then_some(now.monotonic_us);
         }
@@ -148,7 +176,8 @@ impl Store {
         if now.monotonic_us < self.retry_at_us {
             return false;
         }
-        match Writer::open(&self.dir, self.boot.clone(), self.limits) {
+        let origin = Origin { boot: self.boot.clone(), machine: machine_id(), hostname: host_name() };
+        match Writer::open(&self.settings.dir, origin, self.settings.limits, now.realtime_us) {
             Ok(writer) => {
                 self.writer = Some(writer);
                 true
@@ -173,6 +202,32 @@ impl Store {
         self.unflushed_since_us = None;
         self.retry_at_us = now.monotonic_us + RETRY_US;
     }
+
+    /// Packs full segments, on a thread of its own that ends when that is done.
+    fn pack(&self) {
+        if !self.settings.compress || self.is_packing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (dir, busy) = (self.settings.dir.clone(), self.is_packing.clone());
+        let started = thread::Builder::new().name("pack".to_owned()).stack_size(64 << 10).spawn(move || {
+            if let Err(error) = journal::pack(&dir) {
+                crate::report(&format!("a full segment stays unpacked: {error}"));
+            }
+            busy.store(false, Ordering::Release);
+        });
+        if started.is_err() {
+            self.is_packing.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// machine-id(5); empty where there is none.
+fn machine_id() -> String {
+    fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// A thread that flushes segments: on a busy disk that takes seconds, and the pipes of services

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use journal::{Entry, Query, Reader, Source};
+use journal::{Entry, Query, Reader};
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
     socketpair,
@@ -32,8 +32,8 @@ impl Logd {
             .arg(env!("CARGO_BIN_EXE_logd"))
             .arg("--journal")
             .arg(dir.path().join("journal"))
-            .arg("--syslog")
-            .arg(dir.path().join("log"))
+            .arg("--sockets")
+            .arg(dir.path())
             .args(["--kmsg", "/nonexistent/kmsg"])
             .stdin(theirs)
             .stderr(Stdio::null())
@@ -64,15 +64,14 @@ impl Logd {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let entries = Reader::new(self.journal()).entries(&Query::default()).unwrap();
-        entries.into_iter().map(|(_, e)| e).collect()
+        Reader::new(self.journal()).entries(&Query::default()).unwrap().map(Result::unwrap).collect()
     }
 
     /// Waits until the journal has an entry of this text.
     fn wait_for(&self, message: &str) -> Entry {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            if let Some(found) = self.entries().into_iter().find(|e| e.message == message) {
+            if let Some(found) = self.entries().into_iter().find(|e| e.message() == message) {
                 return found;
             }
             assert!(Instant::now() < deadline, "{message:?} is not in the journal");
@@ -93,8 +92,13 @@ fn logd() -> Logd {
     Logd::start(tempfile::tempdir().unwrap())
 }
 
-fn of<'a>(entries: &'a [Entry], unit: &str) -> Vec<&'a str> {
-    entries.iter().filter(|e| e.unit.as_deref() == Some(unit)).map(|e| e.message.as_str()).collect()
+fn of(entries: &[Entry], unit: &str) -> Vec<String> {
+    let of_unit = entries.iter().filter(|e| e.unit().as_deref() == Some(unit));
+    of_unit.map(|e| e.message().into_owned()).collect()
+}
+
+fn field(entry: &Entry, name: &str) -> Option<String> {
+    entry.text(name).map(std::borrow::Cow::into_owned)
 }
 
 #[test]
@@ -104,7 +108,8 @@ fn output_is_stored_by_unit_and_also_after_a_restart() {
     writeln!(a, "one\n<3>two").unwrap();
     writeln!(b, "three").unwrap();
     let two = logd.wait_for("two");
-    assert_eq!((two.source, two.priority.number()), (Source::Output, 3));
+    assert_eq!(field(&two, "_TRANSPORT").as_deref(), Some("stdout"));
+    assert_eq!(two.priority().unwrap().number(), 3);
     logd.wait_for("three");
     let (dir, _) = logd.stop();
 
@@ -151,10 +156,10 @@ fn a_flood_never_blocks_its_writer_and_is_counted() {
     let (_dir, entries) = logd.stop();
     // A slow machine takes longer than one interval for it: then there is a report for each.
     let messages = of(&entries, "loud.service");
-    let (kept, reports): (Vec<&str>, Vec<&str>) =
+    let (kept, reports): (Vec<String>, Vec<String>) =
         messages.into_iter().partition(|line| line.starts_with("noise "));
-    let count = |report: &&str| -> usize {
-        assert!(report.contains("lines of loud.service dropped"), "{report}");
+    let count = |report: &String| -> usize {
+        assert!(report.contains("messages of loud.service dropped: more than 10000 in 30s"), "{report}");
         report.split(' ').next().unwrap().parse().unwrap()
     };
     let dropped: usize = reports.iter().map(count).sum();
@@ -166,7 +171,7 @@ fn a_flood_never_blocks_its_writer_and_is_counted() {
 fn bad_announcements_are_told_and_harm_nobody() {
     let logd = logd();
     logd.send("no json", &[]);
-    logd.send("{\"unit\":\"a.service\"}", &[]);
+    logd.send("{\"log\":{}}", &[]);
     let (reader, _writer) = pipe().unwrap();
     logd.send("{\"unit\":\"b.service\"}", &[reader.as_fd(), reader.as_fd()]);
     let mut good = logd.unit("good.service");
@@ -187,13 +192,139 @@ fn syslog_messages_are_stored_with_their_sender() {
     logd.wait_for("ready");
     let socket = UnixDatagram::unbound().unwrap();
     let message = b"<35>Nov 24 18:00:00 tester[1]: hello from syslog";
-    socket.send_to(message, logd.dir.path().join("log")).unwrap();
+    socket.send_to(message, logd.dir.path().join("dev-log")).unwrap();
     let entry = logd.wait_for("hello from syslog");
-    assert_eq!(entry.source, Source::Syslog);
-    assert_eq!(entry.identifier.as_deref(), Some("tester"));
-    assert_eq!(entry.priority.number(), 3);
-    assert_eq!(entry.pid, Some(std::process::id()));
+    let own = std::process::id().to_string();
+    for (name, value) in [
+        ("_TRANSPORT", "syslog"),
+        ("SYSLOG_IDENTIFIER", "tester"),
+        ("SYSLOG_FACILITY", "4"),
+        ("SYSLOG_PID", "1"),
+        ("PRIORITY", "3"),
+        ("_PID", &own),
+    ] {
+        assert_eq!(field(&entry, name).as_deref(), Some(value), "{name}");
+    }
     logd.stop();
+}
+
+/// A memory file, as sd_journal_sendv(3) makes one for what is too long for a datagram.
+fn sealed(bytes: &[u8], seals: rustix::fs::SealFlags) -> OwnedFd {
+    let flags = rustix::fs::MemfdFlags::ALLOW_SEALING;
+    let file = rustix::fs::memfd_create("message", flags).unwrap();
+    std::fs::File::from(file.try_clone().unwrap()).write_all(bytes).unwrap();
+    rustix::fs::fcntl_add_seals(&file, seals).unwrap();
+    file
+}
+
+#[test]
+fn native_messages_keep_their_fields_and_cannot_say_who_sent_them() {
+    use rustix::fs::SealFlags;
+    let logd = logd();
+    writeln!(logd.unit("a.service"), "ready").unwrap();
+    logd.wait_for("ready");
+    let socket = UnixDatagram::unbound().unwrap();
+    socket.connect(logd.dir.path().join("socket")).unwrap();
+    socket.send(b"MESSAGE=native\nPRIORITY=4\nMY_FIELD\n\x03\0\0\0\0\0\0\0a\nb\n_PID=1\n_UID=0\n_SYSTEMD_UNIT=forged.service\n").unwrap();
+    let entry = logd.wait_for("native");
+    let (own, uid) = (std::process::id().to_string(), rustix::process::getuid().as_raw().to_string());
+    let exe = std::env::current_exe().unwrap();
+    for (name, value) in [
+        ("_TRANSPORT", "journal"),
+        ("PRIORITY", "4"),
+        ("MY_FIELD", "a\nb"),
+        ("_PID", &own),
+        ("_UID", &uid),
+        ("_EXE", exe.to_str().unwrap()),
+    ] {
+        assert_eq!(field(&entry, name).as_deref(), Some(value), "{name}");
+    }
+    assert!(entry.fields().all(|(_, value)| value != b"forged.service"));
+    assert_eq!(entry.fields().filter(|(name, _)| *name == "_PID").count(), 1);
+    for name in ["_BOOT_ID", "_HOSTNAME", "_COMM", "_CMDLINE", "_GID"] {
+        assert!(field(&entry, name).is_some(), "{name}");
+    }
+
+    // What does not fit in a datagram comes in a sealed memory file; another file is not read.
+    let long = vec![b'x'; 600_000];
+    let pass = |file: OwnedFd| {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let fds = [file.as_fd()];
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&fds)));
+        sendmsg(&socket, &[], &mut ancillary, SendFlags::empty()).unwrap();
+    };
+    let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    pass(sealed(&[b"MESSAGE=sealed\nLONG=", &long[..], b"\n"].concat(), all));
+    assert_eq!(logd.wait_for("sealed").get("LONG"), Some(&long[..]));
+    pass(sealed(b"MESSAGE=not sealed\n", SealFlags::empty()));
+    let (reader, _writer) = pipe().unwrap();
+    pass(reader.into());
+    pass(sealed(&[b"MESSAGE=", &vec![b'y'; 2_000_000][..]].concat(), all));
+    socket.send(b"MESSAGE=last\n").unwrap();
+    logd.wait_for("last");
+    let (_dir, entries) = logd.stop();
+    let own = of(&entries, "berth-logd.service");
+    assert_eq!(own.len(), 3, "{own:?}");
+    for (text, reason) in own.iter().zip(["not sealed", "not a memory file", "longer than"]) {
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn a_connection_is_a_stream_of_lines() {
+    let logd = logd();
+    writeln!(logd.unit("a.service"), "ready").unwrap();
+    logd.wait_for("ready");
+    let connect = || std::os::unix::net::UnixStream::connect(logd.dir.path().join("stdout")).unwrap();
+    let mut stream = connect();
+    stream.write_all(b"tool\nforged.service\n29\n1\n0\n0\n0\nfirst\n<3>second\nthird").unwrap();
+    let second = logd.wait_for("second");
+    assert_eq!(second.priority().unwrap().number(), 3);
+    drop(stream);
+    let third = logd.wait_for("third");
+    let own = std::process::id().to_string();
+    for (name, value) in [
+        ("_TRANSPORT", "stdout"),
+        ("SYSLOG_IDENTIFIER", "tool"),
+        ("PRIORITY", "5"),
+        ("SYSLOG_FACILITY", "3"),
+        ("_PID", &own),
+    ] {
+        assert_eq!(field(&third, name).as_deref(), Some(value), "{name}");
+    }
+    // Nonsense ends the connection.
+    let mut bad = connect();
+    bad.write_all(b"GET / HTTP/1.1\r\n\r\n\n\n\n\n\n\n").unwrap();
+    let mut answer = Vec::new();
+    std::io::Read::read_to_end(&mut bad, &mut answer).unwrap();
+    assert!(answer.is_empty());
+    let (_dir, entries) = logd.stop();
+    assert_eq!(entries.len(), 4);
+}
+
+#[test]
+fn a_unit_says_how_its_log_is_kept() {
+    let logd = logd();
+    let (reader, mut writer) = pipe().unwrap();
+    let settings = r#"{"identifier":"app","facility":16,"level":5,"level_prefix":true,"level_max":5,
+        "burst":3,"interval_us":3600000000,"extra":[["TEAM","red"]]}"#;
+    logd.send(&format!("{{\"unit\":\"a.service\",\"log\":{settings}}}"), &[reader.as_fd()]);
+    writeln!(writer, "one\n<6>too little\n<4>two\nthree\nfour\nfive").unwrap();
+    let three = logd.wait_for("three");
+    for (name, value) in
+        [("SYSLOG_IDENTIFIER", "app"), ("SYSLOG_FACILITY", "16"), ("PRIORITY", "5"), ("TEAM", "red")]
+    {
+        assert_eq!(field(&three, name).as_deref(), Some(value), "{name}");
+    }
+    // The settings change while it runs.
+    logd.send(r#"{"unit":"a.service","log":{"level_prefix":false,"burst":0}}"#, &[]);
+    std::thread::sleep(Duration::from_millis(100));
+    writeln!(writer, "<6>six").unwrap();
+    logd.wait_for("<6>six");
+    let (_dir, entries) = logd.stop();
+    let report = "2 messages of a.service dropped: more than 3 in 1h";
+    assert_eq!(of(&entries, "a.service"), ["one", "two", "three", "<6>six", report]);
 }
 
 #[test]

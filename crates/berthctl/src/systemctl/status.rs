@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use calendar::timestamp::from_now;
-use journal::{Query, Reader};
+use journal::{Entry, Filter, Query, Reader};
 use unit::UnitName;
 use unit::control::{TimerStatus, UnitStatus};
 
@@ -133,11 +133,12 @@ fn show_log(unit: &UnitStatus, lines: usize, format: &str) -> Result<()> {
     if lines == 0 {
         return Ok(());
     }
-    let query = Query { units: vec![unit.name.clone()], last: Some(lines), ..Query::default() };
+    let query = Query { filter: Filter::unit(&unit.name), last: Some(lines), ..Query::default() };
     // Who may not read the journal sees the rest all the same.
-    let entries = Reader::new(journal::DIR).entries(&query).unwrap_or_default();
+    let entries = Reader::of_machine(Path::new("/")).entries(&query);
+    let entries: Vec<Entry> = entries.into_iter().flatten().flatten().collect();
     if !entries.is_empty() {
         println!();
     }
-    journalctl::print(entries.iter().map(|(_, entry)| entry), format)
+    journalctl::show(&entries, format)
 }

@@ -164,6 +164,7 @@ impl Supervisor {
             PrivateTmp::Yes => self.private.of(name)?,
             PrivateTmp::No | PrivateTmp::Disconnected => &[],
         };
+        let log = spawn::log_settings(service);
         let mut passed: Vec<_> = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
         let mut socket = None;
         let (connection, peer) = self.sockets.connection(name).unzip();
@@ -181,7 +182,7 @@ impl Supervisor {
         }
         let given = spawn::Given {
             cgroup: self.cgroups.folder(name),
-            output: self.outputs.writer(name)?,
+            output: self.outputs.writer(name, &log)?,
             passed,
             socket,
             peer: peer.flatten(),

@@ -12,6 +12,7 @@ use sys::machine::monotonic;
 use unit::graph::Graph;
 use unit::load::{self, UnitFiles};
 use unit::manager::JobResult;
+use unit::service::log::LogSettings;
 use unit::text::file::Source;
 use unit::text::specifier::Host;
 use unit::transaction::JobKind;
@@ -91,7 +92,8 @@ impl Supervisor {
         let Some(own) = own else {
             return;
         };
-        if let Ok(writer) = self.outputs.writer(&own)
+        let settings = LogSettings { identifier: Some("init".to_owned()), ..LogSettings::default() };
+        if let Ok(writer) = self.outputs.writer(&own, &settings)
             && let Ok(pipe) = reopen(writer)
         {
             self.reporter.set_log(pipe);
@@ -237,13 +239,14 @@ pub(super) struct Failing {
 /// The last lines of a unit in the log. There are none where the log cannot be read.
 fn last_words(unit: &UnitName) -> Vec<String> {
     let query = journal::Query {
-        units: vec![unit.to_string()],
+        filter: journal::Filter::unit(unit.as_str()),
         boot: Some(journal::WhichBoot::Offset(0)),
         last: Some(LAST_LINES),
         ..journal::Query::default()
     };
-    let entries = journal::Reader::new(journal::DIR).entries(&query).unwrap_or_default();
-    entries.into_iter().map(|(_, entry)| format!("{unit}: {}", entry.message)).collect()
+    let entries = journal::Reader::of_machine(Path::new("/")).entries(&query);
+    let entries = entries.into_iter().flatten().flatten();
+    entries.map(|entry| format!("{unit}: {}", entry.message())).collect()
 }
 
 /// A second way into a pipe, with flags of its own: what is set on it does not change the end

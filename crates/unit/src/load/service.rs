@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod exec;
+mod log;
 mod sandbox;
 
 use std::collections::BTreeSet;
@@ -136,6 +137,7 @@ pub(super) fn settings(service: &mut Service, seen: &mut Seen, setter: &Setter, 
     }
     if cgroup::assign(service, setter, key)?
         || exec::assign(&mut service.exec, setter, key)?
+        || log::assign(&mut service.exec.log, setter, key)?
         || sandbox::assign(&mut service.exec.sandbox, setter, key)?
     {
         return Ok(());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::name::UnitName;
 use crate::service::exit::ExitSet;
+use crate::service::log::LogSettings;
 use crate::service::sandbox::Sandbox;
 use crate::text::signal::Signal;
 use crate::text::value::{Amount, Bound};
@@ -409,6 +410,8 @@ pub struct ExecContext {
     pub stderr: Stream,
     /// `TTYPath=`.
     pub tty_path: String,
+    /// Its log.
+    pub log: LogSettings,
     /// `RuntimeDirectory=` and kin.
     pub directories: Vec<(DirectoryKind, Directories)>,
     /// `RuntimeDirectoryPreserve=`: whether runtime folders outlive the service.
@@ -444,6 +447,7 @@ impl Default for ExecContext {
             stdout: Stream::Journal,
             stderr: Stream::Inherit,
             tty_path: "/dev/console".to_owned(),
+            log: LogSettings::default(),
             directories: Vec::new(),
             runtime_preserve: false,
         }

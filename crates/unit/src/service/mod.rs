@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod exit;
+pub mod log;
 pub mod machine;
 pub mod notify;
 pub mod sandbox;
