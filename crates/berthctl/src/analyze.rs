@@ -3,6 +3,7 @@
 mod blame;
 mod chain;
 mod plot;
+mod security;
 mod times;
 mod verify;
 
@@ -26,6 +27,8 @@ usage: systemd-analyze [COMMAND]
   critical-chain [UNIT]   what a unit waited for
   plot                    the boot as an SVG picture
   verify FILE...          what is wrong with unit files (--strict: a warning is an error, too)
+  security [UNIT...]      how exposed services leave the system (--threshold 0..100,
+                          --offline=yes, --json short|pretty)
   unit-paths              the folders of unit files
   calendar EXPRESSION...  when that is next (--iterations N, --base-time TIMESTAMP)
   timespan SPAN...        how long that is
@@ -44,6 +47,9 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         long("system", Takes::Nothing),
         long("strict", Takes::Nothing),
         long("root", Takes::Value),
+        long("threshold", Takes::Value),
+        long("offline", Takes::Value),
+        long("json", Takes::Value),
         long("iterations", Takes::Value),
         long("base-time", Takes::Value),
     ];
@@ -71,11 +77,12 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         }
         "plot" => print!("{}", plot::svg(&booted()?, &names::loaded()?)),
         "verify" => return verify::run(&parsed),
+        "security" => return security::run(&parsed),
         "unit-paths" => client::manager()?.unit_path.iter().for_each(|path| println!("{path}")),
         "calendar" => times::calendar(&parsed)?,
         "timespan" => times::timespan(&parsed)?,
         "timestamp" => times::timestamp(&parsed)?,
-        "security" | "dump" | "dot" | "cat-config" | "condition" => {
+        "dump" | "dot" | "cat-config" | "condition" => {
             bail!("{command} is not supported yet")
         }
         other => bail!("unknown command {other}\n{USAGE}"),

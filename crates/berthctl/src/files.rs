@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use layout::path::{ETC_UNITS, PRESETS, RUN_TRANSIENT, RUN_UNITS, UNITS};
-use unit::UnitName;
 use unit::control::Request;
 use unit::install::{Change, FileState, Folder, Node, Scope, View};
 use unit::load;
@@ -17,6 +16,7 @@ use unit::model::{Install, LINK_FOLDERS};
 use unit::preset::{Preset, Presets};
 use unit::text::file::Source;
 use unit::text::specifier::Host;
+use unit::{Unit, UnitName};
 use unit_files::Catalog;
 
 use crate::client;
@@ -85,6 +85,14 @@ impl Files {
     pub fn drop_ins(&self, name: &UnitName) -> Vec<String> {
         let paths = self.catalog.drop_ins(name).into_iter();
         paths.map(|path| format!("/{}", path.strip_prefix(&self.root).unwrap_or(&path).display())).collect()
+    }
+
+    /// A unit as its files make it.
+    ///
+    /// # Errors
+    /// It has no file, or one that makes no unit.
+    pub fn unit(&self, name: &UnitName) -> Result<Unit> {
+        Ok(load::load(name, &self.catalog.files(name)?, &self.host)?)
     }
 
     /// The state of a unit's file; none where there is none.

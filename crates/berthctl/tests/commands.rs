@@ -49,7 +49,13 @@ fn what_is_not_built_is_refused_by_name() {
         ),
         ("systemd-run", &["--on-active=5"], "name a command"),
         ("systemd-run", &[], "name a command"),
-        ("systemd-analyze", &["security"], "security is not supported yet"),
+        ("systemd-analyze", &["dump"], "dump is not supported yet"),
+        ("systemd-analyze", &["security", "--root=/", "a"], "security --root is not supported yet"),
+        ("systemd-analyze", &["security", "--security-policy=x"], "--security-policy"),
+        ("systemd-analyze", &["security", "--threshold=101", "a"], "expected a number from 0 to 100"),
+        ("systemd-analyze", &["security", "--offline=yes"], "needs the files of units"),
+        ("systemd-analyze", &["security", "--json=yes", "a"], "expected off, short or pretty"),
+        ("systemd-analyze", &["security", "a.socket"], "is not a service unit"),
         ("systemd-analyze", &["calendar"], "name a time"),
         ("systemd-analyze", &["calendar", "at noon"], "\"at noon\" is not a calendar expression"),
         ("systemd-analyze", &["calendar", "daily Nowhere/At_All"], "there is no time zone of that name"),
@@ -400,5 +406,47 @@ fn times_are_told_as_systemd_tells_them() {
     let told = printed("systemd-analyze", &["timestamp", "2026-11-24 18:10:00.5 UTC"]);
     for line in ["Normalized form: Tue 2026-11-24 18:10:00 UTC", "UNIX seconds: @1795543800.500000"] {
         assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
+fn how_exposed_services_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let open = file("open.service", "[Service]\nExecStart=/a\n");
+    let closed = file("closed@.service", "[Service]\nExecStart=/a\nUser=a\n");
+    file(
+        "closed@.service.d/x.conf",
+        "[Service]\nPrivateNetwork=yes\nProtectSystem=strict\nProtectHome=yes\n",
+    );
+    let told = printed("systemd-analyze", &["security", "--offline=yes", "--no-pager", &open]);
+    let mut lines = told.lines();
+    assert!(lines.next().unwrap().starts_with("  NAME "), "{told}");
+    assert!(
+        lines.any(|line| line.starts_with("\u{2717} PrivateNetwork=") && line.ends_with("0.5")),
+        "{told}"
+    );
+    assert!(
+        told.ends_with("\u{2192} Overall exposure level for open.service: 9.6 UNSAFE \u{1f628}\n"),
+        "{told}"
+    );
+    let both = printed("systemd-analyze", &["security", "--offline=yes", &open, &closed]);
+    let overview: Vec<&str> = both.lines().rev().take(3).collect();
+    assert!(overview[2].starts_with("UNIT "), "{both}");
+    assert!(
+        overview[0].starts_with("closed@test-instance.service      8.2 EXPOSED"),
+        "its drop-in counts: {both}"
+    );
+    let json = printed("systemd-analyze", &["security", "--offline=yes", "--json=short", &closed]);
+    let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let row = rows.as_array().unwrap().iter().find(|row| row["json_field"] == "PrivateNetwork").unwrap();
+    assert_eq!((&row["set"], &row["exposure"]), (&serde_json::json!(true), &serde_json::Value::Null));
+    for (threshold, code) in [("95", 1), ("96", 0)] {
+        let arguments = ["security", "--offline=yes", "--threshold", threshold, &open];
+        assert_eq!(run("systemd-analyze", &arguments).status.code(), Some(code), "{threshold}");
     }
 }

@@ -9,6 +9,7 @@
 //!   event and return actions, which `init` carries out;
 //! - [`describe`] tells what a unit's files come to;
 //! - [`install`] says what enabling a unit links, and [`preset`] what is enabled by default;
+//! - [`security`] counts how exposed a service leaves the system;
 //! - [`show`] is a unit as properties, [`virt`] what kind of machine this is;
 //! - [`control`] is what `init` and `berthctl` say to each other.
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ pub mod mount;
 pub mod name;
 pub mod path;
 pub mod preset;
+pub mod security;
 pub mod service;
 pub mod show;
 pub mod slice;

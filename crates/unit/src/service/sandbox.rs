@@ -249,6 +249,8 @@ pub struct Sandbox {
     pub denial: Option<Denial>,
     /// `SystemCallArchitectures=native`.
     pub native_only: bool,
+    /// Whether it names other architectures.
+    pub other_architectures: bool,
     /// `SystemCallLog=`: by number.
     pub logged_calls: Option<Filter<u32>>,
     pub private_users: PrivateUsers,

@@ -241,6 +241,15 @@ pub fn number(name: &str) -> Option<u32> {
     }
 }
 
+/// The name of a system call.
+pub fn name(number: u32) -> Option<&'static str> {
+    let (list, at) = match number.checked_sub(SECOND_FROM) {
+        Some(at) => (SECOND, at),
+        None => (FIRST, number),
+    };
+    list.split(' ').nth(at as usize).filter(|name| *name != "-")
+}
+
 /// The numbers of the system calls in a group, its own groups included; none where there is no
 /// such group.
 pub fn group(name: &str) -> Option<Vec<u32>> {
@@ -272,6 +281,7 @@ mod tests {
             ("-", None),
         ] {
             assert_eq!(number(name), expected, "{name}");
+            assert!(expected.is_none_or(|number| super::name(number) == Some(name)), "{name}");
         }
     }
 

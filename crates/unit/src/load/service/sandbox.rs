@@ -139,7 +139,8 @@ pub(super) fn assign(sandbox: &mut Sandbox, setter: &Setter, key: &str) -> Outco
         "SystemCallArchitectures" => {
             let words = setter.words()?;
             let native = |word: &String| matches!(word.as_str(), "native" | "x86-64");
-            sandbox.native_only = !words.is_empty() && words.iter().all(native);
+            sandbox.other_architectures = !words.iter().all(native);
+            sandbox.native_only = !words.is_empty() && !sandbox.other_architectures;
         }
         _ => return Ok(false),
     }
