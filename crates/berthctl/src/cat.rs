@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use journal::Priority;
 
 use crate::arguments::{self, Takes, both, long};
-use crate::journalctl::priority;
 
 /// Where logd takes messages (syslog(3)); another one for tests.
 const SOCKET: &str = "/dev/log";
@@ -84,6 +83,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     let status = child.wait().with_context(doing)?;
     let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     Ok(u8::try_from(code).unwrap_or(1))
+}
+
+fn priority(level: &str) -> Result<Priority> {
+    level.parse().map_err(anyhow::Error::msg)
 }
 
 fn connect() -> Option<UnixDatagram> {

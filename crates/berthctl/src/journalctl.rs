@@ -1,161 +1,171 @@
 //! `journalctl`: reading the log.
 
+mod follow;
+mod matches;
+mod options;
+mod output;
+mod upkeep;
+
+use std::collections::BTreeSet;
 use std::io::{BufWriter, ErrorKind, Write};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use journal::{Entry, Filter, Priority, Query, Reader, WhichBoot};
+use anyhow::{Context, Result};
+use journal::{Entries, Entry, Filter, Query, Reader, WhichBoot};
 
-use crate::arguments::{self, Opt, Parsed, Takes, both, long};
-use crate::names::unit_name;
-use crate::time::{Utc, size};
-
-const USAGE: &str = "\
-usage: journalctl [OPTION]...
-
-  -u, --unit UNIT        only this unit; may be given more than once
-  -b, --boot[=ID]        only this boot: 0 or nothing is the newest, -1 the one before, or an id
-  -k, --dmesg            only the kernel
-  -p, --priority LEVEL   only this serious or more: 0 to 7, emerg to debug
-  -n, --lines N          the last N lines (10 where N is left out)
-  -o, --output FORMAT    short, cat or json
-      --list-boots       the boots in the journal
-      --disk-usage       how much the journal takes
-      --directory DIR    another journal
-
-For example:  journalctl -u etcd -n 50";
-
-const KNOWN: [Opt; 12] = [
-    both("unit", 'u', Takes::Value),
-    both("boot", 'b', Takes::Maybe),
-    both("dmesg", 'k', Takes::Nothing),
-    both("priority", 'p', Takes::Value),
-    both("lines", 'n', Takes::Maybe),
-    both("output", 'o', Takes::Value),
-    both("help", 'h', Takes::Nothing),
-    both("quiet", 'q', Takes::Nothing),
-    long("no-pager", Takes::Nothing),
-    long("list-boots", Takes::Nothing),
-    long("disk-usage", Takes::Nothing),
-    long("directory", Takes::Value),
-];
+use crate::arguments;
+use options::{Follow, Plan, What};
+use output::Printer;
 
 /// Runs `journalctl`.
 ///
 /// # Errors
 /// The arguments make no sense, or the journal cannot be read.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let parsed = arguments::parse(arguments, &KNOWN)?;
+    let parsed = arguments::parse(arguments, &options::KNOWN)?;
     if parsed.has("help") {
-        println!("{USAGE}");
+        println!("{}", options::USAGE);
         return Ok(0);
     }
-    if let Some(word) = parsed.words.first() {
-        bail!("matching by field ({word}) is not supported yet");
+    let plan = options::plan(&parsed)?;
+    plan.notes.iter().filter(|_| !plan.quiet).for_each(|note| eprintln!("journalctl: {note}"));
+    match &plan.what {
+        What::Entries => entries(&plan),
+        What::Boots => upkeep::boots(&plan).map(|()| 0),
+        What::DiskUsage => upkeep::disk_usage(&plan).map(|()| 0),
+        What::Values(field) => distinct(&plan, |entry, found| {
+            let values = entry.fields().filter(|(name, _)| name == field);
+            found.extend(values.map(|(_, value)| value.to_vec()));
+        }),
+        What::Names => distinct(&plan, |entry, found| {
+            found.extend(entry.fields().map(|(name, _)| name.as_bytes().to_vec()));
+        }),
+        What::Vacuum(limits) => upkeep::vacuum(&plan, limits).map(|()| 0),
+        What::Ask(request) => upkeep::ask(request).map(|()| 0),
+        What::Verify => upkeep::verify(&plan),
+        What::Nothing => Ok(0),
     }
-    let reader = match parsed.value("directory") {
-        Some(directory) => Reader::new(directory),
-        None => Reader::of_machine(std::path::Path::new("/")),
+}
+
+/// Prints the last entries of a unit in this boot, as `systemctl status` does. There are none where the log
+/// cannot be read.
+///
+/// # Errors
+/// The format is unknown, or cannot be written.
+pub fn last_of_unit(unit: &str, lines: usize, format: &str) -> Result<()> {
+    let format = format.parse()?;
+    let query = Query {
+        filter: Filter::unit(unit),
+        boot: Some(WhichBoot::Offset(0)),
+        last: Some(lines),
+        ..Query::default()
     };
-    if parsed.has("disk-usage") {
-        println!("The journal takes {} on disk.", size(reader.disk_usage()?));
-        return Ok(0);
-    }
-    if parsed.has("list-boots") {
-        let boots = reader.boots()?;
-        for (index, boot) in boots.iter().enumerate() {
-            let offset = index as i64 + 1 - boots.len() as i64;
-            let time = |micros: u64| Utc::since_1970(micros / 1_000_000).long();
-            println!("{offset:>3} {} {} - {}", boot.id.as_str(), time(boot.first_us), time(boot.last_us));
+    let Ok(mut entries) = Reader::of_machine(Path::new("/")).entries(&query) else {
+        return Ok(());
+    };
+    let Some(Ok(first)) = entries.next() else {
+        return Ok(());
+    };
+    println!();
+    let mut printer = Printer::new(format);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let rest = entries.map_while(|entry| entry.ok());
+    written((|| {
+        for entry in std::iter::once(first).chain(rest) {
+            printer.print(&entry, &mut out)?;
         }
-        return Ok(0);
+        out.flush()
+    })())
+    .map(|_| ())
+}
+
+fn entries(plan: &Plan) -> Result<u8> {
+    let mut entries = plan.reader.entries(&plan.query)?;
+    let mut printer = Printer::new(plan.format.clone());
+    let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+    let mut left = plan.first.unwrap_or(usize::MAX);
+    let mut last = None;
+    let mut watch = match plan.follow {
+        Follow::No => None,
+        Follow::Yes => Some(follow::Watch::new(plan.reader.dirs())?),
+    };
+    loop {
+        let shown = show(&mut entries, &mut left, &mut printer, plan, &mut last, &mut out)?;
+        if !shown {
+            return Ok(0);
+        }
+        match &mut watch {
+            Some(watch) if left > 0 => {
+                watch.wait()?;
+                entries.refresh()?;
+            }
+            _ => break,
+        }
     }
-    let entries: Vec<Entry> = reader.entries(&query(&parsed)?)?.collect::<Result<_, _>>()?;
-    show(&entries, parsed.value("output").unwrap_or("short"))?;
-    if entries.is_empty() && !parsed.has("quiet") {
-        println!("-- No entries --");
+    if last.is_none() && !plan.quiet && plan.format.is_text() {
+        written(writeln!(out, "-- No entries --"))?;
     }
+    if plan.show_cursor
+        && let Some(cursor) = &last
+    {
+        written(writeln!(out, "-- cursor: {cursor}"))?;
+    }
+    written(out.flush())?;
+    if let (Some(path), Some(cursor)) = (&plan.cursor_file, &last) {
+        std::fs::write(path, format!("{cursor}\n")).with_context(|| format!("cannot write {path}"))?;
+    }
+    Ok(u8::from(last.is_none() && plan.greps))
+}
+
+/// Prints what there is now; false where nobody reads it any more.
+fn show(
+    entries: &mut Entries,
+    left: &mut usize,
+    printer: &mut Printer,
+    plan: &Plan,
+    last: &mut Option<journal::Cursor>,
+    out: &mut impl Write,
+) -> Result<bool> {
+    while *left > 0 {
+        let Some(entry) = entries.next() else { break };
+        let entry = entry?;
+        if plan.marks_boots && !written(printer.mark_boot(&entry, out))? {
+            return Ok(false);
+        }
+        if !written(printer.print(&entry, out))? {
+            return Ok(false);
+        }
+        *left -= 1;
+        *last = Some(entry.cursor());
+    }
+    written(out.flush())
+}
+
+/// Prints what was found once, however often it is there.
+fn distinct(plan: &Plan, mut find: impl FnMut(&Entry, &mut Vec<Vec<u8>>)) -> Result<u8> {
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for entry in plan.reader.entries(&plan.query)? {
+        find(&entry?, &mut found);
+        for value in found.drain(..) {
+            if !seen.contains(&value) {
+                let line = [&value[..], b"\n"].concat();
+                if !written(out.write_all(&line))? {
+                    return Ok(0);
+                }
+                seen.insert(value);
+            }
+        }
+    }
+    written(out.flush())?;
     Ok(0)
 }
 
-fn query(parsed: &Parsed) -> Result<Query> {
-    let mut query = Query::default();
-    let mut filters = Vec::new();
-    let mut units = Vec::new();
-    for unit in parsed.values("unit") {
-        units.push(Filter::unit(unit_name(unit)?.as_str()));
-    }
-    if !units.is_empty() {
-        filters.push(Filter::AnyOf(units));
-    }
-    if parsed.has("dmesg") {
-        filters.push(Filter::kernel());
-    }
-    if parsed.has("boot") || parsed.has("dmesg") {
-        query.boot = Some(match parsed.value("boot") {
-            None => WhichBoot::Offset(0),
-            Some(which) => match which.parse() {
-                Ok(offset) => WhichBoot::Offset(offset),
-                Err(_) => WhichBoot::Id(which.parse().context("-b takes 0, -1, ... or a boot's id")?),
-            },
-        });
-    }
-    if parsed.has("lines") {
-        query.last = match parsed.value("lines") {
-            None => Some(10),
-            Some("all") => None,
-            Some(number) => Some(number.parse().with_context(|| format!("-n takes a number, not {number}"))?),
-        };
-    }
-    if let Some(level) = parsed.value("priority") {
-        filters.push(Filter::at_least(priority(level)?));
-    }
-    query.filter = Filter::All(filters);
-    Ok(query)
-}
-
-/// Reads a priority: a number or a name.
-///
-/// # Errors
-/// It is neither.
-pub fn priority(level: &str) -> Result<Priority> {
-    level.parse().map_err(anyhow::Error::msg)
-}
-
-/// Prints entries in a format.
-///
-/// # Errors
-/// The format is unknown, or what reads the output is gone for another reason than having had
-/// enough.
-pub fn show(entries: &[Entry], format: &str) -> Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut line = Vec::new();
-    let mut write = || -> std::io::Result<bool> {
-        for entry in entries {
-            line.clear();
-            match format {
-                "short" => line.extend(short(entry).into_bytes()),
-                "cat" => line.extend(format!("{}\n", entry.message()).into_bytes()),
-                "export" => journal::export::put_entry(&mut line, entry),
-                _ => return Ok(false),
-            }
-            out.write_all(&line)?;
-        }
-        out.flush()?;
-        Ok(true)
-    };
-    match write() {
-        Ok(true) => Ok(()),
-        Ok(false) => bail!("output format {format} is unknown or not supported yet: short, cat, export are"),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+/// Whether it was written; it was not where what reads the output has had enough.
+fn written(result: std::io::Result<()>) -> Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error).context("cannot write the output"),
     }
-}
-
-/// `Nov 24 18:10:00 etcd[12]: text`.
-fn short(entry: &Entry) -> String {
-    let time = Utc::since_1970(entry.record.realtime_us / 1_000_000).short();
-    let name = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.text("_COMM")).unwrap_or("unknown".into());
-    let pid = entry.text("_PID").or_else(|| entry.text("SYSLOG_PID"));
-    let pid = pid.map_or_else(String::new, |pid| format!("[{pid}]"));
-    format!("{time} {name}{pid}: {}\n", entry.message())
 }

@@ -8,9 +8,6 @@ use sys::machine::{monotonic, wall_clock};
 use unit::control::TimerStatus;
 use zoneinfo::Zoneinfo;
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// A moment in UTC.
@@ -40,12 +37,6 @@ impl Utc {
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
         let year = (year_of_era + era * 400) as i64 + i64::from(month <= 2);
         Utc { year, month, day, second: seconds % 86_400 }
-    }
-
-    /// `Nov 24 18:10:00`.
-    pub fn short(self) -> String {
-        let month = MONTHS.get(self.month as usize - 1).copied().unwrap_or("???");
-        format!("{month} {:02} {}", self.day, self.clock())
     }
 
     /// `Tue 2026-11-24 18:10:00 UTC`.
@@ -143,7 +134,6 @@ mod tests {
         ] {
             assert_eq!(Utc::since_1970(seconds).long(), text);
         }
-        assert_eq!(Utc::since_1970(1_795_543_800).short(), "Nov 24 18:10:00");
     }
 
     #[test]

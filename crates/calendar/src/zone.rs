@@ -135,6 +135,11 @@ impl Zone {
         })
     }
 
+    /// How many seconds it is ahead of UTC at a moment.
+    pub fn ahead_of_utc(&self, at: Duration) -> i32 {
+        stamp(at).map_or(0, |at| self.0.to_offset(at).seconds())
+    }
+
     /// What it is called at a moment: `CET`, `+03`.
     pub fn abbreviation(&self, at: Duration) -> String {
         stamp(at).map_or_else(String::new, |at| self.0.to_offset_info(at).abbreviation().to_owned())

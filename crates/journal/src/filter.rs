@@ -19,6 +19,8 @@ pub enum Filter {
     All(Vec<Filter>),
     /// One of these holds.
     AnyOf(Vec<Filter>),
+    /// This does not hold.
+    Not(Box<Filter>),
 }
 
 impl Filter {
@@ -79,6 +81,7 @@ impl Filter {
             Self::Test(name, test) => any(name, &**test),
             Self::All(all) => all.iter().all(|filter| filter.takes(entry)),
             Self::AnyOf(some) => some.iter().any(|filter| filter.takes(entry)),
+            Self::Not(filter) => !filter.takes(entry),
         }
     }
 }
@@ -96,6 +99,7 @@ impl fmt::Debug for Filter {
             Self::Test(name, _) => write!(f, "{name}=(test)"),
             Self::All(all) => f.debug_tuple("All").field(all).finish(),
             Self::AnyOf(some) => f.debug_tuple("AnyOf").field(some).finish(),
+            Self::Not(filter) => f.debug_tuple("Not").field(filter).finish(),
         }
     }
 }

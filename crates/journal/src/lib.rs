@@ -44,7 +44,7 @@ pub use id::BootId;
 pub use limits::{Limits, vacuum};
 pub use pack::pack;
 pub use priority::Priority;
-pub use reader::{Boot, Entries, Query, Reader, WhichBoot};
+pub use reader::{Boot, Entries, Query, Reader, Verdict, WhichBoot};
 pub use writer::Writer;
 
 /// Where the machine's journal lies.

@@ -92,33 +92,44 @@ fn copy(source: &mut impl Read, out: &mut impl Write) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Bytes of blocks that were not whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lost(pub u64);
+
 /// Reads the next whole block and appends it, unpacked. Whether there was one.
-pub(crate) fn read_block(file: &mut impl Read, out: &mut Vec<u8>) -> io::Result<bool> {
+pub(crate) fn read_block(file: &mut impl Read, out: &mut Vec<u8>, lost: &mut Lost) -> io::Result<bool> {
     loop {
-        let mut head = [0; HEAD];
-        match file.read_exact(&mut head) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-            other => other?,
+        let mut head = Vec::with_capacity(HEAD);
+        file.take(HEAD as u64).read_to_end(&mut head)?;
+        if head.len() < HEAD {
+            lost.0 += head.len() as u64;
+            return Ok(false);
         }
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let (length, packed_length, sum) = (number(0) as usize, number(4) as usize, number(8));
         if length > BLOCK || packed_length > lz4_flex::block::get_maximum_output_size(BLOCK) {
             // Where the next block begins cannot be known.
+            lost.0 += HEAD as u64 + io::copy(file, &mut io::sink())?;
             return Ok(false);
         }
         let mut packed = Vec::with_capacity(packed_length);
         file.take(packed_length as u64).read_to_end(&mut packed)?;
         if packed.len() < packed_length {
+            lost.0 += (HEAD + packed.len()) as u64;
             return Ok(false);
         }
         if crc32fast::hash(&packed) != sum {
+            lost.0 += (HEAD + packed_length) as u64;
             continue;
         }
         let before = out.len();
         out.resize(before + length, 0);
         match lz4_flex::block::decompress_into(&packed, &mut out[before..]) {
             Ok(written) if written == length => return Ok(true),
-            _ => out.truncate(before),
+            _ => {
+                lost.0 += (HEAD + packed_length) as u64;
+                out.truncate(before);
+            }
         }
     }
 }
@@ -134,7 +145,7 @@ mod tests {
         #[test]
         fn any_bytes_are_blocks_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let (mut rest, mut out) = (&bytes[..], Vec::new());
-            while read_block(&mut rest, &mut out).unwrap() {}
+            while read_block(&mut rest, &mut out, &mut Lost::default()).unwrap() {}
         }
     }
 }

@@ -34,8 +34,8 @@ pub struct Query {
 /// Names a boot, as `journalctl -b` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhichBoot {
-    /// The boot of this id.
-    Id(BootId),
+    /// The boot of this id, or the one so many after it (before it, if negative).
+    Id(BootId, i64),
     /// 0 is the newest boot in the journal, -1 the one before; 1 is the oldest, 2 the next.
     Offset(i64),
 }
@@ -49,6 +49,17 @@ pub struct Boot {
     pub first_us: u64,
     /// The same of its last entry.
     pub last_us: u64,
+}
+
+/// How a segment is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whole entries in it.
+    pub entries: u64,
+    /// Bytes that are of no whole frame. They are passed over.
+    pub damaged: u64,
 }
 
 /// Reads a journal, also while it is being written.
@@ -145,6 +156,26 @@ impl Reader {
         Ok(boots)
     }
 
+    /// Reads everything, and tells of each segment how much of it is damaged.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn verify(&self) -> Result<Vec<Verdict>, Error> {
+        let mut verdicts = Vec::new();
+        for place in self.list()? {
+            let (path, size) = (place.segment.path.clone(), place.segment.size);
+            let mut verdict = Verdict { path, entries: 0, damaged: size };
+            if let Some(mut stream) = self.open(&place)? {
+                while stream.next()?.is_some() {
+                    verdict.entries += 1;
+                }
+                verdict.damaged = stream.damaged();
+            }
+            verdicts.push(verdict);
+        }
+        Ok(verdicts)
+    }
+
     /// Bytes that the segments take.
     ///
     /// # Errors
@@ -194,9 +225,11 @@ impl Reader {
             }
         }
         let mut found = match which {
-            WhichBoot::Id(id) => {
-                let found = boots.into_iter().find(|(known, _)| known == id);
-                found.ok_or_else(|| unknown(id.to_string()))?.1
+            WhichBoot::Id(id, offset) => {
+                let place = boots.iter().position(|(known, _)| known == id);
+                let at = place.and_then(|at| usize::try_from(at as i64 - offset).ok());
+                let at = at.filter(|at| *at < boots.len());
+                boots.swap_remove(at.ok_or_else(|| unknown(id.to_string()))?).1
             }
             WhichBoot::Offset(offset) => {
                 let at = match *offset {

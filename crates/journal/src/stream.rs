@@ -34,6 +34,10 @@ pub(crate) struct Stream {
     offset: u64,
     /// Where the last whole frame ended.
     whole: u64,
+    /// Bytes that were passed over.
+    damaged: u64,
+    /// Blocks that were passed over, of a packed one.
+    lost: pack::Lost,
 }
 
 impl Stream {
@@ -75,6 +79,8 @@ impl Stream {
             at: length,
             offset: 0,
             whole: length as u64,
+            damaged: 0,
+            lost: pack::Lost::default(),
         };
         if is_packed {
             // What was read beyond the header belongs to the first block.
@@ -89,6 +95,11 @@ impl Stream {
     /// Where, in bytes, the last whole frame that was read ended.
     pub fn whole(&self) -> u64 {
         self.whole
+    }
+
+    /// Bytes so far that are of no whole frame; at the end, all.
+    pub fn damaged(&self) -> u64 {
+        self.damaged + self.lost.0 + (self.buffer.len() - self.at) as u64
     }
 
     /// A number that no context so far has.
@@ -122,14 +133,14 @@ impl Stream {
                 }
                 Found::Part if self.fill()? => {}
                 Found::Part => match self.find_frame(self.at) {
-                    Some(at) => self.at = at,
+                    Some(at) => self.pass_over(at),
                     None => return Ok(None),
                 },
                 Found::Damage => match self.find_frame(self.at + 1) {
-                    Some(at) => self.at = at,
+                    Some(at) => self.pass_over(at),
                     // A frame may begin in the last bytes, too few to tell.
                     None => {
-                        self.at = self.at.max(self.buffer.len().saturating_sub(HEAD + PAYLOAD_MAX));
+                        self.pass_over(self.at.max(self.buffer.len().saturating_sub(HEAD + PAYLOAD_MAX)));
                         if !self.fill()? {
                             return Ok(None);
                         }
@@ -137,6 +148,11 @@ impl Stream {
                 },
             }
         }
+    }
+
+    fn pass_over(&mut self, to: usize) {
+        self.damaged += (to - self.at) as u64;
+        self.at = to;
     }
 
     /// The next whole frame at or after a place in the buffer.
@@ -152,7 +168,7 @@ impl Stream {
         self.at = 0;
         let before = self.buffer.len();
         if self.is_packed {
-            let read = pack::read_block(&mut self.file, &mut self.buffer);
+            let read = pack::read_block(&mut self.file, &mut self.buffer, &mut self.lost);
             return read.map_err(Error::io("read", &self.path));
         }
         self.buffer.resize(before + CHUNK, 0);

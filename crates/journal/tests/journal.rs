@@ -135,13 +135,13 @@ fn boots_are_told_apart() {
         (WhichBoot::Offset(-2), "boot 1"),
         (WhichBoot::Offset(1), "boot 1"),
         (WhichBoot::Offset(2), "boot 2"),
-        (WhichBoot::Id(boot(2)), "boot 2"),
+        (WhichBoot::Id(boot(2), 0), "boot 2"),
     ];
     for (which, expected) in cases {
         let query = Query { boot: Some(which.clone()), ..Query::default() };
         assert_eq!(messages(dir.path(), &query), [expected], "{which:?}");
     }
-    for which in [WhichBoot::Offset(-3), WhichBoot::Offset(4), WhichBoot::Id(boot(9))] {
+    for which in [WhichBoot::Offset(-3), WhichBoot::Offset(4), WhichBoot::Id(boot(9), 0)] {
         let query = Query { boot: Some(which.clone()), ..Query::default() };
         let error = Reader::new(dir.path()).entries(&query).err().unwrap();
         assert!(matches!(error, Error::NoSuchBoot(_)), "{which:?}: {error}");

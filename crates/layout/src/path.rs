@@ -90,6 +90,8 @@ pub const ESP: &str = "/boot";
 pub const RUN: &str = "/run/berth";
 /// PID 1's control socket.
 pub const INIT_SOCKET: &str = "/run/berth/init.sock";
+/// Where the log daemon takes orders of root, by datagrams.
+pub const LOGD_SOCKET: &str = "/run/berth/logd.sock";
 /// The sd_notify socket.
 pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
 

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use crate::clock::Now;
+use crate::control::{Control, Order};
 use crate::datagram::{self, Credentials, Datagram};
 use crate::intake::{self, Received};
 use crate::kernel::{KernelLog, Look};
@@ -41,7 +42,8 @@ const SYSLOG: u64 = 2;
 const NATIVE: u64 = 3;
 const CONNECTIONS: u64 = 4;
 const SIGNAL: u64 = 5;
-const FIRST_STREAM: u64 = 6;
+const CONTROL: u64 = 6;
+const FIRST_STREAM: u64 = 7;
 
 /// The daemon.
 pub struct Daemon {
@@ -50,6 +52,7 @@ pub struct Daemon {
     intake: OwnedFd,
     kernel: Option<KernelLog>,
     sockets: Sockets,
+    control: Option<Control>,
     streams: HashMap<u64, Stream>,
     next_stream: u64,
     connections: usize,
@@ -88,6 +91,7 @@ impl Daemon {
             intake,
             kernel: told(KernelLog::open(&options.kmsg, stored_us)),
             sockets: told(sockets).unwrap_or_default(),
+            control: told(Control::open(&options.control())),
             streams: HashMap::new(),
             next_stream: FIRST_STREAM,
             connections: 0,
@@ -101,6 +105,9 @@ impl Daemon {
             if let Some(socket) = socket {
                 watch(&daemon.epoll, socket, id)?;
             }
+        }
+        if let Some(control) = &daemon.control {
+            watch(&daemon.epoll, &control.socket, CONTROL)?;
         }
         if let Some(kernel) = &daemon.kernel
             && let Err(error) = watch(&daemon.epoll, kernel, KERNEL)
@@ -132,6 +139,7 @@ impl Daemon {
                     KERNEL => self.read_kernel(),
                     id @ (SYSLOG | NATIVE) => self.read_datagrams(id),
                     CONNECTIONS => self.take_connections(),
+                    CONTROL => self.take_orders(),
                     id => {
                         self.read_stream(id);
                     }
@@ -333,8 +341,19 @@ impl Daemon {
         self.buffer.shrink_to_fit();
     }
 
-    /// Stores what is there now and leaves.
-    fn finish(mut self) -> Result<()> {
+    fn take_orders(&mut self) {
+        while let Some((order, answer)) = self.control.as_ref().and_then(Control::receive) {
+            // What was said before it was asked is part of it.
+            self.read_everything();
+            match order {
+                Order::Sync => self.sink.store.sync(self.sink.now, answer),
+                Order::Rotate => self.sink.store.rotate(self.sink.now, answer),
+            }
+        }
+    }
+
+    /// Reads what is there now.
+    fn read_everything(&mut self) {
         self.take_announcements();
         self.take_connections();
         self.read_datagrams(SYSLOG);
@@ -347,8 +366,14 @@ impl Daemon {
             while self.read_stream(id) && turns < TURN {
                 turns += 1;
             }
-            self.close_stream(id);
         }
+    }
+
+    /// Stores what is there now and leaves.
+    fn finish(mut self) -> Result<()> {
+        self.read_everything();
+        let ids: Vec<u64> = self.streams.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.close_stream(id));
         self.sink.report_dropped(u64::MAX);
         self.sink.store.finish(self.sink.now);
         Ok(())
@@ -369,7 +394,7 @@ fn told<T>(result: Result<T>) -> Option<T> {
 /// the kernel shows all its records again.
 fn last_kernel_record(reader: &Reader, boot: &BootId) -> Option<u64> {
     let query = Query {
-        boot: Some(WhichBoot::Id(boot.clone())),
+        boot: Some(WhichBoot::Id(boot.clone(), 0)),
         filter: Filter::kernel(),
         last: Some(1),
         reverse: true,

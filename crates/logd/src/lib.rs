@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod control;
 mod daemon;
 mod datagram;
 mod intake;

@@ -18,6 +18,14 @@ pub struct Options {
 }
 
 impl Options {
+    /// The socket for orders.
+    pub fn control(&self) -> PathBuf {
+        match &self.sockets {
+            Some(folder) => folder.join("control"),
+            None => layout::path::LOGD_SOCKET.into(),
+        }
+    }
+
     /// Reads the arguments after the program's name.
     ///
     /// # Errors

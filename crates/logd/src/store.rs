@@ -14,6 +14,7 @@ use std::thread;
 use journal::{BootId, Error, Limits, Origin, Record, Writer};
 
 use crate::clock::Now;
+use crate::control::Answer;
 
 /// A batch of this many bytes is written at once, without waiting for the end of the round.
 const BATCH: usize = 64 << 10;
@@ -21,6 +22,8 @@ const BATCH: usize = 64 << 10;
 const KEPT: usize = 256 << 10;
 /// What an entry takes in memory besides its fields, about.
 const OVERHEAD: usize = 64;
+/// A disk that is busy is tried again after this long, in microseconds.
+const BUSY_US: u64 = 1_000_000;
 /// An unusable journal is tried again after this long, in microseconds.
 const RETRY_US: u64 = 5_000_000;
 
@@ -37,6 +40,14 @@ pub struct Settings {
     pub compress: bool,
 }
 
+/// What is to be flushed, and who wants to know when it is.
+#[derive(Default)]
+struct Flush {
+    files: Vec<File>,
+    answers: Vec<Answer>,
+}
+
+/// Entries on their way to the journal.
 pub struct Store {
     settings: Settings,
     boot: BootId,
@@ -46,10 +57,11 @@ pub struct Store {
     /// Bytes of the batch.
     size: usize,
     lost: u64,
-    unflushed_since_us: Option<u64>,
-    flusher: SyncSender<Vec<File>>,
+    /// When what was written is to be flushed, on the monotonic clock.
+    flush_at_us: Option<u64>,
+    flusher: SyncSender<Flush>,
     /// What the flusher had no time for.
-    waiting: Vec<File>,
+    waiting: Flush,
     is_packing: Arc<AtomicBool>,
 }
 
@@ -67,9 +79,9 @@ impl Store {
             batch: Vec::new(),
             size: 0,
             lost: 0,
-            unflushed_since_us: None,
+            flush_at_us: None,
             flusher: start_flusher()?,
-            waiting: Vec::new(),
+            waiting: Flush::default(),
             is_packing: Arc::default(),
         })
     }
@@ -105,7 +117,8 @@ impl Store {
                 self.batch.clear();
                 self.batch.shrink_to(BATCH / 256);
                 self.size = 0;
-                self.unflushed_since_us.get_or_insert(now.monotonic_us);
+                let due = now.monotonic_us.saturating_add(self.settings.sync_us);
+                self.flush_at_us.get_or_insert(due);
                 if closed_one {
                     self.pack();
                 }
@@ -126,18 +139,48 @@ impl Store {
     /// When [`Store::tick`] has something to do, on the monotonic clock.
     pub fn deadline_us(&self) -> Option<u64> {
         let retry = (self.writer.is_none() && !self.batch.is_empty()).then_some(self.retry_at_us);
-        let flush = self.unflushed_since_us.map(|since| since.saturating_add(self.settings.sync_us));
+        let flush = self.flush_at_us;
         retry.into_iter().chain(flush).min()
     }
 
     /// Writes what was pushed, and has the disk flushed when it is time.
     pub fn tick(&mut self, now: Now) {
-        let due = |since: u64| since.saturating_add(self.settings.sync_us) <= now.monotonic_us;
-        if self.unflushed_since_us.is_some_and(due) {
+        if self.flush_at_us.is_some_and(|at| at <= now.monotonic_us) {
             // Tried again in a second, where the disk is still busy with the last time's.
-            self.unflushed_since_us = (!self.flush()).then_some(now.monotonic_us);
+            self.flush_at_us = (!self.flush()).then_some(now.monotonic_us + BUSY_US);
         }
         self.commit(now);
+    }
+
+    /// Writes what was pushed, has it flushed now, and answers when it is on the disk.
+    pub fn sync(&mut self, now: Now, answer: Answer) {
+        self.retry_at_us = 0;
+        self.commit(now);
+        match self.writer {
+            Some(_) => self.answer(now, answer),
+            None if self.batch.is_empty() => answer.give("done"),
+            None => answer.give("the journal cannot be written; the kernel's log says why"),
+        }
+    }
+
+    /// Begins a new segment, and answers when the last one is on the disk.
+    pub fn rotate(&mut self, now: Now, answer: Answer) {
+        self.retry_at_us = 0;
+        self.commit(now);
+        self.open(now);
+        match self.writer.as_mut().map(|writer| writer.rotate(now.realtime_us)) {
+            Some(Ok(())) => {
+                self.pack();
+                self.answer(now, answer);
+            }
+            Some(Err(error)) => answer.give(&error.to_string()),
+            None => answer.give("the journal cannot be written; the kernel's log says why"),
+        }
+    }
+
+    fn answer(&mut self, now: Now, answer: Answer) {
+        self.waiting.answers.push(answer);
+        self.flush_at_us = (!self.flush()).then_some(now.monotonic_us + BUSY_US);
     }
 
     /// Writes everything and waits until it is on the disk.
@@ -145,9 +188,11 @@ impl Store {
         self.retry_at_us = 0;
         self.commit(now);
         let unflushed = self.writer.as_mut().and_then(|w| w.unflushed().ok());
-        for file in self.waiting.drain(..).chain(unflushed.into_iter().flatten()) {
-            let _ = file.sync_data();
-        }
+        let waiting = std::mem::take(&mut self.waiting);
+        flush(Flush {
+            files: waiting.files.into_iter().chain(unflushed.into_iter().flatten()).collect(),
+            ..waiting
+        });
     }
 
     /// Has what was written flushed; `false` where it could not be handed over.
@@ -157,12 +202,12 @@ impl Store {
                 return false;
             };
             // The last one that waits is the segment of then: among these too, if it goes on.
-            self.waiting.pop();
-            self.waiting.extend(files);
+            self.waiting.files.pop();
+            self.waiting.files.extend(files);
         }
         match self.flusher.try_send(std::mem::take(&mut self.waiting)) {
-            Err(TrySendError::Full(files)) => {
-                self.waiting = files;
+            Err(TrySendError::Full(waiting)) => {
+                self.waiting = waiting;
                 false
             }
             _ => true,
@@ -199,7 +244,7 @@ impl Store {
         }
         self.flush();
         self.writer = None;
-        self.unflushed_since_us = None;
+        self.flush_at_us = None;
         self.retry_at_us = now.monotonic_us + RETRY_US;
     }
 
@@ -232,14 +277,20 @@ fn host_name() -> String {
 
 /// A thread that flushes segments: on a busy disk that takes seconds, and the pipes of services
 /// must be read meanwhile.
-fn start_flusher() -> std::io::Result<SyncSender<Vec<File>>> {
-    let (sender, batches) = sync_channel::<Vec<File>>(1);
-    thread::Builder::new().name("flush".to_owned()).stack_size(64 << 10).spawn(move || {
-        for file in batches.into_iter().flatten() {
-            if let Err(error) = file.sync_data() {
-                crate::report(&format!("cannot flush the log to the disk: {error}"));
-            }
-        }
-    })?;
+fn start_flusher() -> std::io::Result<SyncSender<Flush>> {
+    let (sender, work) = sync_channel::<Flush>(1);
+    let run = move || work.into_iter().for_each(flush);
+    thread::Builder::new().name("flush".to_owned()).stack_size(64 << 10).spawn(run)?;
     Ok(sender)
+}
+
+fn flush(work: Flush) {
+    let mut outcome = "done".to_owned();
+    for file in work.files {
+        if let Err(error) = file.sync_data() {
+            outcome = format!("cannot flush the log to the disk: {error}");
+            crate::report(&outcome);
+        }
+    }
+    work.answers.into_iter().for_each(|answer| answer.give(&outcome));
 }

@@ -328,6 +328,42 @@ fn a_unit_says_how_its_log_is_kept() {
 }
 
 #[test]
+fn an_order_is_done_before_it_is_answered() {
+    use std::os::linux::net::SocketAddrExt;
+    let logd = logd();
+    let mut a = logd.unit("a.service");
+    writeln!(a, "ready").unwrap();
+    logd.wait_for("ready");
+    let name = format!("logd-test-{}", std::process::id());
+    let own = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
+    let socket = UnixDatagram::bind_addr(&own).unwrap();
+    socket.connect(logd.dir.path().join("control")).unwrap();
+    let ask = |word: &str| {
+        socket.send(word.as_bytes()).unwrap();
+        let mut answer = [0; 100];
+        let length = socket.recv(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    for n in 0..500 {
+        writeln!(a, "line {n}").unwrap();
+    }
+    assert_eq!(ask("sync"), "done");
+    assert_eq!(of(&logd.entries(), "a.service").len(), 501);
+    assert_eq!(ask("rotate"), "done");
+    assert_eq!(ask("dance"), "dance is no order");
+    writeln!(a, "after").unwrap();
+    logd.wait_for("after");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let packed = logd.journal().join("0000000001.log.lz4");
+    while !packed.exists() || logd.journal().join("0000000001.log").exists() {
+        assert!(Instant::now() < deadline, "the full segment is not packed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (_dir, entries) = logd.stop();
+    assert_eq!(of(&entries, "a.service").len(), 502);
+}
+
+#[test]
 fn an_unusable_journal_is_used_as_soon_as_it_can_be() {
     let dir = tempfile::tempdir().unwrap();
     let obstacle = dir.path().join("journal");

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use calendar::timestamp::from_now;
-use journal::{Entry, Filter, Query, Reader};
 use unit::UnitName;
 use unit::control::{TimerStatus, UnitStatus};
 
@@ -39,7 +38,9 @@ pub(super) fn run(parsed: &Parsed) -> Result<u8> {
             continue;
         }
         show(&status, &files);
-        show_log(&status, lines, parsed.value("output").unwrap_or("short"))?;
+        if lines > 0 {
+            journalctl::last_of_unit(&status.name, lines, parsed.value("output").unwrap_or("short"))?;
+        }
         if !matches!(status.active.as_str(), "active" | "reloading") && code == 0 {
             code = NOT_ACTIVE;
         }
@@ -127,18 +128,4 @@ fn active(unit: &UnitStatus) -> String {
         micros => format!(" since {}; {}", moment(micros), ago(micros)),
     };
     format!("{state}{result}{since}")
-}
-
-fn show_log(unit: &UnitStatus, lines: usize, format: &str) -> Result<()> {
-    if lines == 0 {
-        return Ok(());
-    }
-    let query = Query { filter: Filter::unit(&unit.name), last: Some(lines), ..Query::default() };
-    // Who may not read the journal sees the rest all the same.
-    let entries = Reader::of_machine(Path::new("/")).entries(&query);
-    let entries: Vec<Entry> = entries.into_iter().flatten().flatten().collect();
-    if !entries.is_empty() {
-        println!();
-    }
-    journalctl::show(&entries, format)
 }
