@@ -11,6 +11,7 @@ mod clock;
 mod conditions;
 mod confine;
 mod control;
+mod devices;
 mod end;
 mod folders;
 mod machine;

@@ -22,9 +22,11 @@ const TARGET_WORDS: [(&str, &str); 8] = [
 ];
 /// The folder of transient units, in the runtime folder.
 const TRANSIENT: &str = "transient";
+/// That of devices.
+const DEVICES: &str = "devices";
 
 const USAGE: &str = "\
-usage: init [--container] [--unit-path DIR]... [--target NAME] [--runtime-dir DIR]
+usage: init [--container] [--unit-path DIR]... [--target NAME] [--runtime-dir DIR] [--devices DIR]
 
 Without --container this must be process 1 of a machine. With it, process 1 of a PID namespace:
   unshare -Urpfm --mount-proc init --container --unit-path DIR --target NAME
@@ -32,7 +34,8 @@ runs the units in DIR, mounts nothing, and exits when it is told to shut down (S
 
   --unit-path DIR    a folder of unit files; the first named wins
   --target NAME      the unit to start (default.target)
-  --runtime-dir DIR  the folder of the control and notification sockets";
+  --runtime-dir DIR  the folder of the control and notification sockets
+  --devices DIR      the folder in which devd tells of devices (devices, in the runtime folder)";
 
 /// Options.
 #[derive(Debug, Clone)]
@@ -45,6 +48,8 @@ pub struct Options {
     pub target: UnitName,
     /// Where the sockets are.
     pub runtime: PathBuf,
+    /// Where devd tells of devices; none for the usual place.
+    pub devices: Option<PathBuf>,
     /// Where a root shell was asked for: a terminal or a virtio-serial port.
     pub shell: Option<String>,
     /// How long an emergency is shown before the machine restarts.
@@ -66,6 +71,7 @@ impl Options {
         let mut unit_path = Vec::new();
         let mut target = None;
         let mut runtime = None;
+        let mut devices = None;
         let mut rest = arguments.peekable();
         while let Some(argument) = rest.next() {
             let (name, inline) = match argument.split_once('=') {
@@ -80,6 +86,7 @@ impl Options {
                 "--unit-path" => unit_path.push(PathBuf::from(value()?)),
                 "--target" => target = Some(value()?),
                 "--runtime-dir" => runtime = Some(PathBuf::from(value()?)),
+                "--devices" => devices = Some(PathBuf::from(value()?)),
                 // The kernel hands PID 1 the words of its command line that it does not know.
                 _ if !name.starts_with("--") => {}
                 _ => bail!("unknown option {name}\n{USAGE}"),
@@ -118,6 +125,7 @@ impl Options {
             unit_path,
             target,
             runtime: runtime.unwrap_or_else(|| layout::path::RUN.into()),
+            devices,
             shell,
             emergency_timeout: args::emergency_timeout(command_line),
             warnings,
@@ -128,6 +136,11 @@ impl Options {
     /// The folder of units that last until they end.
     pub fn transient(&self) -> PathBuf {
         self.runtime.join(TRANSIENT)
+    }
+
+    /// The folder in which devd tells of devices.
+    pub fn devices(&self) -> PathBuf {
+        self.devices.clone().unwrap_or_else(|| self.runtime.join(DEVICES))
     }
 
     /// The folder of timers' stamp files; a container keeps nothing.
@@ -177,6 +190,7 @@ mod tests {
         let options = read(&["splash"], "").unwrap();
         assert_eq!(options.target.as_str(), DEFAULT_TARGET);
         assert_eq!(options.transient(), PathBuf::from(layout::path::RUN_TRANSIENT));
+        assert_eq!(options.devices(), PathBuf::from(layout::path::DEVICES));
     }
 
     #[test]

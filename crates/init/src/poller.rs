@@ -44,6 +44,8 @@ pub enum Source {
     Clock,
     /// The time zone may be another.
     Zone,
+    /// A device came, went or changed.
+    Devices,
 }
 
 impl Source {
@@ -64,6 +66,7 @@ impl Source {
             Source::Swaps => (12, 0),
             Source::Clock => (13, 0),
             Source::Zone => (14, 0),
+            Source::Devices => (15, 0),
         };
         tag << 32 | u64::from(number)
     }
@@ -86,6 +89,7 @@ impl Source {
             12 => Source::Swaps,
             13 => Source::Clock,
             14 => Source::Zone,
+            15 => Source::Devices,
             _ => return None,
         })
     }

@@ -3,6 +3,7 @@
 mod act;
 mod boot;
 mod countdown;
+mod devices;
 mod kinds;
 mod reload;
 mod requests;
@@ -32,6 +33,7 @@ use crate::clock::WallClock;
 use crate::conditions::Facts;
 use crate::confine::PrivateFolders;
 use crate::control::ControlSocket;
+use crate::devices::Devices;
 use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
@@ -87,6 +89,7 @@ pub struct Supervisor {
     sockets: Sockets,
     paths: Paths,
     wall_clock: WallClock,
+    devices: Devices,
     /// Open for as long as word of their changes is to come.
     _tables: Tables,
     reporter: Reporter,
@@ -166,6 +169,7 @@ impl Supervisor {
         }
         let tables = Tables::open(&poller)?;
         let wall_clock = WallClock::open(&poller, &options)?;
+        let devices = Devices::open(&poller, options.devices())?;
         Ok(Supervisor {
             catalog: Catalog::list(&options.unit_path).with_mounts(crate::tables::mounted),
             shell_pending: options.shell.clone(),
@@ -181,6 +185,7 @@ impl Supervisor {
             sockets: Sockets::default(),
             paths: Paths::default(),
             wall_clock,
+            devices,
             _tables: tables,
             reporter,
             notify,
@@ -251,6 +256,7 @@ impl Supervisor {
             Source::Swaps => self.look_at_swaps(),
             Source::Clock => self.look_at_clock(),
             Source::Zone => self.look_at_zone(),
+            Source::Devices => self.devices_changed(),
             Source::Power(number) => {
                 if self.buttons.pressed(number) {
                     self.shut_down(ShutdownKind::Poweroff, "the power button was pressed");

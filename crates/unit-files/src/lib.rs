@@ -65,6 +65,13 @@ impl Catalog {
         self.entries.keys().filter_map(|entry| UnitName::parse(entry).ok())
     }
 
+    /// Whether any file or folder speaks of a unit: its own, its drop-ins, or links to what it pulls in.
+    pub fn mentions(&self, name: &UnitName) -> bool {
+        let folders = LINK_FOLDERS.into_iter().map(|(kind, _)| kind).chain(["d"]);
+        let mut entries = folders.map(|kind| format!("{name}.{kind}")).chain([name.to_string()]);
+        entries.any(|entry| self.entries.contains_key(&entry))
+    }
+
     /// A unit's files.
     ///
     /// # Errors

@@ -324,6 +324,10 @@ pub struct UnitStatus {
     pub triggers: Vec<String>,
     /// The units that start it so.
     pub triggered_by: Vec<String>,
+    /// Its path in sysfs: of a device.
+    pub syspath: Option<String>,
+    /// The unit that it is another name of: of a device.
+    pub following: Option<String>,
     /// When it elapses: of a timer that was ever started.
     pub timer: Option<TimerStatus>,
     /// Its control group, below the root of the hierarchy.

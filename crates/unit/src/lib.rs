@@ -19,6 +19,7 @@ pub mod cgroup;
 pub mod condition;
 pub mod control;
 pub mod describe;
+pub mod device;
 pub mod directive;
 pub mod graph;
 pub mod install;

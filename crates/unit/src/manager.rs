@@ -3,6 +3,7 @@
 //! The manager does nothing itself. It takes requests and events, and returns actions; whoever
 //! carries them out tells it how they went.
 
+mod devices;
 mod follow;
 mod jobs;
 mod kinds;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::attachment::Attachment;
+use crate::device::Record;
 use crate::graph::Graph;
 use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
@@ -28,6 +30,7 @@ use crate::timer::clocks::Clocks;
 use crate::timer::machine::TimerState;
 use crate::transaction::{self, JobKind, PlanError, Transaction};
 use crate::{path, socket, timer};
+use devices::Devices;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,10 @@ pub enum Input {
     ZoneSet(calendar::Zone),
     /// The program that was to be run for a mount or swap was not, because its device is not there.
     Absent(UnitName),
+    /// What devd tells of a device, by the name of its file; none where it is gone.
+    Device(String, Option<Box<Record>>),
+    /// The answer to [`Action::Probe`]: whether it is there.
+    Probed(UnitName, bool),
     /// Something is mounted at these paths, and nowhere else.
     Mounted(BTreeSet<String>),
     /// These devices and files are in use as swap, and no others; by each name that units have
@@ -81,6 +88,10 @@ pub enum Action {
     Timer(UnitName, timer::machine::Action),
     /// A slice comes up, or goes down.
     Slice(UnitName, bool),
+    /// Look whether a device's node is there, and answer with [`Input::Probed`].
+    Probe(UnitName),
+    /// A device has come that wants this unit, which need not be loaded yet.
+    Want(UnitName),
     /// A unit's state changed.
     Changed(UnitName, Active),
     /// A unit failed for good, and why.
@@ -126,6 +137,7 @@ enum State {
     Mount(Box<Attachment>),
     Swap(Box<Attachment>),
     Slice { up: bool },
+    Device { up: bool },
 }
 
 #[derive(Debug, Clone)]
@@ -194,6 +206,7 @@ pub struct Manager {
     /// The instances that serve connections, and whose these are.
     instances: BTreeMap<UnitName, UnitName>,
     clocks: Clocks,
+    devices: Devices,
     now: Duration,
     actions: Vec<Action>,
 }
@@ -274,6 +287,8 @@ impl Manager {
             Input::Timer(unit, event) => self.drive_timer(&unit, event),
             Input::ClockSet(wall) => self.clock_set(wall),
             Input::ZoneSet(zone) => self.zone_set(zone),
+            Input::Device(file, record) => self.device_changed(file, record.map(|record| *record)),
+            Input::Probed(unit, is_there) => self.probed(&unit, is_there),
             Input::Absent(unit) => self.absent(&unit),
             Input::Mounted(places) => {
                 self.mounted = places;
@@ -418,6 +433,7 @@ impl Manager {
             Kind::Mount(_) => State::Mount(Box::default()),
             Kind::Swap(_) => State::Swap(Box::default()),
             Kind::Slice(_) => State::Slice { up: false },
+            Kind::Device(_) => State::Device { up: false },
         };
         let entry = self.entries.entry(unit.clone()).or_insert(Entry {
             state,
@@ -500,8 +516,10 @@ impl Manager {
 impl Entry {
     fn active(&self) -> Active {
         match &self.state {
-            State::Target { up: true } | State::Slice { up: true } => Active::Active,
-            State::Target { up: false } | State::Slice { up: false } => Active::Inactive,
+            State::Target { up } | State::Slice { up } | State::Device { up } => match up {
+                true => Active::Active,
+                false => Active::Inactive,
+            },
             State::Service(state) => state.phase.active(),
             State::Socket(state) => state.phase.active(),
             State::Path(state) => state.phase.active(),
@@ -516,7 +534,7 @@ impl Entry {
             State::Socket(state) => state.deadline,
             State::Mount(state) | State::Swap(state) => state.deadline,
             State::Timer(state) => state.wake,
-            State::Path(_) | State::Target { .. } | State::Slice { .. } => None,
+            State::Path(_) | State::Target { .. } | State::Slice { .. } | State::Device { .. } => None,
         }
     }
 
@@ -527,7 +545,7 @@ impl Entry {
             State::Path(state) => Some(&state.outcome),
             State::Timer(state) => Some(&state.outcome),
             State::Mount(state) | State::Swap(state) => Some(&state.outcome),
-            State::Target { .. } | State::Slice { .. } => None,
+            State::Target { .. } | State::Slice { .. } | State::Device { .. } => None,
         }
     }
 
@@ -536,7 +554,11 @@ impl Entry {
             State::Service(state) => state.control,
             State::Socket(state) => state.control,
             State::Mount(state) | State::Swap(state) => state.control,
-            State::Path(_) | State::Timer(_) | State::Target { .. } | State::Slice { .. } => None,
+            State::Path(_)
+            | State::Timer(_)
+            | State::Target { .. }
+            | State::Slice { .. }
+            | State::Device { .. } => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::condition::Condition;
+use crate::device::Device;
 use crate::mount::Mount;
 use crate::name::{UnitName, UnitType};
 use crate::path::Path;
@@ -320,6 +321,8 @@ pub enum Kind {
     Mount(Box<Mount>),
     /// Memory on a disk.
     Swap(Box<Swap>),
+    /// Something that the kernel has found.
+    Device(Box<Device>),
     /// A control group that others are in, with its limits.
     Slice(Box<CgroupLimits>),
 }
@@ -436,7 +439,7 @@ impl Unit {
             Kind::Socket(socket) => Some(&socket.helper),
             Kind::Mount(mount) => Some(&mount.helper),
             Kind::Swap(swap) => Some(&swap.helper),
-            Kind::Target | Kind::Path(_) | Kind::Timer(_) | Kind::Slice(_) => None,
+            Kind::Target | Kind::Path(_) | Kind::Timer(_) | Kind::Device(_) | Kind::Slice(_) => None,
         }
     }
 

@@ -31,7 +31,7 @@ const NETWORK_TYPES: [&str; 17] = [
 const OURS: [&str; 6] = ["auto", "noauto", "nofail", "fail", "_netdev", "nobootwait"];
 
 /// How long a device is waited for that may still be found.
-const DEVICE_PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const DEVICE_PATIENCE: Duration = Duration::from_secs(90);
 
 /// What stays mounted: PID 1 runs from there, or the kernel needs it until the end.
 const KEPT: [&str; 6] = ["/", "/usr", "/proc", "/sys", "/dev", "/run"];
@@ -132,12 +132,14 @@ impl Mount {
 
 /// How long a device is waited for: by `x-systemd.device-timeout=`, or for 90 s.
 pub fn device_patience(options: &[String]) -> Duration {
+    stated_patience(options).unwrap_or(DEVICE_PATIENCE)
+}
+
+/// The same, where it is stated.
+pub fn stated_patience(options: &[String]) -> Option<Duration> {
     let stated = options.iter().find_map(|option| option.strip_prefix("x-systemd.device-timeout="));
     let stated = stated.and_then(|span| value::time_span(span).ok());
-    match stated {
-        None => DEVICE_PATIENCE,
-        Some(span) => span.finite().unwrap_or(Duration::MAX),
-    }
+    stated.map(|span| span.finite().unwrap_or(Duration::MAX))
 }
 
 /// Options without those that are for the service manager.

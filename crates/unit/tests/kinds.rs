@@ -255,6 +255,8 @@ impl World {
                     socket::machine::Action::Refuse(reason) => format!("{unit} refuses: {reason}"),
                     other => format!("{unit} {other:?}"),
                 }),
+                // There is no devd, and no node either.
+                Action::Probe(unit) => self.input(Input::Probed(unit, false)),
                 Action::Path(unit, action) => self.story.push(format!("{unit} {action:?}")),
                 Action::Slice(unit, up) => {
                     self.story.push(format!("{unit} {}", if up { "up" } else { "down" }))

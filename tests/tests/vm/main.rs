@@ -13,4 +13,5 @@ mod init;
 mod networks;
 mod power;
 mod services;
+mod timers;
 mod verity;

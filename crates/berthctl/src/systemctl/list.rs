@@ -27,6 +27,8 @@ fn is_wanted(parsed: &Parsed, unit: &UnitStatus) -> bool {
     (types.is_empty() || types.iter().any(|wanted| *wanted == kind || is_in(wanted)))
         && (states.is_empty() || states.iter().any(is_in))
         && (!parsed.has("failed") || unit.active == "failed")
+        // A device is shown by one of its names.
+        && (unit.following.is_none() || parsed.has("all"))
         && (parsed.words.is_empty() || parsed.words.iter().any(|pattern| matches(pattern, &unit.name)))
 }
 

@@ -109,6 +109,9 @@ fn of_unit(unit: &UnitStatus, files: &Files) -> Properties {
     ] {
         add_time(&mut out, name, micros);
     }
+    for (name, value) in [("Following", &unit.following), ("SysFSPath", &unit.syspath)] {
+        out.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
+    }
     if unit.name.ends_with(".timer") {
         out.extend(of_timer(&unit.timer.clone().unwrap_or_default()));
     }

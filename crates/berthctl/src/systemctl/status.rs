@@ -59,6 +59,12 @@ fn show(unit: &UnitStatus, files: &Files) {
         row("Drop-In", &unit.drop_ins.join("\n             "));
     }
     row("Active", &active(unit));
+    if let Some(main) = &unit.following {
+        row("Follows", main);
+    }
+    if let Some(path) = &unit.syspath {
+        row("Device", path);
+    }
     if let Some(timer) = unit.timer.as_ref().filter(|_| unit.active == "active") {
         row("Trigger", &elapses(timer));
     }

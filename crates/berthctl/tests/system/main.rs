@@ -425,3 +425,27 @@ fn timers_are_listed_shown_and_made() {
     let again = system.run("systemd-run", &["--unit=soon", "--on-active=0"]);
     assert!(harness::text(&again.stderr).contains("soon.timer is there already"), "{again:?}");
 }
+
+#[test]
+fn devices_are_listed_by_one_of_their_names() {
+    let system = System::of(&[("all.target", target(""))]);
+    let record = "SYSPATH=/sys/devices/vda\nDEVNAME=/dev/vda\nID_MODEL=QEMU disk\n";
+    std::fs::write(system.path("run/devices/new"), record).unwrap();
+    std::fs::rename(system.path("run/devices/new"), system.path("run/devices/sys-devices-vda")).unwrap();
+    system.wait_until("sys-devices-vda.device", "ActiveState", "active");
+    let list = rows(&system.printed("systemctl", &["list-units", "--type=device", "--no-legend"]));
+    assert_eq!(list, ["sys-devices-vda.device loaded active plugged QEMU disk"]);
+    let status = system.printed("systemctl", &["status", "-n0", "dev-vda.device"]);
+    for line in ["dev-vda.device - QEMU disk", "Follows: sys-devices-vda.device", "Device: /sys/devices/vda"]
+    {
+        assert!(status.contains(line), "{status}");
+    }
+    let show = ["show", "-p", "Following,SysFSPath,SubState", "dev-vda.device"];
+    let properties = system.printed("systemctl", &show);
+    assert_eq!(
+        properties,
+        "SubState=plugged\nFollowing=sys-devices-vda.device\nSysFSPath=/sys/devices/vda\n"
+    );
+    let stopped = system.run("systemctl", &["stop", "dev-vda.device"]);
+    assert!(harness::text(&stopped.stderr).contains("a device goes when it is unplugged"), "{stopped:?}");
+}

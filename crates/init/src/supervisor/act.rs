@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use event::{Event as Milestone, ShutdownKind};
@@ -51,6 +52,14 @@ impl Supervisor {
             Action::Timer(unit, action) => self.act_for_timer(unit, action),
             Action::Slice(unit, up) => {
                 self.act_for_slice(&unit, up);
+                None
+            }
+            Action::Probe(unit) => {
+                let is_there = Path::new(&unit::device::place_of(&unit)).exists();
+                Some(Input::Probed(unit, is_there))
+            }
+            Action::Want(unit) => {
+                self.start_wanted(&unit);
                 None
             }
             Action::Changed(unit, active) => {
@@ -287,7 +296,7 @@ impl Supervisor {
         };
         let text = match (&loaded.kind, active) {
             (Kind::Target, Active::Active) => format!("reached {unit} ({})", loaded.description),
-            (Kind::Slice(_), _) => return,
+            (Kind::Slice(_) | Kind::Device(_), _) => return,
             (Kind::Mount(mount), Active::Active) => format!("mounted {} ({unit})", mount.place),
             (Kind::Mount(mount), Active::Inactive) => format!("unmounted {} ({unit})", mount.place),
             (Kind::Socket(socket), Active::Active) => {

@@ -58,6 +58,7 @@ impl Supervisor {
         self.manager.set_graph(graph);
         self.look_at_mounts();
         self.look_at_swaps();
+        self.look_at_devices();
         self.limit_permanent_slices();
         match has_logd {
             true => self.log_to_own_pipe(),

@@ -4,6 +4,7 @@
 mod clients;
 mod confined;
 mod confinement;
+mod devices;
 mod forking;
 mod harness;
 mod load;

@@ -1,8 +1,9 @@
 //! Default dependencies, and the units that are there without a file (systemd.special(7)).
 
+use crate::device;
 use crate::load::{LoadError, implied};
 use crate::model::{Kind, Origin, Relation, Unit};
-use crate::mount::Mount;
+use crate::mount::{DEVICE_PATIENCE, Mount};
 use crate::name::{UnitName, UnitType};
 use crate::text::escape::unescape_path;
 
@@ -59,6 +60,7 @@ const UMOUNT: &str = "umount.target";
 pub fn builtin(name: &UnitName) -> Result<Unit, LoadError> {
     let mut unit = match name.kind() {
         UnitType::Slice => slice(name)?,
+        UnitType::Device => device(name),
         UnitType::Mount if name.stem() == "-" => root_mount(name),
         _ => target(name)?,
     };
@@ -96,6 +98,15 @@ fn slice(name: &UnitName) -> Result<Unit, LoadError> {
     };
     unit.default_dependencies = !unit.is_permanent();
     Ok(unit)
+}
+
+/// The unit of a device that may be there or not. It comes by itself, or is waited for.
+pub(super) fn device(name: &UnitName) -> Unit {
+    let mut unit = Unit::empty(name.clone(), Kind::Device(Box::default()));
+    unit.description = device::path_of(name);
+    unit.default_dependencies = false;
+    unit.job_timeout = Some(DEVICE_PATIENCE);
+    unit
 }
 
 fn root_mount(name: &UnitName) -> Unit {
@@ -137,7 +148,7 @@ fn of_kind(kind: &Kind) -> Vec<(Relation, &'static str)> {
             }
             return out;
         }
-        Kind::Target | Kind::Slice(_) => Vec::new(),
+        Kind::Target | Kind::Device(_) | Kind::Slice(_) => Vec::new(),
     };
     match kind {
         Kind::Service(_) => out.push((After, "basic.target")),

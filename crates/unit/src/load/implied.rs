@@ -3,7 +3,7 @@
 use crate::model::{Kind, Need, Origin, Relation, Unit};
 use crate::mount::prefixes;
 use crate::name::UnitName;
-use crate::{slice, text};
+use crate::{device, slice, text};
 
 /// Adds them.
 pub(super) fn add(unit: &mut Unit) {
@@ -36,8 +36,9 @@ pub(super) fn add(unit: &mut Unit) {
             mounts.extend(mount.source_path().map(str::to_owned));
         }
         Kind::Swap(swap) if !swap.what.starts_with("/dev/") => mounts.push(swap.what.clone()),
-        Kind::Swap(_) | Kind::Target | Kind::Slice(_) => {}
+        Kind::Swap(_) | Kind::Target | Kind::Device(_) | Kind::Slice(_) => {}
     }
+    bind_to_device(unit);
     for path in mounts {
         unit.needs_mounts_for(&path, Need::Requires);
     }
@@ -53,4 +54,21 @@ pub(super) fn add(unit: &mut Unit) {
         unit.relate(Relation::Requires, above.clone(), Origin::Default);
         unit.relate(Relation::After, above, Origin::Default);
     }
+}
+
+/// What is mounted or swapped to goes with its device, where a file describes it: of what somebody
+/// mounted by hand PID 1 knows no order.
+fn bind_to_device(unit: &mut Unit) {
+    let (what, options) = match &unit.kind {
+        Kind::Mount(mount) if !mount.is_bind() => (&mount.what, &mount.options),
+        Kind::Swap(swap) => (&swap.what, &swap.options),
+        _ => return,
+    };
+    let Some(device) = device::of_source(what).filter(|_| !unit.sources.is_empty()) else {
+        return;
+    };
+    let is_loose = options.iter().any(|option| option == "x-systemd.device-bound=no");
+    let relation = if is_loose { Relation::Requires } else { Relation::BindsTo };
+    unit.relate(relation, device.clone(), Origin::Default);
+    unit.relate(Relation::After, device, Origin::Default);
 }

@@ -103,6 +103,7 @@ pub fn load(name: &UnitName, files: &UnitFiles, host: &Host) -> Result<Unit, Loa
         UnitType::Mount => Kind::Mount(Box::new(Mount::unset(name, service::unset(name)))),
         UnitType::Swap => Kind::Swap(Box::new(Swap::unset(name, service::unset(name)))),
         UnitType::Slice => Kind::Slice(Box::default()),
+        UnitType::Device => return fill(defaults::device(name), files, host),
         other => {
             return Err(LoadError::Type { name: name.clone(), kind: other.suffix() });
         }
@@ -191,7 +192,7 @@ fn finish(unit: &mut Unit, seen: &service::Seen) -> Result<(), String> {
         Kind::Mount(mount) => mount::finish(mount, &name),
         Kind::Swap(swap) => swap::finish(swap, &name),
         Kind::Slice(_) => slice::fault(&name).map_or(Ok(()), Err),
-        Kind::Target => Ok(()),
+        Kind::Target | Kind::Device(_) => Ok(()),
     }
 }
 
@@ -205,6 +206,7 @@ fn own_section(kind: &Kind) -> Option<&'static str> {
         Kind::Mount(_) => Some("Mount"),
         Kind::Swap(_) => Some("Swap"),
         Kind::Slice(_) => Some("Slice"),
+        Kind::Device(_) => Some("Device"),
         Kind::Target => None,
     }
 }
@@ -269,6 +271,7 @@ fn assign(unit: &mut Unit, seen: &mut service::Seen, assignment: &Assignment, ho
             Kind::Mount(mount) => mount::assign(mount, seen, &setter, key),
             Kind::Swap(swap) => swap::assign(swap, seen, &setter, key),
             Kind::Slice(limits) => service::limit(limits, &setter, key),
+            Kind::Device(_) => Err(format!("{key}= has no code behind it")),
             Kind::Service(_) | Kind::Target => service::assign(unit, seen, &setter, key),
         },
     };

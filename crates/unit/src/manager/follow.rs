@@ -2,7 +2,7 @@
 
 use crate::manager::{Action, JobResult, Manager};
 use crate::model::{JobMode, Relation, SystemAction};
-use crate::name::UnitName;
+use crate::name::{UnitName, UnitType};
 use crate::service::state::{Active, Outcome};
 use crate::transaction::JobKind;
 
@@ -122,7 +122,10 @@ impl Manager {
         let late: Vec<UnitName> = late.map(|(unit, _)| unit.clone()).collect();
         for unit in late {
             let action = self.graph.get(&unit).map_or(SystemAction::None, |u| u.system_actions.job_timeout);
-            let reason = "its job took too long (JobTimeoutSec=)";
+            let reason = match unit.kind() {
+                UnitType::Device => "the device did not come (x-systemd.device-timeout=, JobTimeoutSec=)",
+                _ => "its job took too long (JobTimeoutSec=)",
+            };
             self.finish(&unit, JobResult::Failed(reason.to_owned()));
             self.end_system(&unit, action, "a job took too long (JobTimeoutAction=)");
         }

@@ -2,7 +2,7 @@
 
 use crate::manager::{Action, Job, JobResult, Manager, State, Verdict};
 use crate::model::{Kind, Relation};
-use crate::name::UnitName;
+use crate::name::{UnitName, UnitType};
 use crate::service::machine::Event;
 use crate::service::state::{Active, Outcome, Phase};
 use crate::transaction::JobKind;
@@ -18,7 +18,7 @@ impl Manager {
             self.finish(unit, JobResult::Canceled);
         }
         self.last_job += 1;
-        let timeout = self.graph.get(unit).and_then(|unit| unit.job_timeout);
+        let timeout = self.job_timeout(unit);
         let due = timeout.map(|timeout| self.now.saturating_add(timeout));
         let job = Job { id: self.last_job, kind, running: false, due };
         self.jobs.insert(unit.clone(), job);
@@ -138,6 +138,7 @@ impl Manager {
             Verdict::Refused(condition) => {
                 self.refuse(unit, format!("assertion {condition} does not hold"));
             }
+            Verdict::Met if unit.kind() == UnitType::Device => self.actions.push(Action::Probe(unit.clone())),
             Verdict::Met if self.is_switch(unit) => self.switch(unit, true),
             Verdict::Met if self.limit_hit(unit) => self.tell(unit, Event::LimitHit),
             Verdict::Met => self.tell(unit, Event::Start),
@@ -175,6 +176,8 @@ impl Manager {
     fn bring_down(&mut self, unit: &UnitName) {
         if self.graph.get(unit).is_some_and(|unit| unit.is_permanent()) {
             self.finish(unit, JobResult::Failed("it is always up".to_owned()));
+        } else if unit.kind() == UnitType::Device {
+            self.finish(unit, JobResult::Failed("a device goes when it is unplugged".to_owned()));
         } else if self.is_switch(unit) {
             self.switch(unit, false);
         } else {

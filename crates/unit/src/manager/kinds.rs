@@ -72,7 +72,7 @@ impl Manager {
                 self.drive_path(unit, event);
             }
             Kind::Timer(timer) => self.tell_timer(unit, timer, &event),
-            Kind::Target | Kind::Slice(_) => {}
+            Kind::Target | Kind::Device(_) | Kind::Slice(_) => {}
         }
     }
 
@@ -248,6 +248,7 @@ impl Manager {
 
     /// Sees to it that mounts and swap stand as the kernel said last.
     pub(super) fn observe(&mut self) {
+        self.observe_devices();
         let units: Vec<Arc<Unit>> = self.graph.units().cloned().collect();
         for unit in units {
             let is_present = match &unit.kind {
@@ -268,13 +269,14 @@ impl Manager {
     }
 
     /// Whether a shutdown leaves a unit to the system's end: a mount that came without a unit file,
-    /// that the end itself needs, or that what stops last is on.
+    /// that the end itself needs, or that what stops last is on; and a device, which nobody can stop.
     pub(super) fn outlives(&self, unit: &UnitName, last: &[UnitName]) -> bool {
         let bears = |other: &UnitName| self.graph.origin(other, Relation::After, unit).is_some();
         match self.graph.get(unit).map(|loaded| (&loaded.kind, &loaded.sources)) {
             Some((Kind::Mount(mount), sources)) => {
                 sources.is_empty() || is_kept(&mount.place) || last.iter().any(bears)
             }
+            Some((Kind::Device(_), _)) => true,
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use crate::control::{JobStatus, TimerStatus, UnitRelations, UnitStatus};
 use crate::graph::Graph;
 use crate::manager::{Manager, State, Times};
 use crate::model::{Kind, Relation};
-use crate::name::UnitName;
+use crate::name::{UnitName, UnitType};
 use crate::service::exit::Exit;
 use crate::service::state::Active;
 
@@ -89,7 +89,7 @@ impl Manager {
                 status.sub = "mounted".to_owned();
             }
             _ => {
-                let can_fail = |kind: &Kind| !matches!(kind, Kind::Target | Kind::Slice(_));
+                let can_fail = |kind: &Kind| !matches!(kind, Kind::Target | Kind::Device(_) | Kind::Slice(_));
                 if loaded.is_some_and(|unit| can_fail(&unit.kind)) && active == Active::Inactive {
                     status.result_word = "success".to_owned();
                 }
@@ -105,6 +105,9 @@ impl Manager {
                 status.result_word = outcome.word().to_owned();
             }
         }
+        if name.kind() == UnitType::Device {
+            self.describe_device(&mut status, name);
+        }
         status
     }
 
@@ -117,6 +120,7 @@ impl Manager {
                     false => Active::Inactive,
                 }
             }
+            Some(Kind::Device(_)) if self.is_plugged(name) => Active::Active,
             _ => self.active(name),
         }
     }
@@ -125,9 +129,16 @@ impl Manager {
     pub fn statuses(&self) -> Vec<UnitStatus> {
         let loaded = self.graph.units().map(|unit| &unit.name);
         let failed = self.graph.failures().map(|(name, _)| name);
-        let mut names: Vec<&UnitName> = loaded.chain(failed).collect();
-        names.sort();
-        names.into_iter().map(|name| self.status(name)).collect()
+        let names: Vec<&UnitName> = loaded.chain(failed).collect();
+        let devices = self.other_devices().map(|name| UnitStatus {
+            load: "loaded".to_owned(),
+            active: Active::Active.name().to_owned(),
+            ..self.status(&name)
+        });
+        let mut statuses: Vec<UnitStatus> =
+            names.into_iter().map(|name| self.status(name)).chain(devices).collect();
+        statuses.sort_by(|one, other| one.name.cmp(&other.name));
+        statuses
     }
 
     /// All jobs, by number.
