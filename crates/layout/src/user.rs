@@ -39,6 +39,9 @@ pub const USERS: [User; 4] = [
     user("nobody", 65534, 65534, "nobody", "/", NOLOGIN),
 ];
 
+/// The group of those who may read the log.
+pub const SYSTEMD_JOURNAL: u32 = 190;
+
 /// The groups, by gid. `sudo`, `wheel`, `docker` and the like are here because the Ignition
 /// configs that people have name them.
 pub const GROUPS: [Group; 19] = [
@@ -57,7 +60,7 @@ pub const GROUPS: [Group; 19] = [
     group("users", 100),
     group("input", 104),
     group("sudo", 150),
-    group("systemd-journal", 190),
+    group("systemd-journal", SYSTEMD_JOURNAL),
     group("etcd", 232),
     group("docker", 233),
     group("nobody", 65534),

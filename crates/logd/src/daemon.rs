@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result};
-use journal::{BootId, Filter, Limits, Priority, Query, Reader, WhichBoot};
+use journal::{BootId, Filter, Origin, Priority, Query, Reader, WhichBoot};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::buffer::spare_capacity;
@@ -13,17 +13,19 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 
 use crate::clock::Now;
+use crate::config::Config;
 use crate::control::{Control, Order};
 use crate::datagram::{self, Credentials, Datagram};
 use crate::intake::{self, Received};
 use crate::kernel::{KernelLog, Look};
-use crate::limiter::Rate;
 use crate::lines::Lines;
 use crate::options::Options;
+use crate::outlets::Outlets;
 use crate::report;
 use crate::sink::Sink;
 use crate::sockets::Sockets;
-use crate::store::{Settings, Store};
+use crate::storage;
+use crate::store::Store;
 use crate::streams::{Opening, Stream, opening};
 
 /// Bytes read from one source before the others get their turn.
@@ -32,8 +34,6 @@ const CHUNK: usize = 32 << 10;
 const TURN: usize = 256;
 /// So many connections may be open.
 const CONNECTIONS_MAX: usize = 1024;
-/// A line longer than this many bytes is stored in pieces.
-const LINE_MAX: usize = 48 << 10;
 
 /// What epoll says is ready.
 const INTAKE: u64 = 0;
@@ -57,6 +57,8 @@ pub struct Daemon {
     next_stream: u64,
     connections: usize,
     sink: Sink,
+    /// A line longer than this many bytes is stored in pieces.
+    line_max: usize,
     buffer: Vec<u8>,
 }
 
@@ -67,7 +69,6 @@ impl Daemon {
     /// # Errors
     /// There is no boot id, or the kernel refuses epoll, a signal descriptor or a thread.
     pub fn new(options: Options, intake: OwnedFd, given: Vec<OwnedFd>) -> Result<Self> {
-        let boot = BootId::current()?;
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTERM);
         mask.add(Signal::SIGINT);
@@ -75,11 +76,15 @@ impl Daemon {
         mask.thread_block().context("cannot block SIGTERM")?;
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             .context("cannot make a signal descriptor")?;
-        let folder = options.journal.clone().unwrap_or_else(|| journal::DIR.into());
-        let stored_us = last_kernel_record(&Reader::new(&folder), &boot);
-        let settings =
-            Settings { dir: folder, limits: Limits::default(), sync_us: 1_000_000, compress: true };
-        let store = Store::new(settings, boot).context("cannot start the thread that flushes the log")?;
+        let origin =
+            Origin { boot: BootId::current()?, machine: machine_id(), hostname: crate::store::host_name() };
+        let (config, warnings) = Config::load(options.config.as_deref());
+        let settings = storage::settings(&config, options.journal.as_deref());
+        let stored_us =
+            settings.dir.as_ref().and_then(|dir| last_kernel_record(&Reader::new(dir), &origin.boot));
+        let mut outlets = Outlets::open(&config, &origin).context("cannot forward messages")?;
+        let notes = outlets.forwarders.notes.take();
+        let store = Store::new(settings, origin).context("cannot start the thread that flushes the log")?;
         let sockets = match &options.sockets {
             Some(folder) => Sockets::make(folder),
             None => Sockets::given(given),
@@ -89,13 +94,17 @@ impl Daemon {
             epoll,
             signals,
             intake,
-            kernel: told(KernelLog::open(&options.kmsg, stored_us)),
+            kernel: match config.read_kmsg {
+                true => told(KernelLog::open(&options.kmsg, stored_us)),
+                false => None,
+            },
             sockets: told(sockets).unwrap_or_default(),
             control: told(Control::open(&options.control())),
             streams: HashMap::new(),
             next_stream: FIRST_STREAM,
             connections: 0,
-            sink: Sink::new(store, Rate::default()),
+            sink: Sink::new(store, outlets, config.rate),
+            line_max: config.line_max,
             buffer: vec![0; CHUNK],
         };
         watch(&daemon.epoll, &daemon.intake, INTAKE)?;
@@ -114,6 +123,13 @@ impl Daemon {
         {
             report(&format!("kernel messages are not stored: {error:#}"));
             daemon.kernel = None;
+        }
+        warnings.iter().for_each(|warning| daemon.sink.own(Priority::WARNING, warning));
+        if let Some(notes) = notes {
+            rustix::io::ioctl_fionbio(&notes, true).context("cannot make a pipe non-blocking")?;
+            let speaker = Some(daemon.sink.own_speaker());
+            let lines = Lines::new(daemon.line_max);
+            daemon.add(Stream { fd: notes.into(), speaker, lines, opening: None });
         }
         Ok(daemon)
     }
@@ -165,7 +181,7 @@ impl Daemon {
                     let speaker = self.sink.announce(announced.unit, announced.log);
                     match pipe {
                         Some(fd) => {
-                            let lines = Lines::new(LINE_MAX);
+                            let lines = Lines::new(self.line_max);
                             self.add(Stream { fd, speaker: Some(speaker), lines, opening: None });
                         }
                         None => {
@@ -210,7 +226,7 @@ impl Daemon {
             let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
             let sender = Credentials { pid, uid: peer.uid.as_raw(), gid: peer.gid.as_raw() };
             self.connections += 1;
-            let lines = Lines::new(LINE_MAX);
+            let lines = Lines::new(self.line_max);
             self.add(Stream { fd, speaker: None, lines, opening: Some((sender, Vec::new())) });
         }
     }
@@ -376,6 +392,7 @@ impl Daemon {
         ids.into_iter().for_each(|id| self.close_stream(id));
         self.sink.report_dropped(u64::MAX);
         self.sink.store.finish(self.sink.now);
+        self.sink.outlets.forwarders.finish();
         Ok(())
     }
 }
@@ -383,6 +400,11 @@ impl Daemon {
 fn watch(epoll: &OwnedFd, source: &impl AsFd, id: u64) -> Result<()> {
     let data = epoll::EventData::new_u64(id);
     epoll::add(epoll, source, data, epoll::EventFlags::IN).context("cannot watch a log source")
+}
+
+/// machine-id(5); empty where there is none.
+fn machine_id() -> String {
+    std::fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 /// The value, or `None` after a report.

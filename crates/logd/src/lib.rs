@@ -8,18 +8,22 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod config;
 mod control;
 mod daemon;
 mod datagram;
+pub mod forward;
 mod intake;
 mod kernel;
 mod limiter;
 mod lines;
 pub mod message;
 mod options;
+mod outlets;
 mod process;
 mod sink;
 mod sockets;
+mod storage;
 mod store;
 mod streams;
 

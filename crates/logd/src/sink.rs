@@ -10,6 +10,7 @@ use crate::clock::Now;
 use crate::datagram::Credentials;
 use crate::limiter::{Dropped, Limiter, Rate};
 use crate::message::{self, KernelRecord, output_line, syslog_message};
+use crate::outlets::Outlets;
 use crate::process::{Process, Processes};
 use crate::store::Store;
 
@@ -33,6 +34,8 @@ pub struct Speaker {
 pub struct Sink {
     /// What is kept.
     pub store: Store,
+    /// Where it goes beside that.
+    pub outlets: Outlets,
     /// The time of this round.
     pub now: Now,
     /// How many messages a unit may send that says nothing else.
@@ -48,7 +51,7 @@ pub struct Sink {
 
 impl Sink {
     /// A sink over a store.
-    pub fn new(store: Store, rate: Rate) -> Self {
+    pub fn new(store: Store, outlets: Outlets, rate: Rate) -> Self {
         let kernel = Fields::default().with("_TRANSPORT", "kernel");
         let own = Fields::default()
             .with("_TRANSPORT", "driver")
@@ -57,6 +60,7 @@ impl Sink {
             .with("SYSLOG_IDENTIFIER", "berth-logd");
         Self {
             store,
+            outlets,
             now: Now::read(),
             rate,
             limiter: Limiter::default(),
@@ -66,6 +70,12 @@ impl Sink {
             own: Arc::new(own),
             last: None,
         }
+    }
+
+    /// The speaker of what threads of the daemon say.
+    pub fn own_speaker(&self) -> Speaker {
+        let settings = LogSettings { burst: Some(0), ..LogSettings::default() };
+        Speaker { unit: None, settings, context: self.own.clone() }
     }
 
     /// PID 1 tells of a unit: the speaker of its output.
@@ -192,7 +202,7 @@ impl Sink {
         };
         fields.push("MESSAGE", message);
         fields.extend(&record.about);
-        self.store.push(Record {
+        self.keep(Record {
             realtime_us: self.now.realtime_of(record.monotonic_us),
             monotonic_us: record.monotonic_us,
             context: self.kernel.clone(),
@@ -253,7 +263,12 @@ impl Sink {
 
     fn push(&mut self, context: Arc<Fields>, fields: Fields) {
         let Now { realtime_us, monotonic_us } = self.now;
-        self.store.push(Record { realtime_us, monotonic_us, context, fields });
+        self.keep(Record { realtime_us, monotonic_us, context, fields });
+    }
+
+    fn keep(&mut self, record: Record) {
+        self.outlets.take(&record);
+        self.store.push(record);
     }
 }
 

@@ -5,13 +5,14 @@
 //! made to wait.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
-use journal::{BootId, Error, Limits, Origin, Record, Writer};
+use journal::{Error, Limits, Origin, Priority, Record, Writer};
 
 use crate::clock::Now;
 use crate::control::Answer;
@@ -27,13 +28,20 @@ const BUSY_US: u64 = 1_000_000;
 /// An unusable journal is tried again after this long, in microseconds.
 const RETRY_US: u64 = 5_000_000;
 
+/// The group that may read the journal.
+const READERS: u32 = layout::user::SYSTEMD_JOURNAL;
+
 /// What is stored, and how.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The journal's folder.
-    pub dir: PathBuf,
+    /// The journal's folder; none if nothing is stored.
+    pub dir: Option<PathBuf>,
     /// How large it may become.
     pub limits: Limits,
+    /// Whether what stays free of the file system is said; a share of it otherwise.
+    pub states_free: bool,
+    /// What is less serious is not stored.
+    pub level: Priority,
     /// Written entries are on the disk after this long, in microseconds.
     pub sync_us: u64,
     /// Whether segments that are full are packed.
@@ -50,7 +58,7 @@ struct Flush {
 /// Entries on their way to the journal.
 pub struct Store {
     settings: Settings,
-    boot: BootId,
+    origin: Origin,
     writer: Option<Writer>,
     retry_at_us: u64,
     batch: Vec<Record>,
@@ -70,10 +78,10 @@ impl Store {
     ///
     /// # Errors
     /// No thread can be made.
-    pub fn new(settings: Settings, boot: BootId) -> std::io::Result<Self> {
+    pub fn new(settings: Settings, origin: Origin) -> std::io::Result<Self> {
         Ok(Self {
             settings,
-            boot,
+            origin,
             writer: None,
             retry_at_us: 0,
             batch: Vec::new(),
@@ -88,6 +96,10 @@ impl Store {
 
     /// Takes an entry; it is written by the next [`Store::commit`].
     pub fn push(&mut self, record: Record) {
+        let priority = record.fields.get("PRIORITY").and_then(Priority::of_field);
+        if self.settings.dir.is_none() || priority.is_some_and(|priority| priority > self.settings.level) {
+            return;
+        }
         if self.size >= KEPT {
             self.lost += 1;
             return;
@@ -174,6 +186,7 @@ impl Store {
                 self.answer(now, answer);
             }
             Some(Err(error)) => answer.give(&error.to_string()),
+            None if self.settings.dir.is_none() => answer.give("nothing is stored: Storage=none"),
             None => answer.give("the journal cannot be written; the kernel's log says why"),
         }
     }
@@ -221,8 +234,16 @@ impl Store {
         if now.monotonic_us < self.retry_at_us {
             return false;
         }
-        let origin = Origin { boot: self.boot.clone(), machine: machine_id(), hostname: host_name() };
-        match Writer::open(&self.settings.dir, origin, self.settings.limits, now.realtime_us) {
+        let Some(dir) = &self.settings.dir else {
+            return false;
+        };
+        self.origin.hostname = host_name();
+        make_folder(dir);
+        let mut limits = self.settings.limits;
+        if !self.settings.states_free {
+            limits.keep_free = share(dir);
+        }
+        match Writer::open(dir, self.origin.clone(), limits, now.realtime_us) {
             Ok(writer) => {
                 self.writer = Some(writer);
                 true
@@ -253,7 +274,7 @@ impl Store {
         if !self.settings.compress || self.is_packing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (dir, busy) = (self.settings.dir.clone(), self.is_packing.clone());
+        let (dir, busy) = (self.settings.dir.clone().unwrap_or_default(), self.is_packing.clone());
         let started = thread::Builder::new().name("pack".to_owned()).stack_size(64 << 10).spawn(move || {
             if let Err(error) = journal::pack(&dir) {
                 crate::report(&format!("a full segment stays unpacked: {error}"));
@@ -266,12 +287,26 @@ impl Store {
     }
 }
 
-/// machine-id(5); empty where there is none.
-fn machine_id() -> String {
-    fs::read_to_string("/etc/machine-id").map(|id| id.trim().to_owned()).unwrap_or_default()
+/// Makes the folder, readable for the group of those who may read the log. Where that cannot be,
+/// opening it tells why.
+fn make_folder(dir: &Path) {
+    if dir.exists() || fs::create_dir_all(dir).is_err() {
+        return;
+    }
+    if chown(dir, None, Some(READERS)).is_ok() {
+        // What is made in it is of its group.
+        let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o2755));
+    }
 }
 
-fn host_name() -> String {
+/// What stays free of a file system where nothing says how much: 5 of a hundred, up to 1 GiB.
+fn share(dir: &Path) -> u64 {
+    let size = rustix::fs::statvfs(dir).map_or(0, |stat| stat.f_blocks.saturating_mul(stat.f_frsize));
+    (size / 20).min(1 << 30)
+}
+
+/// The machine's name.
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 

@@ -1,105 +1,18 @@
 //! The daemon as PID 1 sees it: descriptor 3, pipes, signals, and the journal that results.
 #![allow(clippy::unwrap_used)] // helpers of tests are outside the test functions
 
-use std::io::{IoSlice, Write, pipe};
+mod forward;
+mod harness;
+
+use std::io::{Write, pipe};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use journal::{Entry, Query, Reader};
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
-    socketpair,
-};
-use tempfile::TempDir;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-struct Logd {
-    dir: TempDir,
-    child: Child,
-    socket: OwnedFd,
-}
-
-impl Logd {
-    fn start(dir: TempDir) -> Self {
-        let (socket, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        // The shell puts the socket where the protocol wants it; exec keeps its process id.
-        let child = Command::new("/bin/sh")
-            .args(["-c", "exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""])
-            .arg(env!("CARGO_BIN_EXE_logd"))
-            .arg("--journal")
-            .arg(dir.path().join("journal"))
-            .arg("--sockets")
-            .arg(dir.path())
-            .args(["--kmsg", "/nonexistent/kmsg"])
-            .stdin(theirs)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { dir, child, socket }
-    }
-
-    fn send(&self, message: &str, fds: &[BorrowedFd<'_>]) {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if !fds.is_empty() {
-            assert!(ancillary.push(SendAncillaryMessage::ScmRights(fds)));
-        }
-        let slices = [IoSlice::new(message.as_bytes())];
-        sendmsg(&self.socket, &slices, &mut ancillary, SendFlags::empty()).unwrap();
-    }
-
-    /// The write end of a new pipe that the daemon reads for `unit`.
-    fn unit(&self, unit: &str) -> std::io::PipeWriter {
-        let (reader, writer) = pipe().unwrap();
-        self.send(&format!("{{\"unit\":\"{unit}\",\"x\":1}}"), &[reader.as_fd()]);
-        writer
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.dir.path().join("journal")
-    }
-
-    fn entries(&self) -> Vec<Entry> {
-        Reader::new(self.journal()).entries(&Query::default()).unwrap().map(Result::unwrap).collect()
-    }
-
-    /// Waits until the journal has an entry of this text.
-    fn wait_for(&self, message: &str) -> Entry {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(found) = self.entries().into_iter().find(|e| e.message() == message) {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "{message:?} is not in the journal");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn stop(mut self) -> (TempDir, Vec<Entry>) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        let entries = self.entries();
-        (self.dir, entries)
-    }
-}
-
-fn logd() -> Logd {
-    Logd::start(tempfile::tempdir().unwrap())
-}
-
-fn of(entries: &[Entry], unit: &str) -> Vec<String> {
-    let of_unit = entries.iter().filter(|e| e.unit().as_deref() == Some(unit));
-    of_unit.map(|e| e.message().into_owned()).collect()
-}
-
-fn field(entry: &Entry, name: &str) -> Option<String> {
-    entry.text(name).map(std::borrow::Cow::into_owned)
-}
+use harness::{Logd, field, logd, of};
 
 #[test]
 fn output_is_stored_by_unit_and_also_after_a_restart() {
@@ -374,5 +287,29 @@ fn an_unusable_journal_is_used_as_soon_as_it_can_be() {
     std::thread::sleep(Duration::from_millis(200));
     std::fs::remove_file(&obstacle).unwrap();
     logd.wait_for("kept in memory");
+    logd.stop();
+}
+
+#[test]
+fn the_configuration_is_followed_and_what_is_unknown_in_it_is_told() {
+    let config = "[Journal]\nRateLimitBurst=3\nMaxLevelStore=warning\nLineMax=100\nSeal=yes\n";
+    let logd = Logd::with(tempfile::tempdir().unwrap(), config);
+    let mut a = logd.unit("a.service");
+    writeln!(a, "<6>too little\n<4>one\n<4>{}\n<4>last", "x".repeat(150)).unwrap();
+    logd.wait_for(&"x".repeat(97));
+    let (_dir, entries) = logd.stop();
+    assert_eq!(of(&entries, "a.service")[..2], ["one".to_owned(), "x".repeat(97)]);
+    let own = of(&entries, "berth-logd.service");
+    assert!(own.iter().any(|text| text.ends_with("journald.conf:5: Seal= is not built")), "{own:?}");
+}
+
+#[test]
+fn nothing_is_stored_where_nothing_is_to_be() {
+    let logd = Logd::with(tempfile::tempdir().unwrap(), "[Journal]\nStorage=none\n");
+    let mut a = logd.unit("a.service");
+    writeln!(a, "gone").unwrap();
+    // The socket of orders is there before anything is read.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!logd.journal().exists());
     logd.stop();
 }

@@ -1,0 +1,117 @@
+//! A daemon with a PID 1 that is this test.
+
+use std::io::{IoSlice, pipe};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use journal::{Entry, Query, Reader};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+    socketpair,
+};
+use tempfile::TempDir;
+
+pub struct Logd {
+    pub dir: TempDir,
+    child: Child,
+    socket: OwnedFd,
+}
+
+impl Logd {
+    pub fn start(dir: TempDir) -> Self {
+        Self::with(dir, "")
+    }
+
+    /// With a configuration.
+    pub fn with(dir: TempDir, config: &str) -> Self {
+        std::fs::write(dir.path().join("journald.conf"), config).unwrap();
+        let (socket, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        // The shell puts the socket where the protocol wants it; exec keeps its process id.
+        let child = Command::new("/bin/sh")
+            .args(["-c", "exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_logd"))
+            .arg("--journal")
+            .arg(dir.path().join("journal"))
+            .arg("--sockets")
+            .arg(dir.path())
+            .arg("--config")
+            .arg(dir.path().join("journald.conf"))
+            .args(["--kmsg", "/nonexistent/kmsg"])
+            .stdin(theirs)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { dir, child, socket }
+    }
+
+    pub fn send(&self, message: &str, fds: &[BorrowedFd<'_>]) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(fds)));
+        }
+        let slices = [IoSlice::new(message.as_bytes())];
+        sendmsg(&self.socket, &slices, &mut ancillary, SendFlags::empty()).unwrap();
+    }
+
+    /// The write end of a new pipe that the daemon reads for `unit`.
+    pub fn unit(&self, unit: &str) -> std::io::PipeWriter {
+        let (reader, writer) = pipe().unwrap();
+        self.send(&format!("{{\"unit\":\"{unit}\",\"x\":1}}"), &[reader.as_fd()]);
+        writer
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.dir.path().join("journal")
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        Reader::new(self.journal()).entries(&Query::default()).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Waits until the journal has an entry of this text.
+    pub fn wait_for(&self, message: &str) -> Entry {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(found) = self.entries().into_iter().find(|e| e.message() == message) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "{message:?} is not in the journal");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until the journal has an entry with this in its text.
+    pub fn wait_for_text(&self, part: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.entries().iter().any(|entry| entry.message().contains(part)) {
+            assert!(Instant::now() < deadline, "{part:?} is not in the journal");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn stop(mut self) -> (TempDir, Vec<Entry>) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        let entries = self.entries();
+        (self.dir, entries)
+    }
+}
+
+pub fn logd() -> Logd {
+    Logd::start(tempfile::tempdir().unwrap())
+}
+
+pub fn of(entries: &[Entry], unit: &str) -> Vec<String> {
+    let of_unit = entries.iter().filter(|e| e.unit().as_deref() == Some(unit));
+    of_unit.map(|e| e.message().into_owned()).collect()
+}
+
+pub fn field(entry: &Entry, name: &str) -> Option<String> {
+    entry.text(name).map(std::borrow::Cow::into_owned)
+}
