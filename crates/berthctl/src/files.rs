@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use layout::path::{ETC_UNITS, PRESETS, RUN_TRANSIENT, RUN_UNITS, UNITS};
+use layout::path::{CONFIGURATION, ETC_UNITS, PRESETS, RUN_TRANSIENT, RUN_UNITS, UNITS};
 use unit::control::Request;
 use unit::install::{Change, FileState, Folder, Node, Scope, View};
 use unit::load;
@@ -111,6 +111,16 @@ impl Files {
     /// It cannot be read.
     pub fn read(&self, path: &str) -> Result<String> {
         fs::read_to_string(below(&self.root, path)).with_context(|| format!("cannot read {path}"))
+    }
+
+    /// Says which changes would be made.
+    pub fn tell(&self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Link { path, to } => println!("Would create symlink '{path}' \u{2192} '{to}'."),
+                Change::Remove { path } => println!("Would remove '{path}'."),
+            }
+        }
     }
 
     /// Makes changes, and says which.
@@ -247,8 +257,8 @@ pub fn host(root: &Path) -> Host {
 /// The presets of a system: files by name, over all folders.
 fn presets(root: &Path) -> Presets {
     let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for folder in PRESETS {
-        for (name, path) in entries(&below(root, folder)).unwrap_or_default() {
+    for folder in CONFIGURATION {
+        for (name, path) in entries(&below(root, &format!("{folder}/{PRESETS}"))).unwrap_or_default() {
             if name.ends_with(".preset") {
                 winners.entry(name).or_insert(path);
             }

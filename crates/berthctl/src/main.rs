@@ -18,6 +18,7 @@ mod notify;
 mod power;
 mod processes;
 mod run;
+mod settings;
 mod systemctl;
 mod table;
 mod time;
@@ -40,14 +41,18 @@ usage: berthctl COMMAND [ARGUMENT]...
   systemd-escape       strings as parts of unit names
   systemd-notify       tell PID 1 of the service that this runs in
   systemd-run          a command as a service of its own
+  systemd-tmpfiles     files and folders, made, removed and cleaned up
+  systemd-sysusers     system users and groups, made
+  systemd-sysctl       kernel settings, written
   reboot               restart the machine
   poweroff             switch the machine off
   halt                 stop the machine, leave it powered
 
   maintenance          the shell of rescue.target, on the console
   coredump             takes a core; the kernel runs this
+  settings             users and files of sysusers.d and tmpfiles.d, while the system starts
 
-Each but the last two is a command of its own too. For example:
+Each but the last three is a command of its own too, systemd-sysctl in /usr/lib/systemd. For example:
   systemctl status etcd
   journalctl -u containerd -n 20";
 
@@ -57,6 +62,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "maintenance" => maintenance::run,
         "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),
         "coredumpctl" => coredumpctl::run,
+        "settings" => settings::boot::run,
         "systemctl" => systemctl::run,
         "journalctl" => journalctl::run,
         "systemd-analyze" => analyze::run,
@@ -65,6 +71,9 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "systemd-escape" => escape::run,
         "systemd-notify" => notify::run,
         "systemd-run" => run::run,
+        "systemd-tmpfiles" => settings::tmpfiles::run,
+        "systemd-sysusers" => settings::sysusers::run,
+        "systemd-sysctl" => settings::sysctl::run,
         "reboot" => |rest| power::run("reboot", rest),
         "poweroff" => |rest| power::run("poweroff", rest),
         "halt" => |rest| power::run("halt", rest),
@@ -103,7 +112,7 @@ fn main() -> ExitCode {
 mod tests {
     #[test]
     fn every_link_of_the_image_is_a_command() {
-        for name in layout::path::BERTHCTL_LINKS {
+        for name in layout::path::BERTHCTL_LINKS.iter().chain(&layout::path::BERTHCTL_LIB_LINKS) {
             assert!(super::command(name).is_some(), "{name}");
         }
     }

@@ -48,6 +48,7 @@ usage: systemctl [OPTION]... COMMAND [UNIT]...
   --now                   with enable, disable, mask: start or stop, too
   --runtime               only until the next boot
   --root DIR              change the files of the system in DIR
+  --dry-run               with preset, preset-all: say what would be changed
   --no-block              do not wait for the end of the job
   --wait                  with start, restart: wait until the units have ended
   -q, --quiet             say nothing, only exit with a code
@@ -63,9 +64,10 @@ For example:
   systemctl show -p MainPID --value etcd
   systemctl list-dependencies multi-user.target";
 
-const KNOWN: [Opt; 37] = [
+const KNOWN: [Opt; 38] = [
     long("after", Takes::Nothing),
     long("before", Takes::Nothing),
+    long("dry-run", Takes::Nothing),
     long("kill-who", Takes::Value),
     long("kill-whom", Takes::Value),
     long("legend", Takes::Value),
@@ -164,6 +166,9 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         true => "list-units".to_owned(),
         false => parsed.words.remove(0),
     };
+    if parsed.has("dry-run") && !matches!(command.as_str(), "preset" | "preset-all") {
+        bail!("--dry-run goes with preset and preset-all only");
+    }
     match command.as_str() {
         "start" => jobs::run(&parsed, JobAction::Start),
         "stop" => jobs::run(&parsed, JobAction::Stop),

@@ -67,6 +67,7 @@ fn what_is_not_built_is_refused_by_name() {
         ("systemctl", &["fly"], "unknown command fly"),
         ("systemctl", &["--user", "status"], "option --user is unknown or not supported yet"),
         ("systemctl", &["start"], "name a unit"),
+        ("systemctl", &["enable", "--dry-run", "a"], "--dry-run goes with preset and preset-all only"),
         ("systemctl", &["start", "a b"], "cannot stand in one"),
         ("journalctl", &["--user"], "--user is not built: there are no service managers of users"),
         ("journalctl", &["--user-unit", "x"], "-u is for units"),
@@ -105,7 +106,8 @@ fn without_pid_1_the_socket_is_named() {
 
 #[test]
 fn every_name_explains_itself() {
-    for name in layout::path::BERTHCTL_LINKS.into_iter().chain(["berthctl"]) {
+    let links = layout::path::BERTHCTL_LINKS.into_iter().chain(layout::path::BERTHCTL_LIB_LINKS);
+    for name in links.chain(["berthctl"]) {
         let output = run(name, &["--help"]);
         assert!(output.status.success());
         assert!(text(&output.stdout).starts_with("usage: "), "{name}");
@@ -279,12 +281,36 @@ fn enabling_and_masking_in_a_folder() {
     assert_eq!(text(&systemctl(&["get-default"]).stdout), "m.target\n");
 
     assert!(systemctl(&["disable", "t@.service"]).status.success());
+    let dry = systemctl(&["preset-all", "--dry-run"]);
+    let created = |unit: &str, of: &str| {
+        format!("Would create symlink '/etc/systemd/system/{unit}' \u{2192} '/usr/lib/systemd/system/{of}'.")
+    };
+    let said = text(&dry.stdout);
+    assert!(dry.status.success() && state("b").0 == "enabled", "{dry:?}");
+    assert!(said.contains(&created("m.target.wants/a.service", "a.service")), "{said}");
+    assert!(said.contains("Would remove '/etc/systemd/system/m.target.wants/b.service'."), "{said}");
     assert!(systemctl(&["preset-all"]).status.success());
     for (unit, expected) in [("a", "enabled"), ("b", "disabled"), ("t@one", "enabled"), ("t@two", "disabled")]
     {
         assert_eq!(state(unit).0, expected, "{unit}");
     }
     assert!(systemctl(&["enable", "b"]).status.success());
+    assert!(systemctl(&["preset", "b"]).status.success());
+    // Of two files of one name that of the first folder counts, and an empty one or a link to /dev/null says nothing.
+    for (folder, preset) in [
+        ("usr/local/lib", "enable b.service\n"),
+        ("run", "disable b.service\n"),
+        ("etc", "enable b.service\n"),
+    ] {
+        let path = root.path().join(folder).join("systemd/system-preset/10-y.preset");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, preset).unwrap();
+        assert!(systemctl(&["preset", "b"]).status.success());
+        let expected = if preset.starts_with("enable") { "enabled" } else { "disabled" };
+        assert_eq!(state("b").0, expected, "{folder}");
+    }
+    std::fs::remove_file(root.path().join("etc/systemd/system-preset/10-y.preset")).unwrap();
+    symlink("/dev/null", root.path().join("etc/systemd/system-preset/10-y.preset")).unwrap();
     assert!(systemctl(&["preset", "b"]).status.success());
     assert_eq!(state("b").0, "disabled");
     let listed = text(&systemctl(&["list-unit-files", "--no-legend"]).stdout);

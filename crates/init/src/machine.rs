@@ -8,7 +8,6 @@ mod seed;
 mod settings;
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -94,19 +93,4 @@ fn not_before_build() -> anyhow::Result<()> {
         sys::machine::set_wall_clock(floor)?;
     }
     Ok(())
-}
-
-/// The names of files in some folders that end in `.conf`, each with its path: of two with one
-/// name the earlier folder's wins.
-fn configuration(folders: &[&str]) -> std::collections::BTreeMap<String, std::path::PathBuf> {
-    let mut found = std::collections::BTreeMap::new();
-    for folder in folders {
-        for entry in fs::read_dir(Path::new(folder)).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".conf") {
-                found.entry(name).or_insert(entry.path());
-            }
-        }
-    }
-    found
 }

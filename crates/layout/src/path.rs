@@ -15,7 +15,7 @@ pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 12] = [
+pub const BERTHCTL_LINKS: [&str; 14] = [
     "coredumpctl",
     "systemctl",
     "journalctl",
@@ -25,10 +25,14 @@ pub const BERTHCTL_LINKS: [&str; 12] = [
     "systemd-escape",
     "systemd-notify",
     "systemd-run",
+    "systemd-sysusers",
+    "systemd-tmpfiles",
     "reboot",
     "poweroff",
     "halt",
 ];
+/// Names in `/usr/lib/systemd` that are links to [`BERTHCTL`]: what units run, and few people type.
+pub const BERTHCTL_LIB_LINKS: [&str; 1] = ["systemd-sysctl"];
 /// Checks and mends an ext4; stage 1 runs it on a ROOT that was not left clean.
 pub const E2FSCK: &str = "/usr/bin/e2fsck";
 /// The shell and small tools, one binary.
@@ -45,10 +49,13 @@ pub const ETC_UNITS: &str = "/etc/systemd/system";
 pub const RUN_UNITS: &str = "/run/berth/units";
 /// Unit files of units that last until they end; they win over all others.
 pub const RUN_TRANSIENT: &str = "/run/berth/transient";
-/// Lists of what is enabled by default (systemd.preset(5)): of two files of one name the first
+/// Folders of settings, each with folders such as `tmpfiles.d` in it: of two files of one name the first
 /// folder's counts.
-pub const PRESETS: [&str; 3] =
-    ["/etc/systemd/system-preset", "/run/systemd/system-preset", "/usr/lib/systemd/system-preset"];
+pub const CONFIGURATION: [&str; 4] = ["/etc", "/run", "/usr/local/lib", "/usr/lib"];
+/// The image's users and groups, as sysusers.d(5).
+pub const SYSUSERS: &str = "/usr/lib/sysusers.d/berth.conf";
+/// Lists of what is enabled by default (systemd.preset(5)), below each of [`CONFIGURATION`].
+pub const PRESETS: &str = "systemd/system-preset";
 /// What devd knows of the devices that there are: a file a device, whose name is the device's path in
 /// sysfs, escaped as for unit names. PID 1 makes device units of them.
 pub const DEVICES: &str = "/run/berth/devices";

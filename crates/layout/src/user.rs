@@ -66,6 +66,17 @@ pub const GROUPS: [Group; 19] = [
     group("nobody", 65534),
 ];
 
+/// The tables as lines of sysusers.d(5): a machine whose accounts are its own gets those that a later image
+/// adds.
+pub fn sysusers() -> String {
+    let groups = GROUPS.iter().map(|group| format!("g {} {}\n", group.name, group.gid));
+    let users = USERS.iter().map(|user| {
+        let User { name, uid, gid, comment, home, shell } = user;
+        format!("u {name} {uid}:{gid} \"{comment}\" {home} {shell}\n")
+    });
+    groups.chain(users).collect()
+}
+
 const fn user(
     name: &'static str,
     uid: u32,

@@ -13,5 +13,6 @@ mod init;
 mod networks;
 mod power;
 mod services;
+mod settings;
 mod timers;
 mod verity;

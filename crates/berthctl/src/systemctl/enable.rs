@@ -158,7 +158,10 @@ fn apply_presets(parsed: &Parsed, files: &Files, names: &[UnitName]) -> Result<u
     // What one unit takes along (Also=) another rule may have switched off: enabling wins.
     let enabled = plan_enable(parsed, files, &on)?.changes;
     changes.extend(enabled);
-    commit(parsed, files, &changes)?;
+    match parsed.has("dry-run") {
+        true => files.tell(&changes),
+        false => commit(parsed, files, &changes)?,
+    }
     Ok(0)
 }
 

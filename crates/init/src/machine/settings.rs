@@ -1,35 +1,77 @@
-//! Kernel settings (sysctl.d(5)).
+//! The machine's settings: those of the kernel (sysctl.d(5)) are written here, and so are the folders of
+//! `/run` (tmpfiles.d(5)). For what else there is to do a process is started, where there is something.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-
-/// Folders of settings, the first winning over one of the same name later.
-const FOLDERS: [&str; 3] = ["/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d"];
-const ROOT: &str = "/proc/sys";
+use layout::path::{RUN_UNITS, UNITS};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use settings_apply::Root;
+use settings_apply::sysctl::{self, Outcome};
 
 /// Memory that the kernel keeps free for itself; its unit is KiB.
 const RESERVE: &str = "/proc/sys/vm/min_free_kbytes";
+/// The unit that makes users, files and folders, and what wants it where there is something to make.
+const UNIT: &str = "systemd-tmpfiles-setup.service";
+const WANTED_BY: &str = "sysinit.target.wants";
+/// How long it may take to find out whether there is something to do.
+const LIMIT: Duration = Duration::from_secs(5);
 
-/// A setting: its path below /proc/sys, its value, whether it may fail.
-#[derive(Debug, PartialEq, Eq)]
-struct Setting {
-    path: String,
-    value: String,
-    optional: bool,
-}
-
-/// Applies all settings; those that do not exist (their module is not loaded) are passed over.
+/// Writes the kernel's settings, and sees to users, files and folders. Settings that the kernel does not have
+/// (their module is not loaded) are told, unless they may be missing.
 pub fn apply() -> Vec<Result<()>> {
     let mut results = vec![set_reserve()];
-    for path in super::configuration(&FOLDERS).into_values() {
-        match fs::read_to_string(&path) {
-            Ok(text) => results.extend(parse(&text).iter().map(write)),
-            Err(error) => results.push(Err(error).with_context(|| format!("cannot read {}", path.display()))),
-        }
+    let root = match Root::system() {
+        Ok(root) => root,
+        Err(error) => return vec![Err(error)],
+    };
+    let mut faults = Vec::new();
+    let settings = sysctl::read(&root, &[], &mut |fault| faults.push(Err(anyhow::Error::msg(fault))));
+    results.extend(faults);
+    for setting in sysctl::writes(&settings) {
+        results.push(match sysctl::write(&setting, false) {
+            Outcome::Passed(error) if !setting.optional => Err(error),
+            Outcome::Failed(error) => Err(error),
+            _ => Ok(()),
+        });
+    }
+    if is_something_left(&root) {
+        results.push(want_unit());
     }
     results
+}
+
+/// Makes what is simple, and says whether there is more. A process of its own does it: what it needs is gone
+/// with it, and what it waits for this one does not.
+fn is_something_left(root: &Root) -> bool {
+    let asked = || -> std::io::Result<bool> {
+        let child = sys::child::fork(|| i32::from(settings_apply::boot::ready(root)))?;
+        let child = Pid::from_raw(child).ok_or_else(|| std::io::Error::other("no process"))?;
+        let handle = pidfd_open(child, PidfdFlags::empty())?;
+        let limit = LIMIT.try_into().ok();
+        if poll(&mut [PollFd::new(&handle, PollFlags::IN)], limit.as_ref())? == 0 {
+            pidfd_send_signal(&handle, Signal::KILL)?;
+        }
+        let ended = waitpid(Some(child), WaitOptions::empty())?;
+        Ok(ended.is_none_or(|(_, status)| status.exit_status() != Some(0)))
+    };
+    // Where that cannot be told, the process that is started finds out.
+    asked().unwrap_or(true)
+}
+
+/// Has the unit started before all others.
+fn want_unit() -> Result<()> {
+    let folder = Path::new(RUN_UNITS).join(WANTED_BY);
+    let doing = || format!("cannot have {UNIT} started");
+    fs::create_dir_all(&folder).with_context(doing)?;
+    match symlink(Path::new(UNITS).join(UNIT), folder.join(UNIT)) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error).with_context(doing),
+        _ => Ok(()),
+    }
 }
 
 /// Sets the reserve back to what the kernel computes for this machine's memory. With transparent
@@ -50,59 +92,6 @@ fn reserve(memory: u64) -> u64 {
     memory.saturating_mul(16).isqrt().clamp(128, 262_144)
 }
 
-fn write(setting: &Setting) -> Result<()> {
-    for path in targets(&setting.path) {
-        let written = fs::write(&path, &setting.value);
-        if !setting.optional {
-            written.with_context(|| format!("cannot set {} to {:?}", path.display(), setting.value))?;
-        }
-    }
-    Ok(())
-}
-
-/// The files that a path, with wildcards in it, stands for.
-fn targets(path: &str) -> Vec<PathBuf> {
-    let mut found = vec![PathBuf::from(ROOT)];
-    for part in path.split('/') {
-        let mut next = Vec::new();
-        for folder in found {
-            if !part.contains('*') {
-                next.push(folder.join(part));
-                continue;
-            }
-            let names = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-            let names = names.filter(|name| unit::text::glob::matches(part, &name.to_string_lossy()));
-            next.extend(names.map(|name| folder.join(name)));
-        }
-        found = next;
-    }
-    found.retain(|path: &PathBuf| Path::exists(path));
-    found
-}
-
-fn parse(text: &str) -> Vec<Setting> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    lines
-        .filter_map(|line| {
-            let (key, value) = line.split_once('=')?;
-            let (key, optional) = match key.trim().strip_prefix('-') {
-                Some(key) => (key.trim(), true),
-                None => (key.trim(), false),
-            };
-            // The first separator tells which one is used; the other then stands for itself.
-            let dots = key.find(['.', '/']).is_some_and(|at| key[at..].starts_with('.'));
-            let swap = |c| match c {
-                '.' => '/',
-                '/' => '.',
-                other => other,
-            };
-            let path = if dots { key.chars().map(swap).collect() } else { key.to_owned() };
-            let inside = !path.split('/').any(|part| matches!(part, "" | ".."));
-            inside.then(|| Setting { path, value: value.trim().to_owned(), optional })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,22 +103,5 @@ mod tests {
         {
             assert_eq!(reserve(memory), expected);
         }
-    }
-
-    #[test]
-    fn reads_settings_as_sysctl_does() {
-        let text = "# no\n; no\nnet.ipv4.ip_forward = 1\n-kernel/x.y=a b\nnet.ipv4.conf.eth0/1.rp_filter=2\n\
-                    nonsense\n../etc/passwd=x\n";
-        let got: Vec<_> = parse(text).into_iter().map(|s| (s.path, s.value, s.optional)).collect();
-        let expected = [
-            ("net/ipv4/ip_forward", "1", false),
-            ("kernel/x.y", "a b", true),
-            ("net/ipv4/conf/eth0.1/rp_filter", "2", false),
-        ];
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(path, value, optional)| ((*path).into(), (*value).into(), *optional))
-            .collect();
-        assert_eq!(got, expected);
     }
 }

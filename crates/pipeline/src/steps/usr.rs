@@ -144,6 +144,8 @@ impl Assembly {
                 part.put(&path, node)?;
             }
         }
+        let accounts = Content::Bytes(layout::user::sysusers().into_bytes());
+        part.file(in_usr(path::SYSUSERS), 0o644, accounts)?;
         self.add(part, "rootfs")
     }
 
@@ -155,6 +157,9 @@ impl Assembly {
         let target = path::BERTHCTL.rsplit('/').next().unwrap_or_default();
         for name in path::BERTHCTL_LINKS {
             part.link(&format!("bin/{name}"), target)?;
+        }
+        for name in path::BERTHCTL_LIB_LINKS {
+            part.link(&format!("lib/systemd/{name}"), &format!("../../bin/{target}"))?;
         }
         for link in path::USR_LINKS {
             part.link(in_usr(link.path), link.target)?;

@@ -70,6 +70,23 @@ pub fn next(text: &str, backslash: Backslash) -> Result<Option<(String, &str)>, 
     }
 }
 
+/// Replaces the escapes of C in a text, which is not split and whose quotes stand for themselves.
+///
+/// # Errors
+/// An escape is not one.
+pub fn unescape(text: &str) -> Result<Vec<u8>, WordsError> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        let (bytes, used) = escape(&rest[at + 1..])?;
+        out.extend_from_slice(&bytes);
+        rest = &rest[at + 1 + used..];
+    }
+    out.extend_from_slice(rest.as_bytes());
+    Ok(out)
+}
+
 /// Reads the escape at the start of `tail` (what follows a backslash): its bytes, and how many
 /// bytes of `tail` it took.
 fn escape(tail: &str) -> Result<(Vec<u8>, usize), WordsError> {
@@ -163,9 +180,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn unescapes_without_splitting() {
+        assert_eq!(unescape(r#"a b\n\x20"c"\u00e9\xff"#).unwrap(), b"a b\n \"c\"\xc3\xa9\xff");
+        assert_eq!(unescape(r"a\q"), Err(WordsError::Escape(r"\q".to_owned())));
+    }
+
     proptest! {
         #[test]
         fn never_panics(text in ".*") {
+            let _ = unescape(&text);
             let _ = split(&text, Backslash::CEscape);
             let _ = split(&text, Backslash::Literal);
             let _ = split(&text, Backslash::Relaxed);

@@ -1,0 +1,87 @@
+//! `systemd-sysctl`: kernel settings, written.
+
+use anyhow::{Result, bail};
+use settings::sysctl::Settings;
+use settings_apply::Root;
+use settings_apply::sysctl::{self, Outcome};
+
+use super::tell;
+use crate::arguments::{self, Takes, both, long};
+
+/// The kind of its files.
+pub const KIND: &str = "sysctl.d";
+
+const USAGE: &str = "\
+usage: systemd-sysctl [OPTION]... [FILE]...
+
+Writes kernel settings as sysctl.d(5) says: by the files that are named (- is standard input), or by all of
+/etc, /run, /usr/local/lib and /usr/lib.
+
+      --prefix=NAME  only settings below it, such as net.ipv4.conf.eth0; may be given again
+      --strict       fail where the kernel has no such setting, or refuses
+      --dry-run      say what would be written
+      --cat-config   show the files
+      --tldr         show them without comments
+
+For example:  systemd-sysctl --dry-run --prefix=net";
+
+/// Runs `systemd-sysctl`.
+///
+/// # Errors
+/// The arguments make no sense.
+pub fn run(arguments: Vec<String>) -> Result<u8> {
+    let known = [
+        long("prefix", Takes::Value),
+        long("strict", Takes::Nothing),
+        long("dry-run", Takes::Nothing),
+        long("cat-config", Takes::Nothing),
+        long("tldr", Takes::Nothing),
+        long("no-pager", Takes::Nothing),
+        both("help", 'h', Takes::Nothing),
+    ];
+    let parsed = arguments::parse(arguments, &known)?;
+    if parsed.has("help") {
+        println!("{USAGE}");
+        return Ok(0);
+    }
+    let root = Root::system()?;
+    if super::shows(&parsed)? {
+        if !parsed.words.is_empty() {
+            bail!("--cat-config and --tldr take no files");
+        }
+        return super::show(&root, &parsed, KIND);
+    }
+    let prefixes: Vec<String> = parsed.values("prefix").map(str::to_owned).collect();
+    let mut is_well = true;
+    let mut note = |text: String| {
+        is_well = false;
+        tell(text);
+    };
+    let settings = match parsed.words.as_slice() {
+        [] => sysctl::read(&root, &prefixes, &mut note),
+        names => {
+            let mut settings = Settings::new(&prefixes);
+            for name in names {
+                sysctl::add(&mut settings, root.named_source(name, KIND), &mut note);
+            }
+            settings
+        }
+    };
+    for setting in sysctl::writes(&settings) {
+        if parsed.has("dry-run") {
+            let value = setting.value.as_deref().unwrap_or_default();
+            tell(format!("Would set {} to {value:?}", setting.path));
+            continue;
+        }
+        match sysctl::write(&setting, parsed.has("strict")) {
+            Outcome::Set => {}
+            Outcome::Passed(_) if setting.optional => {}
+            Outcome::Passed(error) => tell(format!("passed over: {error:#}")),
+            Outcome::Failed(error) => {
+                is_well = false;
+                tell(format!("{error:#}"));
+            }
+        }
+    }
+    Ok(u8::from(!is_well))
+}

@@ -1,0 +1,55 @@
+//! `systemd-sysctl` as an operator runs it: what would be written, and what may fail (systemd's own cases of
+//! TEST-76-SYSCTL among them).
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail as tests do")]
+
+use std::process::{Command, Output};
+
+fn run(text: &str, options: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("foo.conf");
+    std::fs::write(&file, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berthctl"));
+    command.arg("systemd-sysctl").args(options).arg(&file).output().unwrap()
+}
+
+#[test]
+fn what_is_not_there_fails_where_that_is_asked_for() {
+    for (text, options, code) in [
+        ("foo.bar=42\n", &[][..], 0),
+        ("foo.bar=42\n", &["--strict"], 1),
+        ("-foo.foo=42\n", &[], 0),
+        ("-foo.foo=42\n", &["--strict"], 0),
+        ("nonsense\n", &[], 1),
+        ("a/../../etc=x\n", &[], 1),
+    ] {
+        let output = run(text, options);
+        assert_eq!(output.status.code(), Some(code), "{text} {options:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_written() {
+    for (text, options, expected) in [
+        ("kernel.panic=10\nkernel/panic = 11\n", &[][..], "Would set kernel/panic to \"11\"\n"),
+        (
+            "net.ipv4.conf.lo.rp_filter=1\nvm.x=2\n",
+            &["--prefix=net"],
+            "Would set net/ipv4/conf/lo/rp_filter to \"1\"\n",
+        ),
+        ("kernel.pid_m*=5\n", &[], "Would set kernel/pid_max to \"5\"\n"),
+        ("kernel.pid_m*=5\n-kernel.pid_max\n", &[], ""),
+        ("kernel.no_such_*=5\n", &["--strict"], ""),
+    ] {
+        let output = run(text, &[&["--dry-run"], options].concat());
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_named_file_that_is_not_there_is_an_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berthctl"));
+    let output = command.args(["systemd-sysctl", "/nowhere.conf"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read /nowhere.conf"));
+}

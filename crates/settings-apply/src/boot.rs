@@ -1,0 +1,85 @@
+//! What a starting system does for its settings. PID 1 makes the folders and links of `/run` itself: nobody
+//! else runs yet, and they are gone at every end. It finds out whether something else is left to do, and only
+//! then is a process started for it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use settings::sysusers::Config;
+use settings::tmpfiles::{Context, Item, Kind, Operation, Plan};
+use settings::{Fault, Severity, Source};
+
+use crate::root::{credential, extra};
+use crate::tmpfiles::Runner;
+use crate::{Root, host, sysusers};
+
+/// That lines for a starting system were followed in this one.
+const DONE: &str = "/run/berth/settings-done";
+/// What devices are made in is the kernel's.
+const NOT_AT_BOOT: [&str; 1] = ["/dev"];
+/// What is new at every boot.
+const VOLATILE: &str = "/run";
+
+/// Whether lines that are safe only while the system starts were not followed yet.
+pub fn is_first_run() -> bool {
+    !Path::new(DONE).exists()
+}
+
+/// Notes that they were.
+///
+/// # Errors
+/// The note cannot be written.
+pub fn note_run() -> Result<()> {
+    fs::write(DONE, "").with_context(|| format!("cannot write {DONE}"))
+}
+
+/// Files of a kind; those that cannot be read are told.
+fn sources(root: &Root, kind: &str, name: &str, tell: &mut dyn FnMut(String)) -> Vec<Source> {
+    let read = root.settings(kind).into_iter().map(|found| root.source(&found));
+    let all = read.chain(extra(name).transpose());
+    all.filter_map(|source| source.map_err(|error| tell(format!("{error:#}"))).ok()).collect()
+}
+
+/// What sysusers.d says.
+pub fn accounts(root: &Root, tell: &mut dyn FnMut(String)) -> (Config, Vec<Fault>) {
+    sysusers::config(root, &sources(root, "sysusers.d", "sysusers.extra", tell))
+}
+
+/// What tmpfiles.d says.
+pub fn files(root: &Root, boot: bool, tell: &mut dyn FnMut(String)) -> (Plan, Vec<Fault>) {
+    let context = Context {
+        boot,
+        graceful: false,
+        include: &[],
+        exclude: &NOT_AT_BOOT.map(str::to_owned),
+        specifiers: &host::specifiers(root),
+        accounts: &host::accounts(root),
+        credential: &credential,
+    };
+    Plan::read(&sources(root, "tmpfiles.d", "tmpfiles.extra", tell), &context)
+}
+
+/// Does what is to be done for files; what is to go goes only while the system starts. Says whether all
+/// went well.
+pub fn run(root: &Root, plan: &Plan, boot: bool, tell: &mut dyn FnMut(String)) -> bool {
+    let operations: &[Operation] =
+        if boot { &[Operation::Remove, Operation::Create] } else { &[Operation::Create] };
+    Runner::new(root, plan, false, tell).run(operations)
+}
+
+/// Makes what `/run` is to have, as far as that is simple, and says whether anything is left to do.
+pub fn ready(root: &Root) -> bool {
+    let mut is_left = false;
+    let mut tell = |_| is_left = true;
+    let (config, faults) = accounts(root, &mut tell);
+    let plan = sysusers::plan(root, &config);
+    let (files, more) = files(root, true, &mut tell);
+    let is_simple =
+        |item: &Item| item.path.starts_with(VOLATILE) && (item.kind.is_folder() || item.kind == Kind::Link);
+    // What fails here is tried again, and told, by the process that is then started.
+    Runner::new(root, &files, false, &mut |_| {}).only(&is_simple).run(&[Operation::Create]);
+    Runner::new(root, &files, true, &mut tell).run(&[Operation::Remove, Operation::Create]);
+    let has_errors = faults.iter().chain(&more).any(|fault| fault.severity == Severity::Error);
+    is_left || has_errors || !plan.changes.is_empty() || !plan.errors.is_empty()
+}

@@ -1,0 +1,138 @@
+//! Files and folders, made, removed and cleaned up.
+
+mod adjust;
+mod clean;
+mod copy;
+mod make;
+mod remove;
+mod walk;
+
+use std::path::Path;
+
+use anyhow::Result;
+use rustix::fs::Mode;
+use settings::tmpfiles::{Item, Kind, Operation, Plan};
+
+use crate::Root;
+use walk::{Node, WalkError, glob};
+
+/// As deep as folders may be nested that are walked whole.
+const DEPTH_MAX: usize = 256;
+
+/// Does what a plan says.
+pub struct Runner<'a> {
+    root: &'a Root,
+    plan: &'a Plan,
+    /// Whether what would be done is told instead.
+    is_dry: bool,
+    tell: &'a mut dyn FnMut(String),
+    /// The lines that are followed.
+    is_wanted: &'a dyn Fn(&Item) -> bool,
+    /// Whether links to a file of another user may be made; then their owner may not be changed by one.
+    links_are_safe: bool,
+    live_sockets: Option<std::collections::BTreeSet<std::path::PathBuf>>,
+}
+
+impl<'a> Runner<'a> {
+    /// Readies it. What goes wrong, and what is or would be done, is told.
+    pub fn new(root: &'a Root, plan: &'a Plan, is_dry: bool, tell: &'a mut dyn FnMut(String)) -> Runner<'a> {
+        let protected = std::fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap_or_default();
+        let links_are_safe = protected.trim() == "1";
+        Runner { root, plan, is_dry, tell, is_wanted: &|_| true, links_are_safe, live_sockets: None }
+    }
+
+    /// Follows only some lines.
+    pub fn only(self, is_wanted: &'a dyn Fn(&Item) -> bool) -> Runner<'a> {
+        Runner { is_wanted, ..self }
+    }
+
+    /// Does operations, those that remove first. Says whether all went well.
+    pub fn run(&mut self, operations: &[Operation]) -> bool {
+        // The permissions are those that lines say.
+        let mask = rustix::process::umask(Mode::empty());
+        let mut is_well = true;
+        for operation in [Operation::Purge, Operation::Remove, Operation::Clean, Operation::Create] {
+            if operations.contains(&operation) {
+                is_well &= self.run_one(operation);
+            }
+        }
+        rustix::process::umask(mask);
+        is_well
+    }
+
+    fn run_one(&mut self, operation: Operation) -> bool {
+        let mut is_well = true;
+        for item in self.plan.order(operation).into_iter().filter(|item| (self.is_wanted)(item)) {
+            let done = match operation {
+                Operation::Purge => self.purge(item),
+                Operation::Remove => self.remove(item),
+                Operation::Clean => self.clean(item),
+                Operation::Create => self.create(item),
+            };
+            if let Err(error) = done {
+                let may_fail = operation == Operation::Create && item.may_fail;
+                self.say(format!("{}: {} {}: {error:#}", item.at, item.kind.letter(), item.path));
+                is_well &= may_fail;
+            }
+        }
+        is_well
+    }
+
+    fn say(&mut self, text: String) {
+        (self.tell)(text);
+    }
+
+    /// Tells something that is no failure.
+    fn told(&mut self, text: String) -> Result<()> {
+        self.say(text);
+        Ok(())
+    }
+
+    /// Does something, or says that it would be done.
+    fn act(&mut self, what: impl FnOnce() -> String, action: impl FnOnce() -> Result<()>) -> Result<()> {
+        if self.is_dry {
+            self.say(format!("Would {}", what()));
+            return Ok(());
+        }
+        action()
+    }
+
+    fn create(&mut self, item: &Item) -> Result<()> {
+        match item.kind {
+            Kind::Keep | Kind::KeepFolder | Kind::Remove | Kind::RemoveAll => Ok(()),
+            Kind::Write | Kind::CleanedFolder => self.for_each(item, Runner::create_at),
+            Kind::Adjust | Kind::Xattrs | Kind::Attributes | Kind::Acl => {
+                self.for_each(item, Runner::adjust_at)
+            }
+            Kind::AdjustAll | Kind::XattrsAll | Kind::AttributesAll | Kind::AclAll => {
+                self.for_each(item, Runner::adjust_below)
+            }
+            _ => self.make(item),
+        }
+    }
+
+    /// Does something for each path of a pattern. The first error is that of all.
+    fn for_each(&mut self, item: &Item, action: fn(&mut Self, &Item, &Path) -> Result<()>) -> Result<()> {
+        let mut outcome = Ok(());
+        for path in glob(self.root, &item.path) {
+            let done = action(self, item, &path);
+            outcome = outcome.and(done);
+        }
+        outcome
+    }
+
+    fn create_at(&mut self, item: &Item, path: &Path) -> Result<()> {
+        match item.kind {
+            Kind::Write => self.write(item, path),
+            _ => self.folder_at(item, path),
+        }
+    }
+
+    /// What is at a path, links at its end not followed; nothing where nothing is.
+    fn look(&self, path: &Path) -> Result<Option<Node>, WalkError> {
+        match walk::node(self.root, path, false) {
+            Err(error) if error.is_missing() => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
