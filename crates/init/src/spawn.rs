@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
 use sys::child::{Capabilities, Child, Keyring, Scheduling, Started, Step};
 use sys::confine::Users;
+use unit::UnitName;
 use unit::service::config::{
-    Command, DirectoryKind, ExecContext, ExecList, FileMode, NotifyAccess, Resource, Service, Stream,
+    Command, ExecContext, ExecList, FileMode, NotifyAccess, Resource, Service, Stream,
 };
 use unit::service::log::LogSettings;
 use unit::service::sandbox::{self, PrivateUsers};
@@ -20,7 +21,9 @@ use unit::text::value::Bound;
 use unit::text::{environment, expand};
 
 use crate::confine::{self, View};
+use crate::dynamic::DynamicUsers;
 use crate::users::{Database, Identity};
+use crate::{credentials, directories};
 
 /// Where programs are looked for that are named without a path, and the PATH of services.
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
@@ -34,6 +37,8 @@ pub const FILES_MAX: u64 = 524_288;
 
 /// What a process gets from PID 1 beside what its unit says.
 pub struct Given<'a> {
+    /// The service's unit.
+    pub unit: &'a UnitName,
     /// Its control group's folder.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// Where what it writes goes.
@@ -62,13 +67,21 @@ pub struct Given<'a> {
 ///
 /// # Errors
 /// Something that its settings name is not there, or no process could be made.
-pub fn start(service: &Service, command: &Command, given: &Given) -> Result<Started> {
+pub fn start(
+    service: &Service,
+    command: &Command,
+    given: &Given,
+    dynamic: &mut DynamicUsers,
+) -> Result<Started> {
     let exec = &service.exec;
     let users = Database::read(Path::new("/"));
-    let identity = identity(exec, command, &users)?;
+    let owner = owner(given.unit, exec, &users, dynamic)?;
     // They are the service's, whoever runs this command.
-    let owner = owner(exec, &users)?;
-    make_directories(exec, owner.as_ref())?;
+    directories::make(exec, owner.as_ref())?;
+    if !exec.credentials.is_empty() {
+        credentials::make(given.unit, &exec.credentials, owner.as_ref())?;
+    }
+    let identity = owner.filter(|_| !command.privileged);
     let variables = variables(service, given, identity.as_ref())?;
     let arguments = match command.literal {
         true => command.argv.clone(),
@@ -152,17 +165,22 @@ fn known_users(exec: &ExecContext, identity: Option<&Identity>) -> Option<Users>
     }
 }
 
-fn identity(exec: &ExecContext, command: &Command, users: &Database) -> Result<Option<Identity>> {
-    if command.privileged { Ok(None) } else { owner(exec, users) }
-}
-
 /// Whom a service runs as; none where its unit does not say.
-fn owner(exec: &ExecContext, users: &Database) -> Result<Option<Identity>> {
+fn owner(
+    unit: &UnitName,
+    exec: &ExecContext,
+    users: &Database,
+    dynamic: &mut DynamicUsers,
+) -> Result<Option<Identity>> {
     let asks = exec.user.is_some() || exec.group.is_some() || !exec.supplementary_groups.is_empty();
     if !asks {
         return Ok(None);
     }
-    let mut identity = users.user(exec.user.as_deref().unwrap_or("0")).context("User=")?;
+    let name = exec.user.as_deref().unwrap_or("0");
+    let mut identity = match exec.dynamic_user {
+        true => dynamic.of(unit, name, users).context("DynamicUser=")?,
+        false => users.user(name).context("User=")?,
+    };
     if let Some(group) = &exec.group {
         identity.gid = users.group(group).context("Group=")?;
     }
@@ -175,50 +193,18 @@ fn owner(exec: &ExecContext, users: &Database) -> Result<Option<Identity>> {
     Ok(Some(identity))
 }
 
-/// Makes the folders that the service is to have.
-fn make_directories(exec: &ExecContext, identity: Option<&Identity>) -> Result<()> {
-    for (kind, directories) in &exec.directories {
-        for path in &directories.paths {
-            let base = Path::new(kind.base());
-            let path = base.join(path);
-            let doing = || format!("cannot make {}", path.display());
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).with_context(doing)?;
-            }
-            if let Err(error) = DirBuilder::new().mode(directories.mode).create(&path)
-                && !path.is_dir()
-            {
-                return Err(error).with_context(doing);
-            }
-            let mode = rustix::fs::Mode::from_raw_mode(directories.mode);
-            rustix::fs::chmod(&path, mode).with_context(doing)?;
-            // What is in /etc stays root's.
-            if let Some(identity) = identity.filter(|_| *kind != DirectoryKind::Configuration) {
-                chown(&path, Some(identity.uid), Some(identity.gid)).with_context(doing)?;
-            }
-        }
+/// Removes what its processes left: in memory, where its unit asks for that, and folders.
+pub fn clean_up(unit: &UnitName, exec: &ExecContext, dynamic: &mut DynamicUsers) {
+    directories::remove(exec);
+    if !exec.credentials.is_empty() {
+        credentials::remove(unit);
     }
-    Ok(())
-}
-
-/// Removes the folders that do not outlive the service.
-pub fn remove_runtime_directories(exec: &ExecContext) {
-    let runtime = exec.directories.iter().filter(|(kind, _)| *kind == DirectoryKind::Runtime);
-    for (kind, directories) in runtime.filter(|_| !exec.runtime_preserve) {
-        for path in &directories.paths {
-            _ = fs::remove_dir_all(Path::new(kind.base()).join(path));
-        }
-    }
-}
-
-/// Removes what its processes left in memory, where its unit asks for that.
-pub fn remove_objects(exec: &ExecContext) {
-    if !exec.sandbox.remove_ipc {
-        return;
-    }
-    if let Ok(Some(identity)) = owner(exec, &Database::read(Path::new("/"))) {
+    if exec.sandbox.remove_ipc
+        && let Ok(Some(identity)) = owner(unit, exec, &Database::read(Path::new("/")), dynamic)
+    {
         confine::remove_objects(identity.uid);
     }
+    dynamic.release(unit);
 }
 
 fn variables(
@@ -248,6 +234,9 @@ fn variables(
     }
     if service.notify_access != NotifyAccess::None {
         set("NOTIFY_SOCKET", given.notify.display().to_string());
+    }
+    if !exec.credentials.is_empty() {
+        set("CREDENTIALS_DIRECTORY", credentials::folder(given.unit).display().to_string());
     }
     if let Some(interval) = service.watchdog.finite().filter(|_| !given.is_control) {
         set("WATCHDOG_USEC", interval.as_micros().to_string());

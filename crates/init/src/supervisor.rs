@@ -34,6 +34,7 @@ use crate::conditions::Facts;
 use crate::confine::PrivateFolders;
 use crate::control::ControlSocket;
 use crate::devices::Devices;
+use crate::dynamic::DynamicUsers;
 use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
@@ -101,6 +102,7 @@ pub struct Supervisor {
     owners: BTreeMap<i32, UnitName>,
     /// Folders in place of the shared temporary ones.
     private: PrivateFolders,
+    dynamic: DynamicUsers,
     /// Pipes that tell whether a process could execute its program.
     reports: BTreeMap<u32, (OwnedFd, UnitName, i32)>,
     last_report: u32,
@@ -192,6 +194,7 @@ impl Supervisor {
             control,
             owners: BTreeMap::new(),
             private: PrivateFolders::default(),
+            dynamic: DynamicUsers::default(),
             reports: BTreeMap::new(),
             last_report: 0,
             waiting: Waiting::default(),

@@ -35,6 +35,18 @@ impl Database {
         Database { passwd: read("etc/passwd"), group: read("etc/group") }
     }
 
+    /// What these files would say.
+    #[cfg(test)]
+    pub fn of(passwd: &str, group: &str) -> Database {
+        Database { passwd: passwd.to_owned(), group: group.to_owned() }
+    }
+
+    /// Whether a user or a group has a number.
+    pub fn has_number(&self, number: u32) -> bool {
+        let users = self.passwd.lines().filter_map(|line| line.split(':').nth(2)?.parse::<u32>().ok());
+        users.chain(self.group_lines().map(|(_, gid, _)| gid)).any(|taken| taken == number)
+    }
+
     /// Finds a user by name or number.
     ///
     /// # Errors

@@ -185,21 +185,29 @@ fn denied_namespaces(denied: u64) -> Result<Rules> {
 /// The filters of `SystemCallFilter=`; `denial` is for calls of which it says nothing else.
 fn system_call_filters(calls: &SystemCalls, denial: Denial) -> Result<Vec<Vec<Instruction>>> {
     let mut filters = Vec::new();
-    if calls.is_allow_list {
-        let allowed = calls.named.keys().map(|number| (i64::from(*number), Vec::new())).collect();
-        filters.push(compile(allowed, action(denial), SeccompAction::Allow)?);
-    }
+    let rules = calls.named.iter().map(|number| (i64::from(number), Vec::new()));
     let mut denied: BTreeMap<Denial, Rules> = BTreeMap::new();
-    for (number, own) in &calls.named {
-        if own.is_some() || !calls.is_allow_list {
-            let rules = denied.entry(own.unwrap_or(denial)).or_default();
-            rules.insert(i64::from(*number), Vec::new());
+    match calls.is_allow_list {
+        true => filters.push(compile(rules.collect(), action(denial), SeccompAction::Allow)?),
+        false => {
+            let rules: Rules = rules.filter(|(number, _)| !has_own(calls, *number)).collect();
+            if !rules.is_empty() {
+                denied.insert(denial, rules);
+            }
         }
+    }
+    for (number, own) in &calls.denials {
+        denied.entry(*own).or_default().insert(i64::from(*number), Vec::new());
     }
     for (denial, rules) in denied {
         filters.push(compile(rules, SeccompAction::Allow, action(denial))?);
     }
     Ok(filters)
+}
+
+/// Whether it is said of a call itself how it is denied.
+fn has_own(calls: &SystemCalls, number: i64) -> bool {
+    u32::try_from(number).is_ok_and(|number| calls.denials.contains_key(&number))
 }
 
 /// The filter of `SystemCallLog=`, which lets everything pass.

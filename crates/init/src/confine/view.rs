@@ -15,6 +15,7 @@ use unit::service::config::ExecContext;
 use unit::service::sandbox::{Access, Bind, PrivateTmp, Propagation, ProtectControlGroups, Rule};
 
 use super::private::SHARED;
+use crate::directories;
 
 /// What a service sees.
 #[derive(Debug, Clone, Default)]
@@ -63,13 +64,23 @@ impl View {
             .iter()
             .flat_map(|(kind, set)| set.paths.iter().map(|path| format!("{}/{path}", kind.base())))
             .collect();
-        let temporary = sandbox.temporary_file_systems();
+        let mut temporary = sandbox.temporary_file_systems();
+        let private_folders = exec.directories.iter().filter(|(_, set)| !set.paths.is_empty());
+        let mut hidden: Vec<PathBuf> = Vec::new();
+        for (kind, set) in private_folders {
+            if let Some(folder) = directories::private_of(exec, *kind) {
+                // For others only root may enter it: here nothing of others is in it.
+                temporary.push((folder.display().to_string(), "mode=0755,ro,nosuid".to_owned()));
+                hidden.extend(set.paths.iter().map(|path| folder.join(path)));
+            }
+        }
         let mut binds = sandbox.binds.clone();
         if !temporary.is_empty() {
             // Its own folders are seen also where all beside them is hidden.
-            binds.extend(own.iter().map(|path| Bind {
+            let hidden = hidden.iter().map(|path| path.display().to_string());
+            binds.extend(own.iter().filter(|_| !exec.dynamic_user).cloned().chain(hidden).map(|path| Bind {
                 source: path.clone(),
-                target: path.clone(),
+                target: path,
                 read_only: false,
                 optional: true,
                 recursive: true,

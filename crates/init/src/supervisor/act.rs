@@ -131,8 +131,7 @@ impl Supervisor {
                 self.private.release(&unit);
                 self.sockets.hand_over(&unit);
                 if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.processes()) {
-                    spawn::remove_runtime_directories(&service.exec);
-                    spawn::remove_objects(&service.exec);
+                    spawn::clean_up(&unit, &service.exec, &mut self.dynamic);
                 }
             }
             // The manager keeps these to itself.
@@ -190,6 +189,7 @@ impl Supervisor {
             }
         }
         let given = spawn::Given {
+            unit: name,
             cgroup: self.cgroups.folder(name),
             output: self.outputs.writer(name, &log)?,
             passed,
@@ -202,7 +202,7 @@ impl Supervisor {
             is_control: role == Role::Control,
             result,
         };
-        let started = spawn::start(service, command, &given)?;
+        let started = spawn::start(service, command, &given, &mut self.dynamic)?;
         if role == Role::Main && service.kind != ServiceType::Oneshot {
             self.sockets.hand_over(name);
         }

@@ -144,6 +144,21 @@ const CASES: &[Case] = &[
         "berth-confinement\n/var/lib/berth-confinement",
         ANY,
     ),
+    // Users and files that are there as long as the service.
+    Case(
+        Root,
+        "DynamicUser=yes\nStateDirectory=berth-confinement-a/b",
+        "id -u | sed 's/^6[1-5]...$/dynamic/'; writable /etc /var $STATE_DIRECTORY; ls /var/lib/private; status NoNewPrivs; kind /tmp; [ $(stat -c %u $STATE_DIRECTORY/.) = $(id -u) ] && echo own",
+        "dynamic\n/var/lib/berth-confinement-a/b\nberth-confinement-a\n1\ntmpfs\nown",
+        ANY,
+    ),
+    Case(
+        Root,
+        "User=nobody\nSetCredential=a:x\\x20y\nSetCredential=b:no\nLoadCredential=b:/etc/passwd",
+        "cat $CREDENTIALS_DIRECTORY/a; echo; stat -c '%a %U' $CREDENTIALS_DIRECTORY/a; cmp $CREDENTIALS_DIRECTORY/b /etc/passwd && echo same",
+        "x y\n400 nobody\nsame",
+        ANY,
+    ),
     // Devices.
     Case(
         Root,
@@ -389,6 +404,9 @@ const ELSEWHERE: &[&str] = &["KeyringMode", "RemoveIPC", "NetworkNamespacePath",
 /// What is tested here: all that systemd.exec(5) calls capabilities, security, sandboxing and system call
 /// filtering, and of systemd.resource-control(5) devices and addresses.
 const CONFINING: &[&str] = &[
+    "DynamicUser",
+    "SetCredential",
+    "LoadCredential",
     "NoNewPrivileges",
     "SecureBits",
     "CapabilityBoundingSet",
@@ -525,5 +543,8 @@ fn what_is_forbidden_to_services_of_a_machines_root_is_refused() {
     let fits = |needs: Needs| needs == Root || (needs == Groups && has_groups);
     let cases: Vec<_> = CASES.iter().enumerate().filter(|(_, case)| fits(case.0)).collect();
     let machine = units(&cases).boot_as_root().reached();
+    for folder in ["berth-confinement", "berth-confinement-a", "private/berth-confinement-a"] {
+        _ = std::fs::remove_dir_all(format!("/var/lib/{folder}"));
+    }
     judge(&machine, &cases);
 }

@@ -184,7 +184,7 @@ fn finish(unit: &mut Unit, seen: &service::Seen) -> Result<(), String> {
     let is_permanent = unit.is_permanent();
     let name = unit.name.clone();
     match &mut unit.kind {
-        Kind::Service(service) => service::finish(service, seen),
+        Kind::Service(service) => service::finish(service, &name, seen),
         Kind::Socket(socket) => socket::finish(socket, &name, seen),
         Kind::Path(path) => path::finish(path),
         Kind::Timer(timer) => timer::finish(timer),

@@ -2,6 +2,7 @@
 //! and systemd.resource-control(5) are in the submodules.
 
 mod cgroup;
+mod credentials;
 mod exec;
 mod log;
 mod sandbox;
@@ -278,7 +279,8 @@ fn kind(setter: &Setter) -> Outcome<ServiceType> {
 }
 
 /// Sets the defaults that depend on other settings, and checks that the service can run.
-pub(super) fn finish(service: &mut Service, seen: &Seen) -> Result<(), String> {
+pub(super) fn finish(service: &mut Service, name: &UnitName, seen: &Seen) -> Result<(), String> {
+    credentials::imply_dynamic_user(&mut service.exec, name);
     let starts = service.commands.list(ExecList::Start).len();
     let oneshot = service.kind == ServiceType::Oneshot;
     if starts == 0 && !(oneshot && service.remain_after_exit) && !has_stop(service) {

@@ -106,7 +106,7 @@ pub(super) fn calls(subject: Subject, group: &str) -> Judgement {
         return said(10, "It can make every system call");
     }
     let members = syscall::group(group).unwrap_or_default();
-    let allowed = members.iter().find(|number| filter.named.contains_key(number) == filter.is_allow_list);
+    let allowed = members.iter().find(|number| filter.allows(**number));
     match allowed.and_then(|number| syscall::name(*number)) {
         None => said(0, &format!("It can make none of {group}")),
         Some(call) => {

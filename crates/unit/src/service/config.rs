@@ -247,6 +247,29 @@ impl DirectoryKind {
     }
 }
 
+/// What is handed to a service as a file of its own (systemd.exec(5), "Credentials").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The file's name; of a pattern what comes before its `*`.
+    pub id: String,
+    /// Where its content comes from.
+    pub source: CredentialSource,
+}
+
+/// Where a credential comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `LoadCredential=ID:PATH`: a file, or a folder of them; it must be there.
+    Path(String),
+    /// `LoadCredential=ID`: the file of that name in the first of the credential stores that has it.
+    Store(String),
+    /// `ImportCredential=`: all files of the stores whose names match, under the name with the part that
+    /// is the pattern's replaced.
+    Pattern(String),
+    /// `SetCredential=`: where nothing else gives one of its name.
+    Text(Vec<u8>),
+}
+
 /// Folders of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories {
@@ -372,6 +395,10 @@ pub struct ExecContext {
     pub group: Option<String>,
     /// `SupplementaryGroups=`.
     pub supplementary_groups: Vec<String>,
+    /// `DynamicUser=`: its user is there as long as it is.
+    pub dynamic_user: bool,
+    /// `LoadCredential=`, `ImportCredential=`, `SetCredential=`.
+    pub credentials: Vec<Credential>,
     /// `UMask=`.
     pub umask: u32,
     /// `Limit...=`: soft and hard.
@@ -428,6 +455,8 @@ impl Default for ExecContext {
             user: None,
             group: None,
             supplementary_groups: Vec::new(),
+            dynamic_user: false,
+            credentials: Vec::new(),
             umask: 0o022,
             limits: Vec::new(),
             oom_score_adjust: None,

@@ -1,6 +1,7 @@
 //! Services: their settings, and the state machine that runs them.
 
 pub mod config;
+pub mod dynamic;
 pub mod exit;
 pub mod log;
 pub mod machine;

@@ -187,13 +187,60 @@ pub enum Denial {
     Errno(u16),
 }
 
-/// `SystemCallFilter=`: by number.
+/// `SystemCallFilter=`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemCalls {
     /// Whether what is named is allowed; else it is denied.
     pub is_allow_list: bool,
-    /// What is named. With a denial it is denied so, also in an allow-list.
-    pub named: BTreeMap<u32, Option<Denial>>,
+    /// What is named.
+    pub named: CallSet,
+    /// How some of what is named is denied, also in an allow-list.
+    pub denials: BTreeMap<u32, Denial>,
+}
+
+impl SystemCalls {
+    /// Whether a call is allowed.
+    pub fn allows(&self, number: u32) -> bool {
+        self.named.contains(number) == self.is_allow_list && !self.denials.contains_key(&number)
+    }
+}
+
+/// System calls, a bit each: a filter names hundreds, and every service may have one.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallSet([u64; 8]);
+
+impl CallSet {
+    /// One more than the highest number that it holds.
+    pub const END: u32 = 512;
+
+    /// Adds or removes a call.
+    pub fn set(&mut self, number: u32, is_member: bool) {
+        if let Some(word) = self.0.get_mut((number / 64) as usize) {
+            let bit = 1 << (number % 64);
+            *word = if is_member { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// Whether a call is in it.
+    pub fn contains(&self, number: u32) -> bool {
+        self.0.get((number / 64) as usize).is_some_and(|word| word & (1 << (number % 64)) != 0)
+    }
+
+    /// The calls in it, in order.
+    pub fn iter(self) -> impl Iterator<Item = u32> {
+        (0..Self::END).filter(move |number| self.contains(*number))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == CallSet::default()
+    }
+}
+
+impl std::fmt::Debug for CallSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
 }
 
 /// What a service is kept from.

@@ -16,6 +16,9 @@ pub struct Host {
     pub kernel_release: String,
 }
 
+/// The folder of the folders of services' credentials.
+pub const CREDENTIALS: &str = "/run/credentials";
+
 /// Why a specifier could not be expanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecifierError {
@@ -57,6 +60,11 @@ pub fn expand(text: &str, name: &UnitName, host: &Host) -> Result<String, Specif
             Some('b') => out.push_str(&host.boot_id),
             Some('v') => out.push_str(&host.kernel_release),
             Some('a') => out.push_str("x86-64"),
+            Some('d') => {
+                out.push_str(CREDENTIALS);
+                out.push('/');
+                out.push_str(name.as_str());
+            }
             Some('t') => out.push_str("/run"),
             Some('S') => out.push_str("/var/lib"),
             Some('C') => out.push_str("/var/cache"),
@@ -102,6 +110,7 @@ mod tests {
             ("%f", "/dev/x-y"),
             ("%H|%l", "node.example|node"),
             ("%m %b %v", "m1 b1 6.12.1"),
+            ("%d/a", "/run/credentials/pre-fix@dev-x\\x2dy.service/a"),
             ("%t %S %C %L %E", "/run /var/lib /var/cache /var/log /etc"),
             ("100%%", "100%"),
             ("100%", "100%"),

@@ -76,6 +76,10 @@ pub(super) fn assign(exec: &mut ExecContext, setter: &Setter, key: &str) -> Outc
         "User" => setter.option(&mut exec.user)?,
         "Group" => setter.option(&mut exec.group)?,
         "SupplementaryGroups" => setter.list(&mut exec.supplementary_groups, Ok)?,
+        "DynamicUser" => exec.dynamic_user = flag()?,
+        "LoadCredential" | "ImportCredential" | "SetCredential" => {
+            super::credentials::assign(&mut exec.credentials, setter, key)?;
+        }
         "UMask" => exec.umask = value::mode(setter.value).map_err(text)?,
         "OOMScoreAdjust" => exec.oom_score_adjust = Some(number(-1000, 1000)?),
         "Nice" => exec.nice = Some(number(-20, 19)?),

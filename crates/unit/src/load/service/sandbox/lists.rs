@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::setter::{Outcome, REST_HOLDS, Setter};
-use crate::service::sandbox::{Denial, Filter, Sandbox, SystemCalls};
+use crate::service::sandbox::{CallSet, Denial, Filter, Sandbox, SystemCalls};
 use crate::text::value;
 use crate::text::{capability, errno, syscall};
 
@@ -245,20 +245,21 @@ pub(super) fn system_calls(filter: &mut Option<SystemCalls>, setter: &Setter) ->
     if named.is_empty() && line.unknown.is_ok() {
         line.unknown = Err(format!("none of these is a system call of this architecture{REST_HOLDS}"));
     }
-    let filter = filter.get_or_insert_with(|| SystemCalls {
-        is_allow_list: !line.invert,
-        // What every program needs to begin and to end.
-        named: match line.invert {
-            true => BTreeMap::new(),
-            false => calls_of("@default").into_iter().flatten().map(|number| (number, None)).collect(),
-        },
+    let filter = filter.get_or_insert_with(|| {
+        let mut named = CallSet::default();
+        if !line.invert {
+            // What every program needs to begin and to end.
+            calls_of("@default").into_iter().flatten().for_each(|number| named.set(number, true));
+        }
+        SystemCalls { is_allow_list: !line.invert, named, denials: BTreeMap::new() }
     });
     for (number, denial) in named {
         // A line of the other kind takes away, unless it says how a call is denied.
-        if filter.is_allow_list == line.invert && (denial.is_none() || !filter.is_allow_list) {
-            filter.named.remove(&number);
-        } else {
-            filter.named.insert(number, denial);
+        let takes_away = filter.is_allow_list == line.invert && (denial.is_none() || !filter.is_allow_list);
+        filter.named.set(number, !takes_away);
+        match denial.filter(|_| !takes_away) {
+            Some(denial) => drop(filter.denials.insert(number, denial)),
+            None => drop(filter.denials.remove(&number)),
         }
     }
     line.unknown

@@ -1,0 +1,164 @@
+//! Credentials: files that are a service's alone, as long as it runs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::fs::OFlags;
+use unit::UnitName;
+use unit::service::config::{Credential, CredentialSource};
+use unit::text::specifier::CREDENTIALS;
+
+use crate::users::Identity;
+
+/// Where credentials are looked for by name.
+const STORES: [&str; 3] = ["/etc/credstore", "/run/credstore", "/usr/lib/credstore"];
+/// What all of a service's may take together.
+const BYTES_MAX: usize = 1 << 20;
+
+/// The folder of a unit's credentials.
+pub fn folder(unit: &UnitName) -> PathBuf {
+    Path::new(CREDENTIALS).join(unit.as_str())
+}
+
+/// Makes them anew, for their user alone.
+///
+/// # Errors
+/// One that must be there is not, or they are too large together.
+pub fn make(unit: &UnitName, credentials: &[Credential], identity: Option<&Identity>) -> Result<()> {
+    let folder = folder(unit);
+    let doing = || format!("cannot make {}", folder.display());
+    remove(unit);
+    let all = collect(credentials)?;
+    fs::create_dir_all(CREDENTIALS).with_context(doing)?;
+    DirBuilder::new().mode(0o500).create(&folder).with_context(doing)?;
+    let owner = identity.map(|identity| (identity.uid, identity.gid));
+    let give = |path: &Path| match owner {
+        Some((uid, gid)) => chown(path, Some(uid), Some(gid)),
+        None => Ok(()),
+    };
+    for (id, content) in all {
+        let path = folder.join(id);
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path).with_context(doing)?;
+        file.write_all(&content).with_context(doing)?;
+        give(&path).with_context(doing)?;
+    }
+    give(&folder).with_context(doing)
+}
+
+/// Removes a unit's credentials.
+pub fn remove(unit: &UnitName) {
+    _ = fs::remove_dir_all(folder(unit));
+}
+
+/// What there is, by name: what is loaded before what is imported, and that before what is set.
+fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut all = BTreeMap::new();
+    let mut left = BYTES_MAX;
+    let is_set = |id: &str| {
+        let set = |source: &CredentialSource| matches!(source, CredentialSource::Text(_));
+        credentials.iter().any(|credential| credential.id == id && set(&credential.source))
+    };
+    let rank = |credential: &&Credential| match credential.source {
+        CredentialSource::Path(_) | CredentialSource::Store(_) => 0,
+        CredentialSource::Pattern(_) => 1,
+        CredentialSource::Text(_) => 2,
+    };
+    let mut ordered: Vec<&Credential> = credentials.iter().collect();
+    ordered.sort_by_key(rank);
+    let mut add = |id: String, content: Vec<u8>| -> Result<()> {
+        if !all.contains_key(&id) {
+            left = left.checked_sub(content.len()).context("credentials are larger than 1 MiB together")?;
+            all.insert(id, content);
+        }
+        Ok(())
+    };
+    for Credential { id, source } in ordered {
+        match source {
+            CredentialSource::Text(content) => add(id.clone(), content.clone())?,
+            CredentialSource::Path(path) if Path::new(path).is_dir() => {
+                for (name, path) in files(Path::new(path)) {
+                    add(format!("{id}_{name}"), read(&path)?)?;
+                }
+            }
+            CredentialSource::Path(path) => match read(Path::new(path)) {
+                Err(_) if is_set(id) => {}
+                content => add(id.clone(), content.with_context(|| format!("LoadCredential={id}:{path}"))?)?,
+            },
+            CredentialSource::Store(name) => {
+                let found = STORES.iter().map(|store| Path::new(store).join(name)).find(|path| path.exists());
+                if let Some(path) = found {
+                    add(id.clone(), read(&path)?)?;
+                }
+            }
+            CredentialSource::Pattern(pattern) => {
+                let beginning = pattern.strip_suffix('*');
+                for (name, path) in STORES.iter().flat_map(|store| files(Path::new(store))) {
+                    let rest = match beginning {
+                        Some(beginning) => name.strip_prefix(beginning),
+                        None => (name == *pattern).then_some(""),
+                    };
+                    if let Some(rest) = rest {
+                        add(format!("{id}{rest}"), read(&path)?)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The files of a folder that is not led to elsewhere, by name.
+fn files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let mut named: Vec<_> =
+        files.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path()))).collect();
+    named.sort();
+    named
+}
+
+/// Reads a file that does not end too late.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let doing = || format!("cannot read {}", path.display());
+    // What is no file must not hold PID 1.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file: File =
+        OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).with_context(doing)?;
+    if !file.metadata().with_context(doing)?.is_file() {
+        bail!("{} is no regular file; credentials come from nothing else", path.display());
+    }
+    let mut content = Vec::new();
+    file.take(BYTES_MAX as u64 + 1).read_to_end(&mut content).with_context(doing)?;
+    ensure!(content.len() <= BYTES_MAX, "{} is larger than 1 MiB", path.display());
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_loaded_wins_and_what_is_set_is_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(path("a"), "from a file").unwrap();
+        let set =
+            |id: &str, text: &str| Credential { id: id.into(), source: CredentialSource::Text(text.into()) };
+        let load =
+            |id: &str, path: String| Credential { id: id.into(), source: CredentialSource::Path(path) };
+        let all = collect(&[set("a", "default"), load("a", path("a")), set("b", "b"), load("b", path("no"))])
+            .unwrap();
+        assert_eq!(all["a"], b"from a file");
+        assert_eq!(all["b"], b"b");
+        let folder_of = collect(&[load("key", folder.path().display().to_string())]).unwrap();
+        assert_eq!(folder_of.keys().collect::<Vec<_>>(), ["key_a"]);
+        let error = |credentials: &[Credential]| format!("{:#}", collect(credentials).unwrap_err());
+        assert!(error(&[load("c", path("no"))]).contains("LoadCredential=c:"));
+        assert!(error(&[set("c", &"x".repeat(BYTES_MAX)), set("d", "x")]).contains("1 MiB"));
+    }
+}
