@@ -1,6 +1,7 @@
 //! Credentials: files that are a service's alone, as long as it runs.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
@@ -71,9 +72,9 @@ fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut ordered: Vec<&Credential> = credentials.iter().collect();
     ordered.sort_by_key(rank);
     let mut add = |id: String, content: Vec<u8>| -> Result<()> {
-        if !all.contains_key(&id) {
+        if let Entry::Vacant(entry) = all.entry(id) {
             left = left.checked_sub(content.len()).context("credentials are larger than 1 MiB together")?;
-            all.insert(id, content);
+            entry.insert(content);
         }
         Ok(())
     };
