@@ -97,7 +97,7 @@ fn units_that_cannot_run_are_no_units() {
             "[Service]\nType=oneshot\nRestart=always\nExecStart=/a\n",
             "cannot have Restart=always",
         ),
-        ("a.device", "", "units of type device are not supported yet"),
+        ("a.automount", "", "units of type automount are not supported yet"),
         ("a@.service", "[Service]\nExecStart=/a\n", "is a template: name an instance, as in a@NAME.service"),
     ];
     for (unit, text, expected) in cases {
