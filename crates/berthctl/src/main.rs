@@ -22,6 +22,7 @@ mod settings;
 mod systemctl;
 mod table;
 mod time;
+mod udevadm;
 mod virt;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   systemd-tmpfiles     files and folders, made, removed and cleaned up
   systemd-sysusers     system users and groups, made
   systemd-sysctl       kernel settings, written
+  udevadm              devices: what is known of them, and events (udevadm --help)
   reboot               restart the machine
   poweroff             switch the machine off
   halt                 stop the machine, leave it powered
@@ -74,6 +76,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "systemd-tmpfiles" => settings::tmpfiles::run,
         "systemd-sysusers" => settings::sysusers::run,
         "systemd-sysctl" => settings::sysctl::run,
+        "udevadm" => udevadm::run,
         "reboot" => |rest| power::run("reboot", rest),
         "poweroff" => |rest| power::run("poweroff", rest),
         "halt" => |rest| power::run("halt", rest),

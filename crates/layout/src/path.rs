@@ -8,6 +8,8 @@ pub const INIT: &str = "/usr/lib/berth/init";
 pub const READ_AHEAD: &str = "/usr/lib/berth/read-ahead";
 /// The log store's daemon.
 pub const LOGD: &str = "/usr/lib/berth/logd";
+/// The device daemon.
+pub const DEVD: &str = "/usr/lib/berth/devd";
 /// The network daemon.
 pub const NETD: &str = "/usr/lib/berth/netd";
 /// What the kernel pipes the core of a process that crashed into; a link to [`BERTHCTL`].
@@ -15,7 +17,7 @@ pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 14] = [
+pub const BERTHCTL_LINKS: [&str; 15] = [
     "coredumpctl",
     "systemctl",
     "journalctl",
@@ -27,6 +29,7 @@ pub const BERTHCTL_LINKS: [&str; 14] = [
     "systemd-run",
     "systemd-sysusers",
     "systemd-tmpfiles",
+    "udevadm",
     "reboot",
     "poweroff",
     "halt",
@@ -101,6 +104,9 @@ pub const INIT_SOCKET: &str = "/run/berth/init.sock";
 pub const LOGD_SOCKET: &str = "/run/berth/logd.sock";
 /// The sd_notify socket.
 pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
+
+/// devd's control socket.
+pub const DEVD_SOCKET: &str = "/run/berth/devd.sock";
 
 /// Where stage 1 puts the new root before it becomes `/`.
 pub const SYSROOT: &str = "/sysroot";

@@ -44,7 +44,7 @@ pub const SYSTEMD_JOURNAL: u32 = 190;
 
 /// The groups, by gid. `sudo`, `wheel`, `docker` and the like are here because the Ignition
 /// configs that people have name them.
-pub const GROUPS: [Group; 19] = [
+pub const GROUPS: [Group; 23] = [
     group("root", 0),
     group("adm", 4),
     group("tty", 5),
@@ -54,11 +54,15 @@ pub const GROUPS: [Group; 19] = [
     group("wheel", 10),
     group("cdrom", 11),
     group("dialout", 18),
+    group("tape", 33),
     group("kvm", 36),
     group("video", 39),
+    group("audio", 63),
     group("sshd", 74),
     group("users", 100),
     group("input", 104),
+    group("render", 105),
+    group("sgx", 106),
     group("sudo", 150),
     group("systemd-journal", SYSTEMD_JOURNAL),
     group("etcd", 232),

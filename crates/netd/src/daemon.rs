@@ -141,6 +141,10 @@ impl Daemon {
             }
             return;
         }
+        // devd has renamed it meanwhile: the kernel's next message has its new name.
+        if !class(&link.name).exists() {
+            return;
+        }
         let mac = link.mac.filter(|_| link.is_free_ethernet && self.is_wanted(&link.name));
         let Some(mac) = mac else {
             // It may have become a part of a bond or a bridge.
@@ -148,7 +152,8 @@ impl Daemon {
             return;
         };
         let is_new = !self.ports.contains_key(&link.index);
-        if is_new {
+        // Under the name that it has just got, too: the file may have been missed under the old one.
+        if self.ports.get(&link.index).is_none_or(|port| port.name != link.name) {
             accept_router_advertisements(&link.name);
         }
         if is_new && !link.is_up {
@@ -163,7 +168,7 @@ impl Daemon {
 
     /// Links of containers are their runtime's: only links with a device are ours.
     fn is_wanted(&self, name: &str) -> bool {
-        let class = Path::new("/sys/class/net").join(name);
+        let class = class(name);
         let is_wireless = class.join("phy80211").exists();
         (self.any_ethernet || class.join("device").exists()) && !is_wireless
     }
@@ -223,6 +228,11 @@ fn now() -> Moment {
     // apart and spreads machines over time; it protects nothing.
     let _ = getrandom(&mut random, GetRandomFlags::INSECURE);
     Moment { ms, random: u32::from_ne_bytes(random) }
+}
+
+/// What sysfs shows of a link.
+fn class(name: &str) -> PathBuf {
+    Path::new("/sys/class/net").join(name)
 }
 
 /// Has the kernel take IPv6 addresses and routes from routers, also though this machine is a

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod address_filter;
+pub mod ata;
 pub mod block;
 pub mod block_stack;
 mod bpf;
@@ -20,6 +21,7 @@ mod ioctl;
 pub mod ipc;
 pub mod listen;
 pub mod machine;
+pub mod module;
 pub mod mount;
 pub mod namespace;
 pub mod packet;

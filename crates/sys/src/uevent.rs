@@ -35,6 +35,11 @@ impl Uevent {
         Some(Self(pairs.collect()))
     }
 
+    /// All pairs.
+    pub fn into_pairs(self) -> BTreeMap<String, String> {
+        self.0
+    }
+
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
@@ -77,6 +82,13 @@ impl Uevents {
         Ok(Self(socket))
     }
 
+    /// Lets so many bytes of events wait to be read, beyond what a process may ask for by itself. Memory is
+    /// taken only while they do.
+    pub fn hold(&self, bytes: usize) -> Result<()> {
+        rustix::net::sockopt::set_socket_recv_buffer_size_force(&self.0, bytes)
+            .doing(|| "make room for device events".to_owned())
+    }
+
     /// The next event, waiting for it no longer than `patience`.
     pub fn next(&self, patience: Duration) -> Result<Next> {
         let doing = || "receive the kernel's device events".to_owned();
@@ -117,6 +129,7 @@ impl AsFd for Uevents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_message_is_a_header_and_pairs() {
@@ -137,5 +150,23 @@ mod tests {
         }
         let odd = Uevent::parse(b"add@/x\0novalue\0\xff\xfe=1\0OK=1\0").unwrap();
         assert_eq!(odd.get("OK"), Some("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_message_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Some(event) = Uevent::parse(&bytes) {
+                prop_assert!(event.into_pairs().keys().all(|key| !key.contains('\0')));
+            }
+        }
+
+        #[test]
+        fn pairs_come_back(pairs in proptest::collection::btree_map("[A-Z_]{1,9}", "[^\\x00]{0,12}", 0..6)) {
+            let mut message = b"add@/devices/x\0".to_vec();
+            for (key, value) in &pairs {
+                message.extend_from_slice(format!("{key}={value}\0").as_bytes());
+            }
+            prop_assert_eq!(Uevent::parse(&message).unwrap().into_pairs(), pairs);
+        }
     }
 }

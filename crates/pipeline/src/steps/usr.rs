@@ -44,8 +44,13 @@ pub struct Parts {
 }
 
 /// Programs of ours, by package, and where they go.
-pub const PROGRAMS: [(&str, &str); 4] =
-    [("init", path::INIT), ("logd", path::LOGD), ("netd", path::NETD), ("berthctl", path::BERTHCTL)];
+pub const PROGRAMS: [(&str, &str); 5] = [
+    ("init", path::INIT),
+    ("logd", path::LOGD),
+    ("devd", path::DEVD),
+    ("netd", path::NETD),
+    ("berthctl", path::BERTHCTL),
+];
 
 /// The step; `rootfs` is images/rootfs, `code` are the directories of our crates that make files.
 ///
