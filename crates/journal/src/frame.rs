@@ -85,7 +85,8 @@ pub(crate) fn look(bytes: &[u8], salt: u32) -> Found {
     let Some(payload) = rest.get(..length) else {
         return Found::Part;
     };
-    match sum(salt, payload) == number(4) {
+    // A fuzzer cannot guess sums, and is to see what is behind them.
+    match cfg!(fuzzing) || sum(salt, payload) == number(4) {
         true => decode(payload).map_or(Found::Damage, |payload| Found::Frame(payload, HEAD + length)),
         false => Found::Damage,
     }

@@ -118,7 +118,7 @@ pub(crate) fn read_block(file: &mut impl Read, out: &mut Vec<u8>, lost: &mut Los
             lost.0 += (HEAD + packed.len()) as u64;
             return Ok(false);
         }
-        if crc32fast::hash(&packed) != sum {
+        if !cfg!(fuzzing) && crc32fast::hash(&packed) != sum {
             lost.0 += (HEAD + packed_length) as u64;
             continue;
         }

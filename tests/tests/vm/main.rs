@@ -10,6 +10,7 @@ mod firmware;
 mod first_boot;
 mod growth;
 mod init;
+mod logs;
 mod networks;
 mod power;
 mod services;
