@@ -45,6 +45,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   systemd-tmpfiles     files and folders, made, removed and cleaned up
   systemd-sysusers     system users and groups, made
   systemd-sysctl       kernel settings, written
+  systemd-modules-load modules of the kernel, loaded
   udevadm              devices: what is known of them, and events (udevadm --help)
   reboot               restart the machine
   poweroff             switch the machine off
@@ -54,7 +55,8 @@ usage: berthctl COMMAND [ARGUMENT]...
   coredump             takes a core; the kernel runs this
   settings             users and files of sysusers.d and tmpfiles.d, while the system starts
 
-Each but the last three is a command of its own too, systemd-sysctl in /usr/lib/systemd. For example:
+Each but the last three is a command of its own too, systemd-sysctl and systemd-modules-load in
+/usr/lib/systemd. For example:
   systemctl status etcd
   journalctl -u containerd -n 20";
 
@@ -76,6 +78,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "systemd-tmpfiles" => settings::tmpfiles::run,
         "systemd-sysusers" => settings::sysusers::run,
         "systemd-sysctl" => settings::sysctl::run,
+        "systemd-modules-load" => settings::modules_load::run,
         "udevadm" => udevadm::run,
         "reboot" => |rest| power::run("reboot", rest),
         "poweroff" => |rest| power::run("poweroff", rest),

@@ -1,6 +1,8 @@
-//! Settings in files: what `systemd-tmpfiles`, `systemd-sysusers` and `systemd-sysctl` have in common.
+//! Settings in files: what `systemd-tmpfiles`, `systemd-sysusers`, `systemd-sysctl` and
+//! `systemd-modules-load` have in common.
 
 pub mod boot;
+pub mod modules_load;
 pub mod sysctl;
 pub mod sysusers;
 pub mod tmpfiles;

@@ -117,6 +117,11 @@ impl Configuration {
         }
     }
 
+    /// Whether a module is not to be loaded but by its user's own hand.
+    pub fn is_blacklisted(&self, module: &str) -> bool {
+        self.blacklist.contains(&plain(module))
+    }
+
     fn ban(&mut self, list: &str) {
         self.blacklist.extend(list.split(',').filter(|name| !name.is_empty()).map(plain));
     }

@@ -72,6 +72,11 @@ impl Modules {
         outcomes
     }
 
+    /// Whether the operator keeps a module from being loaded by others than himself.
+    pub fn is_blacklisted(&self, module: &str) -> bool {
+        self.configuration.is_blacklisted(module)
+    }
+
     /// Whether some file has a module of this name.
     pub fn knows(&self, module: &str) -> bool {
         !self.index.plan(module, &self.configuration).is_empty()

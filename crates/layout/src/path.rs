@@ -35,7 +35,7 @@ pub const BERTHCTL_LINKS: [&str; 15] = [
     "halt",
 ];
 /// Names in `/usr/lib/systemd` that are links to [`BERTHCTL`]: what units run, and few people type.
-pub const BERTHCTL_LIB_LINKS: [&str; 1] = ["systemd-sysctl"];
+pub const BERTHCTL_LIB_LINKS: [&str; 2] = ["systemd-modules-load", "systemd-sysctl"];
 /// Checks and mends an ext4; stage 1 runs it on a ROOT that was not left clean.
 pub const E2FSCK: &str = "/usr/bin/e2fsck";
 /// The shell and small tools, one binary.

@@ -6,13 +6,14 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use settings::modules_load;
 use settings::sysusers::Config;
 use settings::tmpfiles::{Context, Item, Kind, Operation, Plan};
 use settings::{Fault, Severity, Source};
 
 use crate::root::{credential, extra};
 use crate::tmpfiles::Runner;
-use crate::{Root, host, sysusers};
+use crate::{Root, host, modules, sysusers};
 
 /// That lines for a starting system were followed in this one.
 const DONE: &str = "/run/berth/settings-done";
@@ -68,8 +69,30 @@ pub fn run(root: &Root, plan: &Plan, boot: bool, tell: &mut dyn FnMut(String)) -
     Runner::new(root, plan, false, tell).run(operations)
 }
 
-/// Makes what `/run` is to have, as far as that is simple, and says whether anything is left to do.
-pub fn ready(root: &Root) -> bool {
+/// What is left to do, each with the unit that does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Left {
+    /// Users, files and folders.
+    pub files: bool,
+    /// Modules of the kernel.
+    pub modules: bool,
+}
+
+/// What modules-load.d says, and the kernel's command line.
+pub fn modules(root: &Root, tell: &mut dyn FnMut(String)) -> Vec<String> {
+    let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    modules_load::names(&command_line, &sources(root, "modules-load.d", "modules-load.extra", tell))
+}
+
+/// Makes what `/run` is to have, as far as that is simple, and says what is left to do.
+pub fn ready(root: &Root) -> Left {
+    let mut is_left = false;
+    let modules = modules(root, &mut |_| is_left = true);
+    let modules = is_left || !modules::missing(&modules).is_empty();
+    Left { files: ready_files(root), modules }
+}
+
+fn ready_files(root: &Root) -> bool {
     let mut is_left = false;
     let mut tell = |_| is_left = true;
     let (config, faults) = accounts(root, &mut tell);

@@ -4,6 +4,7 @@
 
 pub mod boot;
 pub mod host;
+pub mod modules;
 pub mod root;
 pub mod sysctl;
 pub mod sysusers;

@@ -30,7 +30,7 @@ fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn is_left(folder: &Path) -> bool {
-    boot::ready(&Root::open(folder).unwrap())
+    boot::ready(&Root::open(folder).unwrap()).files
 }
 
 #[test]
@@ -84,4 +84,15 @@ fn a_mask_leaves_nothing() {
     let folder = root(&[("usr/lib/tmpfiles.d/a.conf", "d /var/lib/mine\n"), ("etc/tmpfiles.d/b.conf", "")]);
     symlink("/dev/null", folder.path().join("etc/tmpfiles.d/a.conf")).unwrap();
     assert!(!is_left(folder.path()));
+}
+
+#[test]
+fn modules_that_are_not_there_are_left() {
+    // The kernel's own part is always there, whatever machine this runs on.
+    let there =
+        fs::read_dir("/sys/module").unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    for (text, expected) in [(there.as_str(), false), ("no-such-module", true), ("# no-such-module", false)] {
+        let folder = root(&[("run/modules-load.d/a.conf", text)]);
+        assert_eq!(boot::ready(&Root::open(folder.path()).unwrap()).modules, expected, "{text}");
+    }
 }

@@ -44,8 +44,11 @@ fn drop_ins_hold_after_a_restart() -> vm::Result<()> {
     shell.run("echo 1 > /proc/sys/kernel/panic; systemctl restart systemd-sysctl")?;
     assert_eq!(shell.run("cat /proc/sys/kernel/panic")?, "42");
 
+    // A module that is none yet, and a setting of another.
+    shell.run("mkdir -p /etc/modules-load.d; echo dummy > /etc/modules-load.d/mine.conf; sync")?;
     vm.reboot()?;
     let shell = vm.shell();
+    shell.run("grep ^dummy /proc/modules && systemctl is-active systemd-modules-load systemd-sysctl")?;
     assert_eq!(shell.run(SETUP)?, "inactive", "all is there already");
     assert_eq!(shell.run("stat -c '%a %U' /run/mine; id -u worker")?, "750 root\n999");
     Ok(())
@@ -57,7 +60,7 @@ fn other_units_order_themselves_by_the_names_of_systemd() -> vm::Result<()> {
     vm.wait_until_ready()?;
     let shell = vm.shell();
     let names = "systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service systemd-sysusers.service \
-                 systemd-sysctl.service";
+                 systemd-sysctl.service systemd-modules-load.service";
     let text =
         format!("[Unit]\nRequires={names}\nAfter={names}\n[Service]\nType=oneshot\nExecStart=/usr/bin/true");
     shell.run(

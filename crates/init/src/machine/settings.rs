@@ -11,12 +11,16 @@ use layout::path::{RUN_UNITS, UNITS};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use settings_apply::Root;
+use settings_apply::boot::Left;
 use settings_apply::sysctl::{self, Outcome};
 
 /// Memory that the kernel keeps free for itself; its unit is KiB.
 const RESERVE: &str = "/proc/sys/vm/min_free_kbytes";
-/// The unit that makes users, files and folders, and what wants it where there is something to make.
-const UNIT: &str = "systemd-tmpfiles-setup.service";
+/// The unit that makes users, files and folders.
+const FILES: &[&str] = &["systemd-tmpfiles-setup.service"];
+/// The unit that loads modules, and the one that writes the settings which come with them.
+const MODULES: &[&str] = &["systemd-modules-load.service", "systemd-sysctl.service"];
+/// What wants them where there is something to do.
 const WANTED_BY: &str = "sysinit.target.wants";
 /// How long it may take to find out whether there is something to do.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -39,36 +43,42 @@ pub fn apply() -> Vec<Result<()>> {
             _ => Ok(()),
         });
     }
-    if is_something_left(&root) {
-        results.push(want_unit());
+    let left = what_is_left(&root);
+    for (is_left, units) in [(left.modules, MODULES), (left.files, FILES)] {
+        results.extend(units.iter().filter(|_| is_left).map(|unit| want(unit)));
     }
     results
 }
 
-/// Makes what is simple, and says whether there is more. A process of its own does it: what it needs is gone
+/// Makes what is simple, and says what more there is. A process of its own does it: what it needs is gone
 /// with it, and what it waits for this one does not.
-fn is_something_left(root: &Root) -> bool {
-    let asked = || -> std::io::Result<bool> {
-        let child = sys::child::fork(|| i32::from(settings_apply::boot::ready(root)))?;
+fn what_is_left(root: &Root) -> Left {
+    let asked = || -> std::io::Result<Left> {
+        let child = sys::child::fork(|| {
+            let left = settings_apply::boot::ready(root);
+            i32::from(left.files) | i32::from(left.modules) << 1
+        })?;
         let child = Pid::from_raw(child).ok_or_else(|| std::io::Error::other("no process"))?;
         let handle = pidfd_open(child, PidfdFlags::empty())?;
         let limit = LIMIT.try_into().ok();
         if poll(&mut [PollFd::new(&handle, PollFlags::IN)], limit.as_ref())? == 0 {
             pidfd_send_signal(&handle, Signal::KILL)?;
         }
-        let ended = waitpid(Some(child), WaitOptions::empty())?;
-        Ok(ended.is_none_or(|(_, status)| status.exit_status() != Some(0)))
+        let ended = waitpid(Some(child), WaitOptions::empty())?.and_then(|(_, status)| status.exit_status());
+        let bits =
+            ended.filter(|bits| *bits <= 3).ok_or_else(|| std::io::Error::other("it did not end well"))?;
+        Ok(Left { files: bits & 1 != 0, modules: bits & 2 != 0 })
     };
-    // Where that cannot be told, the process that is started finds out.
-    asked().unwrap_or(true)
+    // Where that cannot be told, the processes that are started find out.
+    asked().unwrap_or(Left { files: true, modules: true })
 }
 
-/// Has the unit started before all others.
-fn want_unit() -> Result<()> {
+/// Has a unit started before all that wait for the machine to be ready.
+fn want(unit: &str) -> Result<()> {
     let folder = Path::new(RUN_UNITS).join(WANTED_BY);
-    let doing = || format!("cannot have {UNIT} started");
+    let doing = || format!("cannot have {unit} started");
     fs::create_dir_all(&folder).with_context(doing)?;
-    match symlink(Path::new(UNITS).join(UNIT), folder.join(UNIT)) {
+    match symlink(Path::new(UNITS).join(unit), folder.join(unit)) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error).with_context(doing),
         _ => Ok(()),
     }

@@ -80,16 +80,17 @@ impl Texts {
 fn edit(text: &Option<String>, line: impl Fn(&str) -> String, added: Vec<String>) -> Option<String> {
     let old = text.as_deref().unwrap_or_default();
     let is_foreign = |line: &&str| line.starts_with(['+', '-']);
-    let before: Vec<&str> = old.lines().take_while(|line| !is_foreign(line)).collect();
+    // A line ends in a line feed, and nothing else: what stands before it stays.
+    let lines = || old.split_terminator('\n');
+    let before: Vec<&str> = lines().take_while(|line| !is_foreign(line)).collect();
     let edited: Vec<String> = before.iter().map(|old| line(old)).collect();
     let is_joined =
         |(new, old): (&String, &&str)| new != old && new.trim_end_matches(':') != old.trim_end_matches(':');
     if added.is_empty() && !edited.iter().zip(&before).any(is_joined) {
         return None;
     }
-    let after = old.lines().skip(before.len()).map(str::to_owned);
-    let lines = edited.into_iter().chain(added).chain(after);
-    Some(lines.map(|line| line + "\n").collect())
+    let after = lines().skip(before.len()).map(str::to_owned);
+    Some(edited.into_iter().chain(added).chain(after).map(|line| line + "\n").collect())
 }
 
 /// A group's line with the field of members that it may lack.
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn what_is_there_stays() {
         let texts = Texts {
-            passwd: Some("# mine\nroot:x:0:0::/root:/bin/sh\nbroken\n+::::::\n".into()),
+            passwd: Some("# mine\nroot:x:0:0::/root:/bin/sh\nbroken\r\n+::::::\r".into()),
             shadow: Some("root:*:::::::\na:!:1::::::\n".into()),
             group: Some("g:x:1:b,a\nh:x:2\n-x:::\n".into()),
             gshadow: None,
@@ -172,8 +173,8 @@ mod tests {
             texts.with(&[user("a"), user("root2"), user("locked")], &[("new".to_owned(), 5)], &members, 9);
         assert_eq!(
             new.passwd.unwrap(),
-            "# mine\nroot:x:0:0::/root:/bin/sh\nbroken\na:x:7:8:c:/:/bin/sh\nroot2:x:7:8:c:/:/bin/sh\n\
-             locked:x:7:8:c:/:/bin/sh\n+::::::\n"
+            "# mine\nroot:x:0:0::/root:/bin/sh\nbroken\r\na:x:7:8:c:/:/bin/sh\nroot2:x:7:8:c:/:/bin/sh\n\
+             locked:x:7:8:c:/:/bin/sh\n+::::::\r\n"
         );
         assert_eq!(new.shadow.unwrap(), "root:*:::::::\na:!:9::::::\nroot2:!*:9::::::\nlocked:!*:9:::::1:\n");
         assert_eq!(new.group.unwrap(), "g:x:1:a,b,c\nh:x:2:\nnew:x:5:z\n-x:::\n");

@@ -1,5 +1,5 @@
-//! `systemd-sysctl` as an operator runs it: what would be written, and what may fail (systemd's own cases of
-//! TEST-76-SYSCTL among them).
+//! `systemd-sysctl` and `systemd-modules-load` as an operator runs them: what would be written and loaded, and
+//! what may fail (systemd's own cases of TEST-76-SYSCTL and TEST-87-AUX-UTILS-VM.modules-load among them).
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as tests do")]
 
 use std::process::{Command, Output};
@@ -52,4 +52,29 @@ fn a_named_file_that_is_not_there_is_an_error() {
     let output = command.args(["systemd-sysctl", "/nowhere.conf"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read /nowhere.conf"));
+}
+
+#[test]
+fn modules_that_nobody_has_are_named_once_and_are_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("foo.conf");
+    std::fs::write(&file, "\nno-such-module\n  no_such_module\n# comment\ndumm!@@123##2455\n\"\n'\n")
+        .unwrap();
+    let run = |options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berthctl"));
+        command.arg("systemd-modules-load").args(options).output().unwrap()
+    };
+    let file = file.to_str().unwrap();
+    for options in [&["--dry-run", file][..], &[file]] {
+        let output = run(options);
+        let said = String::from_utf8(output.stderr).unwrap();
+        let missing: Vec<&str> =
+            said.lines().filter(|line| line.starts_with("Failed to find module")).collect();
+        let expected = ["no_such_module", "dumm!@@123##2455", "\"", "'"];
+        assert_eq!(missing, expected.map(|name| format!("Failed to find module '{name}'")), "{said}");
+        assert!(output.status.success());
+    }
+    for options in [&["--nope"][..], &["/nowhere.conf"]] {
+        assert_eq!(run(options).status.code(), Some(1), "{options:?}");
+    }
 }
