@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use unit::UnitName;
@@ -15,9 +16,22 @@ const SOCKET_VARIABLE: &str = "BERTH_INIT_SOCKET";
 /// # Errors
 /// PID 1 cannot be reached, or answers nonsense.
 pub fn ask(request: &Request) -> Result<Reply> {
+    exchange(request, None)
+}
+
+/// The same, of what PID 1 answers at once; it has so long.
+///
+/// # Errors
+/// PID 1 cannot be reached, answers nonsense, or not in that time.
+pub fn ask_within(request: &Request, time: Duration) -> Result<Reply> {
+    exchange(request, Some(time))
+}
+
+fn exchange(request: &Request, time: Option<Duration>) -> Result<Reply> {
     let path = std::env::var(SOCKET_VARIABLE).unwrap_or_else(|_| layout::path::INIT_SOCKET.to_owned());
     let doing = || format!("cannot reach PID 1 at {path}; is this a Berth machine?");
     let mut stream = UnixStream::connect(&path).with_context(doing)?;
+    stream.set_read_timeout(time).and_then(|()| stream.set_write_timeout(time)).with_context(doing)?;
     let mut line = serde_json::to_vec(request).context("cannot write the request")?;
     line.push(b'\n');
     stream.write_all(&line).with_context(doing)?;

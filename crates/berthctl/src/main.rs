@@ -19,6 +19,7 @@ mod power;
 mod processes;
 mod run;
 mod settings;
+mod status;
 mod systemctl;
 mod table;
 mod time;
@@ -33,6 +34,7 @@ use arguments::Usage;
 const USAGE: &str = "\
 usage: berthctl COMMAND [ARGUMENT]...
 
+  status               the machine at a glance            (status --help)
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
   coredumpctl          what crashed, and its cores        (coredumpctl --help)
@@ -55,7 +57,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   coredump             takes a core; the kernel runs this
   settings             users and files of sysusers.d and tmpfiles.d, while the system starts
 
-Each but the last three is a command of its own too, systemd-sysctl and systemd-modules-load in
+Each from systemctl to halt is a command of its own too, systemd-sysctl and systemd-modules-load in
 /usr/lib/systemd. For example:
   systemctl status etcd
   journalctl -u containerd -n 20";
@@ -63,6 +65,7 @@ Each but the last three is a command of its own too, systemd-sysctl and systemd-
 /// The command of a name.
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
+        "status" => status::run,
         "maintenance" => maintenance::run,
         "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),
         "coredumpctl" => coredumpctl::run,

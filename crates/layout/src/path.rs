@@ -87,12 +87,18 @@ pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
 
 /// Berth's state on ROOT.
 pub const STATE: &str = "/var/lib/berth";
+/// How the last boots ended: PID 1 writes it, and whoever finds out later why one broke off.
+pub const BOOTS: &str = "/var/lib/berth/boots";
 /// etcd's data.
 pub const ETCD_DATA: &str = "/var/lib/etcd";
 /// containerd's data.
 pub const CONTAINERD_DATA: &str = "/var/lib/containerd";
 /// Cores of processes that crashed, and what is known of each.
 pub const COREDUMPS: &str = "/var/lib/systemd/coredump";
+/// What firmware kept of kernel panics, once it has been taken out of it.
+pub const PSTORE: &str = "/var/lib/systemd/pstore";
+/// Where the kernel shows what firmware keeps.
+pub const FIRMWARE_RECORDS: &str = "/sys/fs/pstore";
 /// Where the ESP is mounted when it is.
 pub const ESP: &str = "/boot";
 
@@ -102,6 +108,12 @@ pub const RUN: &str = "/run/berth";
 pub const INIT_SOCKET: &str = "/run/berth/init.sock";
 /// Where the log daemon takes orders of root, by datagrams.
 pub const LOGD_SOCKET: &str = "/run/berth/logd.sock";
+/// What a login on a console is told before it, and after it (motd(5)).
+pub const ISSUE: &str = "/run/issue";
+/// See [`ISSUE`].
+pub const MOTD: &str = "/run/motd";
+/// Where metrics are scraped; `berth-metrics.socket` makes it.
+pub const METRICS_SOCKET: &str = "/run/berth/metrics.sock";
 /// The sd_notify socket.
 pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
 

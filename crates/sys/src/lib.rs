@@ -17,6 +17,7 @@ pub mod device_filter;
 pub mod dm;
 pub mod error;
 pub mod ext4;
+pub mod interfaces;
 mod ioctl;
 pub mod ipc;
 pub mod listen;
