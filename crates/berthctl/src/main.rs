@@ -13,6 +13,7 @@ mod escape;
 mod files;
 mod journalctl;
 mod maintenance;
+mod metrics;
 mod names;
 mod notify;
 mod power;
@@ -35,6 +36,7 @@ const USAGE: &str = "\
 usage: berthctl COMMAND [ARGUMENT]...
 
   status               the machine at a glance            (status --help)
+  metrics              the machine in numbers             (metrics --help)
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
   coredumpctl          what crashed, and its cores        (coredumpctl --help)
@@ -66,6 +68,7 @@ Each from systemctl to halt is a command of its own too, systemd-sysctl and syst
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
         "status" => status::run,
+        "metrics" => metrics::run,
         "maintenance" => maintenance::run,
         "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),
         "coredumpctl" => coredumpctl::run,

@@ -38,7 +38,9 @@ fn shipped() -> Vec<(String, Unit)> {
         }
         let source = Source { path: name.as_str().into(), text: fs::read_to_string(&path).unwrap() };
         let files = UnitFiles { sources: vec![source], ..UnitFiles::default() };
-        let unit = load::load(&UnitName::parse(&name).unwrap(), &files, &host()).unwrap();
+        // A template as the unit that it makes of a name.
+        let unit = UnitName::parse(&name.replace("@.", "@instance.")).unwrap();
+        let unit = load::load(&unit, &files, &host()).unwrap();
         shipped.push((name, unit));
     }
     assert!(shipped.len() > 20, "{} units", shipped.len());
