@@ -7,7 +7,10 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use calendar::timestamp;
 use coredump::{Place, Record, Store};
+use sys::machine::wall_clock;
+use zoneinfo::Zoneinfo;
 
 use crate::arguments::{self, Opt, Parsed, Takes, both, long};
 
@@ -24,6 +27,8 @@ one kind one must hold, of several kinds each.
   -1                    only the last
   -n, --lines N         only the last N
   -r, --reverse         the last first
+  -S, --since TIME      not before
+  -U, --until TIME      not after
   -o, --output FILE     where the core goes
   -F, --field FIELD     the values of a field, each once
       --json FORMAT     short, pretty or off
@@ -34,10 +39,12 @@ one kind one must hold, of several kinds each.
 
 For example:  coredumpctl dump etcd.service -o /tmp/core";
 
-const KNOWN: [Opt; 11] = [
+const KNOWN: [Opt; 13] = [
     both("one", '1', Takes::Nothing),
     both("lines", 'n', Takes::Value),
     both("reverse", 'r', Takes::Nothing),
+    both("since", 'S', Takes::Value),
+    both("until", 'U', Takes::Value),
     both("output", 'o', Takes::Value),
     both("field", 'F', Takes::Value),
     both("quiet", 'q', Takes::Nothing),
@@ -72,6 +79,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     }
     let store = Store::new(parsed.value("directory").unwrap_or(layout::path::COREDUMPS));
     let records = select(store.records()?, &matches.iter().map(|text| Match::read(text)).collect::<Vec<_>>());
+    let records = within(records, &parsed)?;
     let records = cut(records, &parsed, command)?;
     if records.is_empty() {
         if !parsed.has("quiet") {
@@ -104,6 +112,35 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         },
     }
     Ok(0)
+}
+
+/// All that are known of, a line each.
+///
+/// # Errors
+/// They cannot be read.
+pub fn table() -> Result<String> {
+    let store = Store::new(layout::path::COREDUMPS);
+    let placed = |record: Record| {
+        let place = store.place(&record);
+        (record, place)
+    };
+    let placed: Vec<(Record, Place)> = store.records()?.into_iter().map(placed).collect();
+    Ok(show::list(&placed, true).join("\n") + "\n")
+}
+
+/// Leaves out those of other times.
+fn within(mut records: Vec<Record>, parsed: &Parsed) -> Result<Vec<Record>> {
+    let zones = Zoneinfo::of_caller();
+    let time = |name: &str| -> Result<Option<u64>> {
+        let Some(text) = parsed.value(name) else {
+            return Ok(None);
+        };
+        let at = timestamp::parse(text, wall_clock(), &zones).with_context(|| format!("--{name}"))?;
+        Ok(Some(u64::try_from(at.as_micros()).unwrap_or(u64::MAX)))
+    };
+    let (since, until) = (time("since")?.unwrap_or(0), time("until")?.unwrap_or(u64::MAX));
+    records.retain(|record| (since..=until).contains(&record.time_us));
+    Ok(records)
 }
 
 /// Leaves out those that are not wanted by number, and orders the rest.

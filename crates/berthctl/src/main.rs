@@ -18,6 +18,7 @@ mod names;
 mod notify;
 mod power;
 mod processes;
+mod pstore;
 mod run;
 mod settings;
 mod status;
@@ -56,6 +57,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   halt                 stop the machine, leave it powered
 
   maintenance          the shell of rescue.target, on the console
+  pstore               what firmware kept of a panic; berth-pstore.service runs this
   coredump             takes a core; the kernel runs this
   settings             users and files of sysusers.d and tmpfiles.d, while the system starts
 
@@ -68,6 +70,7 @@ Each from systemctl to halt is a command of its own too, systemd-sysctl and syst
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
         "status" => status::run,
+        "pstore" => pstore::run,
         "metrics" => metrics::run,
         "maintenance" => maintenance::run,
         "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),

@@ -8,12 +8,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use journal::{Priority, Sender};
 use unit::text::file::Source;
 
 use crate::crash::Crash;
 use crate::gather;
 use crate::limiter::{PER_USER, Verdict, WINDOW_S, Window};
-use crate::message::Log;
+use crate::message::{IDENTIFIER, tell};
 use crate::name;
 use crate::record::{Core, Record};
 use crate::settings::{self, Settings};
@@ -32,15 +33,20 @@ const TIME_S: u32 = 300;
 /// # Errors
 /// The arguments are not the kernel's, or the crash cannot be kept. It is told in the log.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let log = Log::of_machine();
+    let log = Sender::new(IDENTIFIER);
     let done = Crash::parse(arguments).and_then(|crash| {
         step_back(&crash);
         handle(&crash, std::io::stdin().lock(), &Store::new(layout::path::COREDUMPS), &log)
     });
     if let Err(error) = &done {
-        log.warn(&format!("{error:#}"));
+        warn(&log, &format!("{error:#}"));
     }
     done
+}
+
+/// Tells of something that somebody should look at.
+fn warn(log: &Sender, message: &str) {
+    log.send(Priority::WARNING, message, &[]);
 }
 
 /// Takes less than what runs.
@@ -54,24 +60,27 @@ fn step_back(crash: &Crash) {
     sys::signal::alarm(TIME_S);
 }
 
-fn handle(crash: &Crash, core: impl Read, store: &Store, log: &Log) -> Result<()> {
+fn handle(crash: &Crash, core: impl Read, store: &Store, log: &Sender) -> Result<()> {
     match count(crash) {
         Verdict::Keep(0) => {}
         Verdict::Keep(dropped) => {
-            log.warn(&format!("{dropped} more crashes of the last minute are not known of"));
+            warn(log, &format!("{dropped} more crashes of the last minute are not known of"));
         }
         Verdict::Last => {
-            log.warn(&format!(
-                "user {} has crashed more than {PER_USER} times in {WINDOW_S} s: the next ones are not kept",
-                crash.uid
-            ));
+            warn(
+                log,
+                &format!(
+                    "user {} has crashed more than {PER_USER} times in {WINDOW_S} s: the next ones are not kept",
+                    crash.uid
+                ),
+            );
             return Ok(());
         }
         Verdict::Drop => return Ok(()),
     }
     let (settings, warnings) = settings();
     for warning in &warnings {
-        log.warn(warning);
+        warn(log, warning);
     }
     let mut record = gather::record(crash, Path::new("/proc"));
     // First what is known: this may be cut off.
@@ -82,7 +91,7 @@ fn handle(crash: &Crash, core: impl Read, store: &Store, log: &Log) -> Result<()
         record.core = Core::None { reason: format!("{error:#}") };
     }
     let noted = noted.and_then(|()| store.note(&record));
-    log.crash(&record);
+    tell(log, &record);
     noted
 }
 

@@ -33,6 +33,7 @@ mod pack;
 mod priority;
 mod reader;
 mod segment;
+mod send;
 mod stream;
 mod writer;
 
@@ -45,6 +46,7 @@ pub use limits::{Limits, vacuum};
 pub use pack::pack;
 pub use priority::Priority;
 pub use reader::{Boot, Entries, Query, Reader, Verdict, WhichBoot};
+pub use send::Sender;
 pub use writer::Writer;
 
 /// Where the machine's journal lies.

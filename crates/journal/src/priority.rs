@@ -10,6 +10,8 @@ pub struct Priority(u8);
 const NAMES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
 impl Priority {
+    /// A critical condition.
+    pub const CRIT: Self = Self(2);
     /// An error condition.
     pub const ERR: Self = Self(3);
     /// A warning.
