@@ -19,6 +19,7 @@ mod notify;
 mod power;
 mod processes;
 mod pstore;
+mod report;
 mod run;
 mod settings;
 mod status;
@@ -37,6 +38,7 @@ const USAGE: &str = "\
 usage: berthctl COMMAND [ARGUMENT]...
 
   status               the machine at a glance            (status --help)
+  report               an archive for those who look for a fault
   metrics              the machine in numbers             (metrics --help)
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
@@ -70,6 +72,7 @@ Each from systemctl to halt is a command of its own too, systemd-sysctl and syst
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
         "status" => status::run,
+        "report" => report::run,
         "pstore" => pstore::run,
         "metrics" => metrics::run,
         "maintenance" => maintenance::run,

@@ -60,6 +60,11 @@ impl System {
         System { folder, child }
     }
 
+    /// Ends it; its files stay.
+    pub fn halt(&mut self) {
+        self.end();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

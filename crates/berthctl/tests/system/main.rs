@@ -1,6 +1,7 @@
 //! The commands against a PID 1 that runs: process 1 of a namespace, without a VM.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
+mod glance;
 mod harness;
 
 use harness::{System, service, target};
