@@ -6,6 +6,7 @@
 
 mod analyze;
 mod arguments;
+mod banner;
 mod cat;
 mod client;
 mod coredumpctl;
@@ -59,6 +60,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   halt                 stop the machine, leave it powered
 
   maintenance          the shell of rescue.target, on the console
+  banner               what consoles and logins show; berth-banner.service runs this
   pstore               what firmware kept of a panic; berth-pstore.service runs this
   coredump             takes a core; the kernel runs this
   settings             users and files of sysusers.d and tmpfiles.d, while the system starts
@@ -73,6 +75,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
         "status" => status::run,
         "report" => report::run,
+        "banner" => banner::run,
         "pstore" => pstore::run,
         "metrics" => metrics::run,
         "maintenance" => maintenance::run,
