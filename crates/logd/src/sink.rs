@@ -130,7 +130,9 @@ impl Sink {
     pub fn syslog(&mut self, datagram: &[u8], sender: Option<Credentials>) {
         let message = syslog_message(datagram);
         let mut fields = Fields::default().with("PRIORITY", [message.priority.digit()]);
-        let numbers = [("SYSLOG_FACILITY", message.facility), ("SYSLOG_PID", message.pid)];
+        // Facility 0 is the kernel's; who sends it here says nothing by it, and is a user.
+        let facility = message.facility.map(|number| if number == 0 { 1 } else { number });
+        let numbers = [("SYSLOG_FACILITY", facility), ("SYSLOG_PID", message.pid)];
         for (name, number) in numbers {
             number.iter().for_each(|number| fields.push(name, number.to_string()));
         }

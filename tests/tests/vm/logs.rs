@@ -35,7 +35,7 @@ fn what_programs_say_is_kept_with_who_said_it_also_while_the_log_daemon_is_down(
     }
 
     // A unit says how its log is kept.
-    let run = "systemd-run -q --wait -u said -p LogExtraFields=TEAM=red -p LogLevelMax=notice \
+    let run = "systemd-run -q --wait --unit=said -p LogExtraFields=TEAM=red -p LogLevelMax=notice \
                sh -c 'echo \"<5>kept\"; echo \"<6>not kept\"'";
     shell.run(run)?;
     shell.run("journalctl --sync")?;
@@ -60,11 +60,11 @@ fn what_was_synced_is_there_after_every_power_cut() -> vm::Result<()> {
          > /etc/systemd/journald.conf.d/small.conf; systemctl restart berth-logd",
     )?;
     vm.shell().run(
-        "systemd-run -q -u noise -p LogRateLimitBurst=0 sh -c \
+        "systemd-run -q --unit=noise -p LogRateLimitBurst=0 sh -c \
          'while :; do i=$((i+1)); echo noise $i of a service that says a lot; done'",
     )?;
     vm.shell().run(
-        "systemd-run -q -u marks sh -c 'while :; do i=$((i+1)); echo mark $i; journalctl --sync && \
+        "systemd-run -q --unit=marks sh -c 'while :; do i=$((i+1)); echo mark $i; journalctl --sync && \
          echo SYNCED $i. > /dev/console; done'",
     )?;
     let mut moment = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
