@@ -1,6 +1,6 @@
 //! Times as people read them.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use calendar::Zones;
 use calendar::timestamp::{Style, format};
@@ -58,10 +58,7 @@ impl Utc {
 
 /// A reading of the monotonic clock, in microseconds, by the clock on the wall.
 pub fn moment(monotonic_us: u64) -> String {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let since = monotonic().saturating_sub(Duration::from_micros(monotonic_us));
-    let seconds = wall.saturating_sub(since).as_secs();
-    Utc::since_1970(seconds).stamp(seconds)
+    written(on_wall(monotonic_us))
 }
 
 /// A moment since 1970, in the caller's time zone: `Tue 2026-11-24 19:10:00 CET`.

@@ -9,6 +9,7 @@
 //! A moment is the time since 1970 began in UTC, to the microsecond.
 #![forbid(unsafe_code)]
 
+mod civil;
 mod expression;
 pub mod span;
 pub mod timestamp;

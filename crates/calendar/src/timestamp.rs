@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use jiff::civil::{Date, DateTime, Time, Weekday};
-use jiff::{SignedDuration, ToSpan};
-
+use crate::civil::{Date, Wall};
 use crate::span;
-use crate::zone::{Zone, Zones, since_1970};
+use crate::zone::{Zone, Zones};
 
 /// Days of the week, as they are written.
 pub(crate) const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -17,8 +15,11 @@ pub(crate) const LONG_DAYS: [&str; 7] =
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The last moment that is written: 9999-12-30 22:00:00 UTC, the last that any zone has.
-const LAST: Duration = Duration::from_secs(253_402_207_200);
+/// A second's microseconds.
+const SECOND: i64 = 1_000_000;
+
+/// The last moment that is written: 9999-12-30 23:59:59 UTC.
+const LAST: Duration = Duration::from_secs(253_402_214_399);
 
 /// A text that is no timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,30 +104,32 @@ fn relative(text: &str, now: Duration) -> Option<Duration> {
 
 /// Reads what a clock and a calendar on the wall show.
 fn in_zone(text: &str, now: Duration, zone: &Zone) -> Option<Duration> {
-    let today = zone.wall(now)?.date();
+    let today = zone.wall(now).date();
     let days = match text {
         "yesterday" => Some(-1),
         "today" => Some(0),
         "tomorrow" => Some(1),
         _ => None,
     };
-    let (wall, extra) = match days {
-        Some(days) => (today.checked_add(days.days()).ok()?.at(0, 0, 0, 0), 0),
-        None => date_and_time(text, today)?,
-    };
-    let at = zone.compatible(wall)?.checked_add(SignedDuration::from_secs(extra)).ok()?;
-    since_1970(at)
+    match days {
+        Some(days) => zone.compatible(Wall::at(Date::from_days(today.days() + days), 0)),
+        None => {
+            let (date, clock, extra) = date_and_time(text, today)?;
+            Some(zone.compatible(Wall::at(date, clock))? + Duration::from_micros(extra))
+        }
+    }
 }
 
-/// Reads a date, a time, or both; the seconds that it goes beyond what clocks show come apart.
-fn date_and_time(text: &str, today: Date) -> Option<(DateTime, i64)> {
+/// Reads a date, a time, or both: the date, the microseconds since it began, and what goes beyond what
+/// clocks show.
+fn date_and_time(text: &str, today: Date) -> Option<(Date, i64, u64)> {
     let (weekday, text) = weekday(text);
     let (date, time) = match text.split_once([' ', 'T']) {
-        // It is before the year, and has a time behind it always.
+        // It is without the year, and has a time behind it always.
         Some((month, rest)) if MONTHS.contains(&month) => {
             let (day, time) = rest.trim_start().split_once(' ')?;
-            let month = i8::try_from(MONTHS.iter().position(|known| *known == month)? + 1).ok()?;
-            (Date::new(today.year(), month, number(day, 31)?).ok()?, time.trim_start())
+            let month = u32::try_from(MONTHS.iter().position(|known| *known == month)? + 1).ok()?;
+            (Date::new(today.year, month, number(day, 31)?)?, time.trim_start())
         }
         Some((date, time)) => {
             let (year, _) = date.split_once('-')?;
@@ -141,19 +144,19 @@ fn date_and_time(text: &str, today: Date) -> Option<(DateTime, i64)> {
     if weekday.is_some_and(|stated| stated != date.weekday()) {
         return None;
     }
-    let (time, extra) = self::time(time)?;
-    Some((date.to_datetime(time), extra))
+    let (clock, extra) = self::time(time)?;
+    Some((date, clock, extra))
 }
 
 /// Cuts off the day of the week.
-fn weekday(text: &str) -> (Option<Weekday>, &str) {
+fn weekday(text: &str) -> (Option<u32>, &str) {
     let Some((word, rest)) = text.split_once(' ') else {
         return (None, text);
     };
     let day = [&DAYS, &LONG_DAYS]
         .iter()
         .find_map(|days| days.iter().position(|known| known.eq_ignore_ascii_case(word)));
-    let day = day.and_then(|day| Weekday::from_monday_zero_offset(i8::try_from(day).ok()?).ok());
+    let day = day.and_then(|day| u32::try_from(day).ok());
     (day, if day.is_some() { rest } else { text })
 }
 
@@ -165,36 +168,32 @@ fn date(text: &str) -> Option<Date> {
         return None;
     }
     let short = year.len() < 3;
-    let year: i16 = number(year, 9999)?;
+    let year: i32 = number(year, 9999)?;
     let year = match year {
         69.. if short => year + 1900,
         _ if short => year + 2000,
         _ => year,
     };
-    Date::new(year, number(month, 12)?, number(day, 31)?).ok()
+    Date::new(year, number(month, 12)?, number(day, 31)?)
 }
 
-/// Reads `18:10`, `18:10:00.5`, and a leap second, which is the one after the minute.
-fn time(text: &str) -> Option<(Time, i64)> {
+/// Reads `18:10`, `18:10:00.5`, as microseconds; a leap second is the one after the minute, and comes
+/// apart.
+fn time(text: &str) -> Option<(i64, u64)> {
     let (clock, fraction) = match text.split_once('.') {
-        Some((clock, fraction)) => (clock, micros(fraction)?),
+        Some((clock, fraction)) => (clock, i64::from(micros(fraction)?)),
         None => (text, 0),
     };
     let mut parts = clock.split(':');
-    let (hour, minute) = (number(parts.next()?, 23)?, number(parts.next()?, 59)?);
-    let second: i8 = match parts.next() {
+    let (hour, minute): (i64, i64) = (number(parts.next()?, 23)?, number(parts.next()?, 59)?);
+    let second: i64 = match parts.next() {
         Some(second) => number(second, 61)?,
         None if text.contains('.') => return None,
         None => 0,
     };
-    if parts.next().is_some() {
-        return None;
-    }
-    let nanos = fraction.min(999_999) * 1_000;
-    let extra = i64::from((second - 59).max(0)) + i64::from(fraction == 1_000_000);
-    Time::new(hour, minute, second.min(59), if fraction == 1_000_000 { 0 } else { nanos })
-        .ok()
-        .map(|time| (time, extra))
+    let shown = (hour * 3600 + minute * 60 + second.min(59)) * SECOND;
+    let extra = (second - second.min(59)) * SECOND + fraction;
+    parts.next().is_none().then(|| Some((shown, u64::try_from(extra).ok()?))).flatten()
 }
 
 /// The microseconds of what stands behind a point, rounded.
@@ -224,23 +223,25 @@ pub enum Style {
 
 /// Writes a moment as a zone has it: `Tue 2026-11-24 19:10:00 CET`.
 pub fn format(at: Duration, zone: &Zone, style: Style) -> String {
-    let wall = zone.wall(at).filter(|_| at <= LAST);
-    let Some(wall) = wall else {
+    if at > LAST {
         return "--- XXXX-XX-XX XX:XX:XX".to_owned();
-    };
+    }
+    let wall = zone.wall(at);
+    let (date, micros) = (wall.date(), wall.of_day());
+    let seconds = micros / SECOND;
     let fraction = match style {
         Style::Seconds => String::new(),
-        Style::Micros => format!(".{:06}", wall.subsec_nanosecond() / 1_000),
+        Style::Micros => format!(".{:06}", micros % SECOND),
     };
-    let day = DAYS.get(wall.weekday().to_monday_zero_offset() as usize).copied().unwrap_or("---");
     format!(
-        "{day} {:04}-{:02}-{:02} {:02}:{:02}:{:02}{fraction} {}",
-        wall.year(),
-        wall.month(),
-        wall.day(),
-        wall.hour(),
-        wall.minute(),
-        wall.second(),
+        "{} {:04}-{:02}-{:02} {:02}:{:02}:{:02}{fraction} {}",
+        DAYS.get(date.weekday() as usize).copied().unwrap_or("---"),
+        date.year,
+        date.month,
+        date.day,
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
         zone.abbreviation(at)
     )
 }

@@ -1,21 +1,22 @@
 //! Time zones: from a moment to what clocks on the wall show there, and back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use crate::civil::Wall;
+
+mod file;
+mod rule;
+
+use rule::Rule;
+
+const SECOND: i64 = 1_000_000;
+/// No two changes of a zone that matter are closer to each other.
+const APART: i64 = 86_400 * SECOND;
 
 /// A time zone. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zone(TimeZone);
-
-impl Default for Zone {
-    /// UTC.
-    fn default() -> Zone {
-        Zone::utc()
-    }
-}
+pub struct Zone(Arc<Changes>);
 
 /// Why data makes no time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,38 @@ pub struct ZoneError {
     /// Its name.
     pub name: String,
     /// What is wrong.
-    pub reason: String,
+    pub reason: &'static str,
+}
+
+/// A time that a zone has: its distance to UTC, and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Kind {
+    /// Seconds ahead of UTC.
+    ahead: i32,
+    name: Box<str>,
+}
+
+/// The times of a zone.
+#[derive(Debug, PartialEq, Eq)]
+struct Changes {
+    /// The first is that of before the first change.
+    kinds: Vec<Kind>,
+    /// When it changes, in seconds since 1970, and to which.
+    times: Vec<(i64, u8)>,
+    /// What holds after the last change.
+    rule: Option<Rule>,
+}
+
+impl Changes {
+    /// The time in force at a second since 1970.
+    fn at(&self, second: i64) -> &Kind {
+        let passed = self.times.partition_point(|(at, _)| *at <= second);
+        match (&self.rule, passed.checked_sub(1)) {
+            (Some(rule), _) if passed == self.times.len() => rule.at(second),
+            (_, None) => &self.kinds[0],
+            (_, Some(last)) => &self.kinds[usize::from(self.times[last].1)],
+        }
+    }
 }
 
 /// Where time zones come from.
@@ -93,15 +125,27 @@ pub(crate) enum Instants {
     /// One moment, or the two at which clocks showed it, the first first.
     At(Duration, Option<Duration>),
     /// None: clocks were put forward, to this reading.
-    Gap(DateTime),
-    /// It is before 1970, or too far away.
+    Gap(Wall),
+    /// It is before 1970.
     Outside,
+}
+
+impl Default for Zone {
+    /// UTC.
+    fn default() -> Zone {
+        Zone::utc()
+    }
 }
 
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Zone {
-        Zone(TimeZone::UTC)
+        Zone::fixed(0, "UTC")
+    }
+
+    fn fixed(ahead: i32, name: &str) -> Zone {
+        let kinds = vec![Kind { ahead, name: name.into() }];
+        Zone(Arc::new(Changes { kinds, times: Vec::new(), rule: None }))
     }
 
     /// A zone by the bytes of its file (tzfile(5)).
@@ -109,8 +153,8 @@ impl Zone {
     /// # Errors
     /// The bytes are not such a file.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Zone, ZoneError> {
-        let bad = |error: jiff::Error| ZoneError { name: name.to_owned(), reason: error.to_string() };
-        TimeZone::tzif(name, bytes).map(Zone).map_err(bad)
+        let changes = file::read(bytes).map_err(|reason| ZoneError { name: name.to_owned(), reason })?;
+        Ok(Zone(Arc::new(changes)))
     }
 
     /// A zone by a rule as the variable `TZ` has it (tzset(3)).
@@ -118,86 +162,111 @@ impl Zone {
     /// # Errors
     /// The text is no such rule.
     pub fn rule(text: &str) -> Result<Zone, ZoneError> {
-        let bad = |error: jiff::Error| ZoneError { name: text.to_owned(), reason: error.to_string() };
-        TimeZone::posix(text).map(Zone).map_err(bad)
+        let rule = Rule::parse(text);
+        let rule = rule.ok_or_else(|| ZoneError { name: text.to_owned(), reason: "it is no rule" })?;
+        Ok(Zone(Arc::new(Changes {
+            kinds: vec![rule.standard.clone()],
+            times: Vec::new(),
+            rule: Some(rule),
+        })))
     }
 
     /// The zone that is so many seconds ahead of UTC; none beyond a day.
     pub fn ahead(seconds: i32) -> Option<Zone> {
-        Offset::from_seconds(seconds).ok().map(|offset| Zone(TimeZone::fixed(offset)))
+        let minutes = seconds.abs() / 60;
+        let mut name = format!("{}{:02}", if seconds < 0 { '-' } else { '+' }, minutes / 60);
+        if minutes % 60 > 0 {
+            name.push_str(&format!("{:02}", minutes % 60));
+        }
+        (seconds.abs() <= 86_400).then(|| Zone::fixed(seconds, &name))
+    }
+
+    fn kind(&self, micros: i64) -> &Kind {
+        self.0.at(micros.div_euclid(SECOND))
     }
 
     /// Whether it is UTC by whatever name, at a moment.
     pub fn is_utc(&self, at: Duration) -> bool {
-        stamp(at).is_some_and(|at| {
-            let info = self.0.to_offset_info(at);
-            info.offset().seconds() == 0 && matches!(info.abbreviation(), "UTC" | "Z" | "UCT")
-        })
+        let kind = self.kind(micros(at));
+        kind.ahead == 0 && matches!(&*kind.name, "UTC" | "UCT")
     }
 
     /// How many seconds it is ahead of UTC at a moment.
     pub fn ahead_of_utc(&self, at: Duration) -> i32 {
-        stamp(at).map_or(0, |at| self.0.to_offset(at).seconds())
+        self.kind(micros(at)).ahead
     }
 
     /// What it is called at a moment: `CET`, `+03`.
     pub fn abbreviation(&self, at: Duration) -> String {
-        stamp(at).map_or_else(String::new, |at| self.0.to_offset_info(at).abbreviation().to_owned())
+        self.kind(micros(at)).name.to_string()
     }
 
     /// The fixed distance to UTC that an abbreviation of this zone stands for: the one in force at a
-    /// moment, or before or after the changes around it.
+    /// moment, or else in force by its rule, or else the last that was.
     pub fn abbreviated(&self, name: &str, near: Duration) -> Option<Zone> {
-        let near = stamp(near)?;
-        let now = self.0.to_offset_info(near);
-        if now.abbreviation() == name {
-            return Some(Zone(TimeZone::fixed(now.offset())));
-        }
-        let after = self.0.following(near).take(2);
-        let around = after.chain(self.0.preceding(near).take(2));
-        let found = around.into_iter().find(|change| change.abbreviation() == name)?;
-        Some(Zone(TimeZone::fixed(found.offset())))
+        let near = micros(near);
+        let rule = self.0.rule.iter().flat_map(Rule::kinds);
+        let passed = self.0.times.iter().rev().filter(|(at, _)| *at <= near / SECOND);
+        let passed = passed.filter_map(|(_, kind)| self.0.kinds.get(usize::from(*kind)));
+        let mut kinds = std::iter::once(self.kind(near)).chain(rule).chain(passed);
+        let found = kinds.find(|kind| &*kind.name == name)?;
+        Some(Zone::fixed(found.ahead, name))
     }
 
-    /// What clocks on the wall show at a moment; none beyond the year 9999.
-    pub(crate) fn wall(&self, at: Duration) -> Option<DateTime> {
-        stamp(at).map(|at| self.0.to_datetime(at))
+    /// What clocks on the wall show at a moment.
+    pub(crate) fn wall(&self, at: Duration) -> Wall {
+        Wall(micros(at).saturating_add(self.ahead_at(micros(at))))
+    }
+
+    /// How many microseconds it is ahead of UTC at a microsecond since 1970.
+    fn ahead_at(&self, micros: i64) -> i64 {
+        i64::from(self.kind(micros).ahead) * SECOND
     }
 
     /// When clocks on the wall show that.
-    pub(crate) fn instants(&self, wall: DateTime) -> Instants {
-        let at = |offset: Offset| offset.to_timestamp(wall).ok().and_then(since_1970);
-        match self.0.to_ambiguous_timestamp(wall).offset() {
-            AmbiguousOffset::Unambiguous { offset } => {
-                at(offset).map_or(Instants::Outside, |at| Instants::At(at, None))
+    pub(crate) fn instants(&self, wall: Wall) -> Instants {
+        let Wall(wall) = wall;
+        let (before, after) = (self.ahead_at(wall - APART), self.ahead_at(wall + APART));
+        let at = |ahead: i64| Some(wall - ahead).filter(|at| self.ahead_at(*at) == ahead);
+        match (at(before), at(after).filter(|_| after != before)) {
+            (Some(first), second) => {
+                moment(first).map_or(Instants::Outside, |first| Instants::At(first, second.and_then(moment)))
             }
-            AmbiguousOffset::Fold { before, after } => {
-                at(before).map_or(Instants::Outside, |first| Instants::At(first, at(after)))
-            }
-            AmbiguousOffset::Gap { after, .. } => {
-                // With the offset of after the change, what clocks never showed is before it.
-                let change = after
-                    .to_timestamp(wall)
-                    .ok()
-                    .and_then(|early| self.0.following(early).find(|change| change.offset() == after));
-                change
-                    .map_or(Instants::Outside, |change| Instants::Gap(after.to_datetime(change.timestamp())))
-            }
+            (None, Some(only)) => moment(only).map_or(Instants::Outside, |only| Instants::At(only, None)),
+            (None, None) => Instants::Gap(Wall(self.change_between(wall - after, wall - before) + after)),
         }
     }
 
+    /// When the zone changes between two moments.
+    fn change_between(&self, from: i64, to: i64) -> i64 {
+        let (mut from, mut to) = (from.div_euclid(SECOND), to.div_euclid(SECOND));
+        let begin = self.0.at(from).ahead;
+        while to - from > 1 {
+            let middle = from + (to - from) / 2;
+            if self.0.at(middle).ahead == begin { from = middle } else { to = middle }
+        }
+        to * SECOND
+    }
+
     /// The moment that a reading stands for: where there are two the first, and where there is none
-    /// as long after the change as it would have been without that.
-    pub(crate) fn compatible(&self, wall: DateTime) -> Option<Timestamp> {
-        self.0.to_ambiguous_timestamp(wall).compatible().ok()
+    /// as long after the change as it would have been without that. None before 1970.
+    pub(crate) fn compatible(&self, wall: Wall) -> Option<Duration> {
+        match self.instants(wall) {
+            Instants::At(first, _) => Some(first),
+            Instants::Gap(_) => moment(wall.0 - self.ahead_at(wall.0 - APART)),
+            Instants::Outside => None,
+        }
     }
 }
 
-fn stamp(at: Duration) -> Option<Timestamp> {
-    i64::try_from(at.as_micros()).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok())
+fn micros(at: Duration) -> i64 {
+    i64::try_from(at.as_micros()).unwrap_or(i64::MAX).min(MICROS_MAX)
 }
 
-/// A moment of this crate's; none where it is before 1970.
-pub(crate) fn since_1970(at: Timestamp) -> Option<Duration> {
-    u64::try_from(at.as_microsecond()).ok().map(Duration::from_micros)
+/// What is later counts as this: 9999-12-31.
+const MICROS_MAX: i64 = 253_402_214_400 * SECOND;
+
+/// A moment; none where it is before 1970.
+fn moment(micros: i64) -> Option<Duration> {
+    u64::try_from(micros).ok().map(Duration::from_micros)
 }

@@ -1,5 +1,6 @@
 //! What timers need of the machine: its clock and time zone, word of their change, and stamp files.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
@@ -31,6 +32,8 @@ pub struct WallClock {
     zone: Option<OwnedFd>,
     localtime: PathBuf,
     zones: Zoneinfo,
+    /// The zones that timers name, read once: many may name one.
+    named: BTreeMap<String, Zone>,
     /// The folder of stamp files.
     stamps: PathBuf,
 }
@@ -52,7 +55,7 @@ impl WallClock {
             poller.add(zone, Source::Zone, Readiness::Read)?;
         }
         let zones = Zoneinfo::at(&localtime, Path::new(layout::path::ZONEINFO));
-        Ok(WallClock { set, zone, localtime, zones, stamps: options.stamps() })
+        Ok(WallClock { set, zone, localtime, zones, named: BTreeMap::new(), stamps: options.stamps() })
     }
 
     /// The machine's time zone.
@@ -81,8 +84,17 @@ impl WallClock {
     }
 
     /// The zones that a timer names, as far as they are there.
-    pub fn zones_of(&self, timer: &Timer) -> Vec<(String, Zone)> {
-        timer.zones().filter_map(|name| Some((name.to_owned(), self.zones.named(name)?))).collect()
+    pub fn zones_of(&mut self, timer: &Timer) -> Vec<(String, Zone)> {
+        let mut zones = Vec::new();
+        for name in timer.zones() {
+            let read = || Some((name.to_owned(), self.zones.named(name)?));
+            let known = self.named.get(name).map(|zone| (name.to_owned(), zone.clone()));
+            if let Some((name, zone)) = known.or_else(read) {
+                self.named.insert(name.clone(), zone.clone());
+                zones.push((name, zone));
+            }
+        }
+        zones
     }
 
     /// When a persistent timer last elapsed; where that is not known, it counts from now.

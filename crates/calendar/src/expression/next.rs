@@ -2,68 +2,67 @@
 
 use std::time::Duration;
 
-use jiff::civil::{Date, DateTime, Time};
-
 use super::{Component, Expression, SECOND, YEARS};
+use crate::civil::{Date, Wall, days_in_month};
 use crate::zone::{Instants, Zone};
+
+/// A minute's microseconds.
+const MINUTE: u32 = 60 * SECOND;
 
 /// A reading of the clocks is later than that of the moment that is gone out from, and of those
 /// later ones the first that the clocks do show.
 pub(super) fn next(expression: &Expression, after: Duration, zone: &Zone) -> Option<Duration> {
-    let mut from = later(zone.wall(after)?)?;
+    let mut from = later(zone.wall(after));
     loop {
         let wall = next_reading(expression, from)?;
         match zone.instants(wall) {
             Instants::At(first, _) if first > after => return Some(first),
             Instants::At(_, Some(second)) if second > after => return Some(second),
             // The zone's clocks went back further than to this reading since.
-            Instants::At(..) | Instants::Outside => from = later(wall)?,
-            Instants::Gap(end) => from = end.max(later(wall)?),
+            Instants::At(..) | Instants::Outside => from = later(wall),
+            Instants::Gap(end) => from = end.max(later(wall)),
         }
     }
 }
 
 /// The reading a microsecond later: the next that an expression can tell apart.
-fn later(wall: DateTime) -> Option<DateTime> {
-    wall.checked_add(Duration::from_micros(1)).ok()
+fn later(Wall(micros): Wall) -> Wall {
+    Wall(micros.saturating_add(1))
 }
 
 /// The first reading at or after another that the expression speaks of.
-fn next_reading(expression: &Expression, from: DateTime) -> Option<DateTime> {
-    let begin = u32::try_from(from.year()).unwrap_or(0);
+fn next_reading(expression: &Expression, from: Wall) -> Option<Wall> {
+    let date = from.date();
+    let begin = u32::try_from(date.year).unwrap_or(0);
     let mut year = least(&expression.year, begin.max(YEARS.0), YEARS.1)?;
     loop {
-        for month in 1..=12_u32 {
-            if least(&expression.month, month, 12) != Some(month) {
-                continue;
-            }
-            let first = Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, 1).ok()?;
-            if (first.year(), first.month()) < (from.year(), from.month()) {
-                continue;
-            }
-            if let Some(found) = in_month(expression, first, from) {
+        let first_month = if year == begin { date.month } else { 1 };
+        let mut month = least(&expression.month, first_month, 12);
+        while let Some(at) = month {
+            if let Some(found) = in_month(expression, i32::try_from(year).ok()?, at, from) {
                 return Some(found);
             }
+            month = least(&expression.month, at + 1, 12);
         }
         year = least(&expression.year, year + 1, YEARS.1)?;
     }
 }
 
-fn in_month(expression: &Expression, first: Date, from: DateTime) -> Option<DateTime> {
-    let length = u32::from(first.days_in_month().unsigned_abs());
+fn in_month(expression: &Expression, year: i32, month: u32, from: Wall) -> Option<Wall> {
+    let length = days_in_month(year, month);
     let counted: Vec<Component> = match expression.from_end {
         true => expression.day.iter().map(|part| from_end(part, length)).collect(),
         false => Vec::new(),
     };
     let days = if expression.from_end { &counted } else { &expression.day };
+    let begin = from.date();
     let mut day = least(days, 1, length)?;
     loop {
-        let date = Date::new(first.year(), first.month(), i8::try_from(day).ok()?).ok()?;
-        let weekday = date.weekday().to_monday_zero_offset();
-        if date >= from.date() && expression.weekdays >> weekday & 1 == 1 {
-            let begin = if date == from.date() { from.time() } else { Time::midnight() };
-            if let Some(time) = in_day(expression, begin) {
-                return Some(date.to_datetime(time));
+        let date = Date { year, month, day };
+        if date >= begin && expression.weekdays >> date.weekday() & 1 == 1 {
+            let earliest = if date == begin { from.of_day() } else { 0 };
+            if let Some(micros) = in_day(expression, earliest) {
+                return Some(Wall::at(date, micros));
             }
         }
         day = least(days, day + 1, length)?;
@@ -79,22 +78,19 @@ fn from_end(part: &Component, length: u32) -> Component {
     }
 }
 
-fn in_day(expression: &Expression, from: Time) -> Option<Time> {
-    let unsigned = |number: i8| u32::from(number.unsigned_abs());
-    let micros = unsigned(from.second()) * SECOND + from.subsec_nanosecond().unsigned_abs() / 1_000;
-    let (begin_hour, begin_minute) = (unsigned(from.hour()), unsigned(from.minute()));
+/// The first microsecond of a day at or after another.
+fn in_day(expression: &Expression, from: i64) -> Option<i64> {
+    let (minutes, micros) = (from / i64::from(MINUTE), u32::try_from(from % i64::from(MINUTE)).ok()?);
+    let minutes = u32::try_from(minutes).ok()?;
+    let (begin_hour, begin_minute) = (minutes / 60, minutes % 60);
     let mut hour = least(&expression.hour, begin_hour, 23)?;
     loop {
         let begin = if hour == begin_hour { begin_minute } else { 0 };
         let mut minute = least(&expression.minute, begin, 59);
         while let Some(at) = minute {
             let is_first = (hour, at) == (begin_hour, begin_minute);
-            if let Some(micros) =
-                least(&expression.micros, if is_first { micros } else { 0 }, 60 * SECOND - 1)
-            {
-                let nanos = i32::try_from(micros % SECOND * 1_000).ok()?;
-                let (hour, minute) = (i8::try_from(hour).ok()?, i8::try_from(at).ok()?);
-                return Time::new(hour, minute, i8::try_from(micros / SECOND).ok()?, nanos).ok();
+            if let Some(found) = least(&expression.micros, if is_first { micros } else { 0 }, MINUTE - 1) {
+                return Some(i64::from(hour * 60 + at) * i64::from(MINUTE) + i64::from(found));
             }
             minute = least(&expression.minute, at + 1, 59);
         }

@@ -1,9 +1,7 @@
 //! Reading a calendar expression.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use super::{Component, Expression, Field, SECOND, YEARS};
+use crate::civil::Wall;
 use crate::timestamp::{DAYS, LONG_DAYS, micros};
 use crate::zone::{ZoneRef, is_zone_name};
 
@@ -160,16 +158,18 @@ fn read_weekdays(cursor: &mut Cursor, bits: &mut u8) -> Outcome<()> {
 /// Reads the seconds since 1970 that stand for a moment in UTC.
 fn read_moment(cursor: &mut Cursor, expression: &mut Expression) -> Outcome<()> {
     let seconds: i64 = cursor.digits().parse().map_err(|_| "the seconds since 1970 are no number")?;
-    let moment = Timestamp::from_second(seconds).map_err(|_| "the moment is too far away")?;
-    let wall = TimeZone::UTC.to_datetime(moment);
-    let one = |number: u32| vec![Component { start: number, stop: None, repeat: 0 }];
-    let unsigned = |number: i8| u32::from(number.unsigned_abs());
-    expression.year = one(u32::from(wall.year().unsigned_abs()));
-    expression.month = one(unsigned(wall.month()));
-    expression.day = one(unsigned(wall.day()));
-    expression.hour = one(unsigned(wall.hour()));
-    expression.minute = one(unsigned(wall.minute()));
-    expression.micros = one(unsigned(wall.second()) * SECOND);
+    let micros = seconds.checked_mul(i64::from(SECOND)).ok_or("the moment is too far away")?;
+    let (date, minutes) = (Wall(micros).date(), Wall(micros).of_day() / (60 * i64::from(SECOND)));
+    let one = |number: i64| {
+        let start = u32::try_from(number).map_err(|_| "the moment is too far away")?;
+        Ok::<_, &str>(vec![Component { start, stop: None, repeat: 0 }])
+    };
+    expression.year = one(date.year.into())?;
+    expression.month = one(date.month.into())?;
+    expression.day = one(date.day.into())?;
+    expression.hour = one(minutes / 60)?;
+    expression.minute = one(minutes % 60)?;
+    expression.micros = one(micros % (60 * i64::from(SECOND)))?;
     expression.zone = ZoneRef::Utc;
     Ok(())
 }
