@@ -121,7 +121,7 @@ impl World {
                     self.runs.push(shown["Fri 2026-".len()..].replace(" UTC", ""));
                     let spawned = Input::Service(unit.clone(), machine::Event::Spawned(role, 7));
                     let exit = machine::Event::Exited { pid: 7, exit: Exit::Code(0), emptied: true };
-                    let ended = self.ends.then(|| Input::Service(unit, exit));
+                    let ended = self.ends.then_some(Input::Service(unit, exit));
                     std::iter::once(spawned).chain(ended).collect()
                 }
                 Action::Log(_, text) | Action::Failed(_, text) => {

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn properties_that_are_not_there_are_refused() {
         for (name, reason) in
-            [("Fly", "property Fly is unknown"), ("DynamicUser", "property DynamicUser is not supported yet")]
+            [("Fly", "property Fly is unknown"), ("RootImage", "property RootImage is not supported yet")]
         {
             assert_eq!(Text::of("Service").property(name, "x").unwrap_err().to_string(), reason);
         }

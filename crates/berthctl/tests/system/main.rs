@@ -250,7 +250,7 @@ fn the_default_target_is_what_a_boot_starts() {
 fn a_transient_unit_that_does_not_start_goes_too() {
     let system = System::of(&[("all.target", target(""))]);
     for (property, code) in
-        [("ConditionPathExists=/none", 0), ("Requires=none.service", 1), ("DynamicUser=no", 1)]
+        [("ConditionPathExists=/none", 0), ("Requires=none.service", 1), ("RootImage=/none", 1)]
     {
         let output = system.run("systemd-run", &["--unit=u", "-p", property, "true"]);
         assert_eq!(output.status.code(), Some(code), "{output:?}");
