@@ -1,12 +1,15 @@
 //! `systemd-analyze security`: how exposed services leave the system, by what their files say.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use unit::load;
+use unit::load::{self, UnitFiles};
 use unit::security::{Assessment, Finding, assess, tenths};
 use unit::service::config::ServiceType;
+use unit::text::file::Source;
 use unit::text::value;
 use unit::{Unit, UnitName};
 use unit_files::Catalog;
@@ -110,7 +113,13 @@ fn named(word: &str) -> Result<Unit> {
         return Files::open(None)?.unit(&name);
     }
     let folder = Path::new(word).parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let files = Catalog::list(&[folder]).files(&name)?;
+    let drop_ins = Catalog::list(&[folder]).drop_ins(&name);
+    let paths = std::iter::once(PathBuf::from(word)).chain(drop_ins);
+    let sources = paths.map(|path| {
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Source { path: Arc::from(path.display().to_string()), text })
+    });
+    let files = UnitFiles { sources: sources.collect::<Result<_>>()?, ..UnitFiles::default() };
     Ok(load::load(&name, &files, &host(Path::new("/")))?)
 }
 
