@@ -44,6 +44,9 @@ pub fn of_machine(finished: Finished, remains: Remains) -> ! {
     if let Err(error) = machine::save_seed() {
         reporter.warn(&format!("{error:#}"));
     }
+    if let Err(error) = machine::note_end(finished.kind, finished.failed) {
+        reporter.warn(&format!("{error:#}"));
+    }
     _ = sys::signal::send(-1, Signal::TERM.0);
     _ = sys::signal::send(-1, Signal::CONT.0);
     wait_for_all(&signals, (finished.since + STRAYS).max(now + LEAST));

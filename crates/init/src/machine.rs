@@ -2,6 +2,7 @@
 //! settings, time, randomness. Nothing here keeps the machine from booting: what does not work
 //! is told, and the rest goes on.
 
+mod history;
 mod identity;
 mod mounts;
 mod seed;
@@ -19,6 +20,7 @@ use crate::report::Reporter;
 const CORE_FILTER: &str = "/proc/self/coredump_filter";
 const CORE_PARTS: &str = "0x33";
 
+pub use history::end as note_end;
 pub use identity::boot_id;
 pub use seed::save as save_seed;
 
@@ -38,6 +40,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
     note(sys::confine::bring_up_loopback().context("cannot bring the loopback interface up"));
     note(not_before_build());
     note(seed::load());
+    note(history::begin());
     let first_boot = match identity::machine_id() {
         Ok(is_new) => is_new,
         Err(error) => {

@@ -55,6 +55,9 @@ impl Supervisor {
             self.cgroups.clean_up();
             std::process::exit(0);
         }
+        if let Err(error) = crate::machine::note_end(kind, false) {
+            self.reporter.warn(&format!("{error:#}"));
+        }
         rustix::fs::sync();
         if let Err(error) = sys::machine::end(crate::end::how(kind)) {
             self.reporter.warn(&error.to_string());
