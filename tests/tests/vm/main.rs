@@ -8,6 +8,7 @@ mod crashes;
 mod etcd;
 mod firmware;
 mod first_boot;
+mod glance;
 mod growth;
 mod init;
 mod logs;
