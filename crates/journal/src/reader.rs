@@ -351,9 +351,17 @@ impl Entries {
                     continue;
                 }
             }
-            match self.places.pop_front() {
-                Some(place) => self.stream = self.reader.open(&place)?,
-                None => return Ok(None),
+            let Some(place) = self.places.pop_front() else {
+                return Ok(None);
+            };
+            match self.reader.open(&place)? {
+                Some(stream) => self.stream = Some(stream),
+                // The newest one is being begun: its header is written by the next time.
+                None if self.places.is_empty() && !self.query.reverse => {
+                    self.places.push_front(place);
+                    return Ok(None);
+                }
+                None => {}
             }
         }
     }

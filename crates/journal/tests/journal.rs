@@ -194,6 +194,28 @@ fn a_reader_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_segment_that_is_just_being_begun_is_read_when_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path(), 1, Limits::default());
+    append(&mut writer, &[record("a.service", "old")]);
+    let mut entries = Reader::new(dir.path()).entries(&Query::default()).unwrap();
+    assert_eq!(entries.by_ref().count(), 1);
+    writer.rotate(0).unwrap();
+    append(&mut writer, &[record("a.service", "new")]);
+    // As a reader may find it: made, and nothing in it yet.
+    let path = segments(dir.path()).pop().unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 1, 20] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        entries.refresh().unwrap();
+        assert!(entries.next().is_none());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    entries.refresh().unwrap();
+    assert_eq!(entries.next().unwrap().unwrap().record.fields.get("MESSAGE"), Some(&b"new"[..]));
+}
+
+#[test]
 fn packed_segments_read_the_same_and_are_smaller() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { segment_bytes: 600_000, ..Limits::default() };
