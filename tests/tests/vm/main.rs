@@ -10,6 +10,7 @@ mod firmware;
 mod first_boot;
 mod glance;
 mod growth;
+mod idle;
 mod init;
 mod logs;
 mod networks;
