@@ -5,7 +5,7 @@ use std::path::Path;
 use layout::disk::USR_FS_UUID;
 use sandbox::Tree;
 
-use crate::files::{self, FileTree};
+use crate::files::{self, Content, FileTree, Kind};
 use crate::{Error, Result, tool};
 
 /// How files are packed.
@@ -35,7 +35,8 @@ impl Compression {
 /// # Errors
 /// A failing mkfs.erofs, or files that cannot be read or written.
 pub fn build(tools: &Tree, tree: &FileTree, out: &Path, compression: Compression, epoch: u64) -> Result<()> {
-    std::fs::File::create(out).map_err(Error::io("writing", out))?;
+    let file = std::fs::File::create(out).map_err(Error::io("writing", out))?;
+    require_room(&file, out, tree)?;
     let command = tools
         .command("mkfs.erofs")
         .args(["--quiet", "--tar=f"])
@@ -48,4 +49,25 @@ pub fn build(tools: &Tree, tree: &FileTree, out: &Path, compression: Compression
     tool::run_with_input("mkfs.erofs", command, &doing, |input| {
         files::write_tar(tree, input, "the tar stream for mkfs.erofs".as_ref(), epoch)
     })
+}
+
+/// mkfs.erofs 1.8 with several workers waits for ever where the disk is full, so that is found out before.
+/// Asked for is what the files have unpacked.
+fn require_room(file: &std::fs::File, out: &Path, tree: &FileTree) -> Result<()> {
+    let mut needed = 0;
+    for (_, node) in tree.iter() {
+        needed += match &node.kind {
+            Kind::File(Content::Bytes(bytes)) => bytes.len() as u64,
+            Kind::File(Content::Host(path)) => {
+                path.metadata().map_err(Error::io("reading the size of", path))?.len()
+            }
+            _ => 0,
+        };
+    }
+    let failed = |source: std::io::Error| Error::io("making room for", out)(source);
+    let room = rustix::fs::fstatvfs(file).map_err(|errno| failed(errno.into()))?;
+    match room.f_bavail.saturating_mul(room.f_frsize) < needed {
+        true => Err(failed(std::io::ErrorKind::StorageFull.into())),
+        false => Ok(()),
+    }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use image::erofs::{self, Compression};
+use image::files::Content;
 use image::{ext4, verity};
 use layout::disk::{MIB, ROOT_FS_UUID, USR_FS_UUID};
 
@@ -47,6 +48,20 @@ fn erofs_is_sound_keeps_owners_and_modes_and_is_the_same_twice() {
             }
         }
     }
+}
+
+#[test]
+fn a_disk_without_room_is_told_at_once() {
+    let Some(tools) = tools() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (large, out) = (dir.path().join("large"), dir.path().join("usr.erofs"));
+    // More than any disk has, without a byte of it.
+    fs::File::create(&large).unwrap().set_len(8 << 40).unwrap();
+    let mut tree = usr();
+    tree.file("lib/large", 0o644, Content::Host(large)).unwrap();
+    let error = erofs::build(&tools, &tree, &out, Compression::Lz4, EPOCH).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("making room for {}: ", out.display())), "{error}");
+    assert!(error.contains("free some space there"), "{error}");
 }
 
 #[test]
