@@ -40,7 +40,7 @@ fn what_programs_say_is_kept_with_who_said_it_also_while_the_log_daemon_is_down(
     shell.run(run)?;
     shell.run("journalctl --sync")?;
     assert_eq!(shell.run("journalctl -q TEAM=red -u said -o cat")?, "kept");
-    assert_eq!(shell.run("journalctl -q --verify | grep -c whole")?, "1");
+    shell.run("journalctl -q --verify")?;
     Ok(())
 }
 
@@ -54,14 +54,16 @@ fn what_was_synced_is_there_after_every_power_cut() -> vm::Result<()> {
     let folder = image.file().parent().unwrap().to_owned();
     let vm = ready(Vm::direct(bed()).disk(&image).boot()?)?;
     let root = disk::partitions(bed(), &folder, image.file())?[layout::disk::ROOT.label].bytes.clone();
-    // Small segments: that they are begun, packed and removed is cut too.
+    // Small segments: that they are begun, packed and removed is cut too. The noise is slow enough
+    // for a mark not to be removed within the seconds until the next.
     vm.shell().run(
         "mkdir -p /etc/systemd/journald.conf.d; printf '[Journal]\\nSystemMaxFileSize=64K\\nSystemMaxUse=4M\\n' \
          > /etc/systemd/journald.conf.d/small.conf; systemctl restart berth-logd",
     )?;
     vm.shell().run(
         "systemd-run -q --unit=noise -p LogRateLimitBurst=0 sh -c \
-         'while :; do i=$((i+1)); echo noise $i of a service that says a lot; done'",
+         'while :; do for n in $(seq 20); do i=$((i+1)); echo noise $i of a service that says a lot; done; \
+         sleep 0.01; done'",
     )?;
     vm.shell().run(
         "systemd-run -q --unit=marks sh -c 'while :; do i=$((i+1)); echo mark $i; journalctl --sync && \
