@@ -65,6 +65,8 @@ fn a_virtio_disk_and_its_partition() {
             "disk/by-diskseq/9",
         ]
     );
+    let properties = names(&Device::at(&Tree::of(VIRTIO), disk), &Facts::default()).properties;
+    assert_eq!(properties["ID_SERIAL"], "vd serial-1");
     let facts = Facts { table: table::read(&rows("gpt").as_slice(), 512), ..contents("ext4") };
     assert_eq!(
         links(VIRTIO, &format!("{disk}/vda1"), &facts),

@@ -5,6 +5,7 @@
 mod boot;
 mod containers;
 mod crashes;
+mod devices;
 mod etcd;
 mod firmware;
 mod first_boot;

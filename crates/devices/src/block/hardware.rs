@@ -14,7 +14,7 @@ pub fn identify(disk: &Device<'_>, facts: &Facts, suffix: &str, names: &mut Name
         name if name.starts_with("nvme") => nvme(disk, suffix, names),
         name if name.starts_with("vd") => {
             if let Some(serial) = disk.inherited("serial") {
-                names.put("ID_SERIAL", attribute(&serial));
+                names.put("ID_SERIAL", property(&serial));
                 names.link(by_id(&format!("virtio-{}", attribute(&serial))));
             }
         }
@@ -47,6 +47,11 @@ pub fn identify(disk: &Device<'_>, facts: &Facts, suffix: &str, names: &mut Name
         }
         _ => {}
     }
+}
+
+/// An attribute's text as a property: blanks stay.
+fn property(text: &str) -> String {
+    replace_unsafe(text.trim_end(), "/ $%?,")
 }
 
 /// Of a SCSI disk or drive, whatever it speaks behind that: ATA first, then USB, then SCSI itself.
@@ -88,7 +93,7 @@ fn nvme(disk: &Device<'_>, suffix: &str, names: &mut Names) {
         ("ID_NSID", &namespace),
     ];
     for (key, value) in known.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?))) {
-        names.put(key, replace_unsafe(value, "/ $%?,"));
+        names.put(key, property(value));
     }
     let by_id = |what: &str| format!("disk/by-id/nvme-{}{suffix}", attribute(what).replace('/', "_"));
     if let Some(wwid) = &wwid {
