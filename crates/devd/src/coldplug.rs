@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use devices::sysfs::{DEVICES, Device, ROOT, Sysfs};
-use devices::uevent::{Event, Properties};
+use devices::uevent::{self, Event, Properties};
 
 /// Folders of links to what has a node.
 const NODES: [&str; 2] = ["/sys/dev/block", "/sys/dev/char"];
@@ -14,10 +14,7 @@ const CLASSES: [&str; 1] = ["/sys/class/net"];
 /// The event that a device would be announced by, if it is there.
 pub fn event(sysfs: &dyn Sysfs, path: &str, action: &str) -> Option<Event> {
     let device = Device::at(sysfs, path);
-    if !device.has("uevent") {
-        return None;
-    }
-    let mut properties = device.uevent();
+    let mut properties = uevent::lines(&device.read("uevent")?);
     let mut put = |key: &str, value: String| drop(properties.insert(key.to_owned(), value));
     put("ACTION", action.to_owned());
     put("DEVPATH", path.strip_prefix(ROOT)?.to_owned());
@@ -41,10 +38,35 @@ pub fn devices(sysfs: &dyn Sysfs) -> Vec<String> {
     found
 }
 
+/// Buses whose devices have no alias; some have thousands of them.
+const WITHOUT_ALIASES: [&str; 9] = [
+    "clockevents",
+    "clocksource",
+    "container",
+    "edac",
+    "event_source",
+    "machinecheck",
+    "memory",
+    "node",
+    "workqueue",
+];
+
+/// The subsystem and the name of a device whose node is all that there is to it: of those the path says enough, and
+/// there are many.
+pub fn bare(path: &str) -> Option<(&str, &str)> {
+    let (subsystem, name) = path.strip_prefix("/sys/devices/virtual/")?.split_once('/')?;
+    let is_console = name.strip_prefix("tty").is_some_and(|number| number.parse::<u8>().is_ok());
+    match subsystem {
+        "vc" => Some((subsystem, name)),
+        "tty" if is_console => Some((subsystem, name)),
+        _ => None,
+    }
+}
+
 /// The aliases of all devices on buses.
 pub fn aliases(sysfs: &dyn Sysfs) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for bus in sysfs.list("/sys/bus") {
+    for bus in sysfs.list("/sys/bus").iter().filter(|bus| !WITHOUT_ALIASES.contains(&bus.as_str())) {
         let folder = format!("/sys/bus/{bus}/devices");
         for name in sysfs.list(&folder) {
             let properties: Properties = Device::at(sysfs, format!("{folder}/{name}")).uevent();
@@ -85,6 +107,20 @@ mod tests {
             ["/sys/devices/pci0/net/eth0", "/sys/devices/pci0/block/vda", "/sys/devices/pci0/block/vda/vda1"];
         assert_eq!(devices(&tree), expected);
         assert_eq!(aliases(&tree).into_iter().collect::<Vec<_>>(), ["pci:v1"]);
+    }
+
+    #[test]
+    fn consoles_are_known_by_their_paths() {
+        for (path, expected) in [
+            ("/sys/devices/virtual/tty/tty12", Some(("tty", "tty12"))),
+            ("/sys/devices/virtual/vc/vcsa1", Some(("vc", "vcsa1"))),
+            ("/sys/devices/virtual/tty/tty", None),
+            ("/sys/devices/virtual/tty/hvc0", None),
+            ("/sys/devices/virtual/misc/fuse", None),
+            ("/sys/devices/platform/serial8250/tty/ttyS1", None),
+        ] {
+            assert_eq!(bare(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -69,16 +69,19 @@ impl Daemon {
     fn take_stock(&mut self) {
         let paths = coldplug::devices(&Kernel);
         for path in &paths {
-            if let Some(event) = coldplug::event(&Kernel, path, "add") {
+            if let Some((subsystem, name)) = coldplug::bare(path) {
+                if let Err(error) = nodes::give(subsystem, name, None) {
+                    log::warning(&format!("{error:#}"));
+                }
+            } else if let Some(event) = coldplug::event(&Kernel, path, "add") {
                 self.handle(&event);
             }
         }
-        // Interfaces may have been renamed meanwhile; their files come with the kernel's events.
-        let known = coldplug::devices(&Kernel);
-        for gone in self.claims.devices().into_iter().filter(|device| !known.contains(device)) {
+        for gone in self.claims.devices().into_iter().filter(|device| !paths.contains(device)) {
             self.forget(&gone);
         }
-        if let Err(error) = self.records.keep(&known) {
+        // An interface that was just renamed is told of when the kernel says so.
+        if let Err(error) = self.records.keep(&paths) {
             log::warning(&format!("{error:#}"));
         }
         self.loading.load_everything();

@@ -19,7 +19,15 @@ pub fn hand_over(event: &Event, device: &Device<'_>) -> Result<()> {
         "scsi_generic" | "scsi_tape" => device.inherited("type"),
         _ => None,
     };
-    match access(event.subsystem(), name, scsi.as_deref()) {
+    give(event.subsystem(), name, scsi.as_deref())
+}
+
+/// Gives the node of this name, below /dev, to whom it belongs.
+///
+/// # Errors
+/// The node is there and cannot be changed.
+pub fn give(subsystem: &str, name: &str, scsi_type: Option<&str>) -> Result<()> {
+    match access(subsystem, name, scsi_type) {
         Some(access) => set(&Path::new("/dev").join(name), access),
         None => Ok(()),
     }

@@ -21,14 +21,22 @@ pub enum Change {
 
 /// Every claim on every link, in the order in which they came.
 #[derive(Debug, Clone, Default)]
-pub struct Claims(BTreeMap<String, Vec<Claim>>);
+pub struct Claims {
+    links: BTreeMap<String, Vec<Claim>>,
+    /// The links that each device claims. Most devices claim none.
+    held: BTreeMap<String, Vec<String>>,
+}
 
 impl Claims {
     /// A device, by its path, with its node and all that it claims now: links with their priorities.
     /// What it claimed before and does not any more is given up.
     pub fn set(&mut self, device: &str, node: &str, links: &[(String, i32)]) -> Vec<Change> {
-        let held = self.0.iter().filter(|(_, claims)| claims.iter().any(|claim| claim.device == device));
-        let held: Vec<String> = held.map(|(link, _)| link.clone()).collect();
+        let now: Vec<String> = links.iter().map(|(link, _)| link.clone()).collect();
+        let held = match now.is_empty() {
+            true => self.held.remove(device),
+            false => self.held.insert(device.to_owned(), now),
+        };
+        let held = held.unwrap_or_default();
         let mut changes = Vec::new();
         for link in held.iter().filter(|held| !links.iter().any(|(link, _)| link == *held)) {
             self.update(link, device, None, &mut changes);
@@ -47,16 +55,16 @@ impl Claims {
 
     /// The devices that claim something.
     pub fn devices(&self) -> BTreeSet<String> {
-        self.0.values().flatten().map(|claim| claim.device.clone()).collect()
+        self.held.keys().cloned().collect()
     }
 
     /// Every link that is claimed.
     pub fn links(&self) -> BTreeSet<String> {
-        self.0.keys().cloned().collect()
+        self.links.keys().cloned().collect()
     }
 
     fn update(&mut self, link: &str, device: &str, new: Option<Claim>, changes: &mut Vec<Change>) {
-        let claims = self.0.entry(link.to_owned()).or_default();
+        let claims = self.links.entry(link.to_owned()).or_default();
         let before = winner(claims).cloned();
         match (claims.iter().position(|claim| claim.device == device), new) {
             (Some(at), Some(new)) => claims[at] = new,
@@ -71,7 +79,7 @@ impl Claims {
             }
             Some(_) => {}
             None => {
-                self.0.remove(link);
+                self.links.remove(link);
                 changes.extend(before.map(|_| Change::Remove(link.to_owned())));
             }
         }

@@ -7,7 +7,7 @@ use std::io::Read;
 use devices::sysfs::Sysfs;
 
 /// So much of a file is read: attributes are a page at most.
-const LONGEST: u64 = 4096;
+const LONGEST: usize = 4096;
 
 /// sysfs as it is mounted.
 #[derive(Debug, Clone, Copy)]
@@ -15,9 +15,10 @@ pub struct Kernel;
 
 impl Sysfs for Kernel {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path).ok()?.take(LONGEST).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
+        // The kernel gives the whole of an attribute to one read.
+        let mut bytes = [0; LONGEST];
+        let length = File::open(path).ok()?.read(&mut bytes).ok()?;
+        Some(bytes[..length].to_vec())
     }
 
     fn link(&self, path: &str) -> Option<String> {

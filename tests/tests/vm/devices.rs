@@ -55,7 +55,7 @@ fn disks_and_interfaces_are_named_as_by_systemds_udev() -> vm::Result<()> {
 fn a_disk_comes_and_goes() -> vm::Result<()> {
     let vm = Vm::direct(bed())
         .qemu_argument("-device")
-        .qemu_argument("pcie-root-port,id=port,chassis=9,addr=0x10")
+        .qemu_argument("pcie-root-port,id=hot,chassis=9,addr=0x10")
         .boot()?;
     vm.wait_until_ready()?;
     let shell = vm.shell();
@@ -68,7 +68,7 @@ fn a_disk_comes_and_goes() -> vm::Result<()> {
     });
     vm.monitor("blockdev-add", disk)?;
     let device = json!({
-        "driver": "virtio-blk-pci", "drive": "late", "bus": "port", "id": "late", "serial": "come late",
+        "driver": "virtio-blk-pci", "drive": "late", "bus": "hot", "id": "late", "serial": "come late",
     });
     vm.monitor("device_add", device)?;
     let link = "/dev/disk/by-id/virtio-come_late";
