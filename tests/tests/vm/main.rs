@@ -16,6 +16,7 @@ mod init;
 mod logs;
 mod networks;
 mod power;
+mod security;
 mod services;
 mod settings;
 mod timers;
