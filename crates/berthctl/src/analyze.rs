@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use calendar::span::span;
 use unit::control::{ManagerStatus, Reply, Request, UNITS_MAX, UnitRelations, UnitStatus};
 
-use crate::arguments::{self, Takes, both, long};
+use crate::arguments::{self, Takes, long};
 use crate::{client, names};
 
 /// To this accuracy times are shown, in microseconds.
@@ -42,7 +42,6 @@ For example:  systemd-analyze critical-chain multi-user.target";
 /// The arguments make no sense, the boot has not ended, or PID 1 cannot be asked.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
     let known = [
-        both("help", 'h', Takes::Nothing),
         long("no-pager", Takes::Nothing),
         long("system", Takes::Nothing),
         long("strict", Takes::Nothing),
@@ -53,11 +52,9 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         long("iterations", Takes::Value),
         long("base-time", Takes::Value),
     ];
-    let mut parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(mut parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     let command = if parsed.words.is_empty() { "time".to_owned() } else { parsed.words.remove(0) };
     match command.as_str() {
         "time" => println!("{}", time(&booted()?)),

@@ -46,6 +46,9 @@ pub const fn both(long: &'static str, short: char, takes: Takes) -> Opt {
     Opt { long, short: Some(short), takes }
 }
 
+/// What every command answers with its usage.
+const HELP: Opt = both("help", 'h', Takes::Nothing);
+
 /// What a command line says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
@@ -130,6 +133,20 @@ pub fn parse(arguments: Vec<String>, known: &[Opt]) -> Result<Parsed> {
         }
     }
     Ok(parsed)
+}
+
+/// Reads a command line that may also ask for help. `None` where it does: `usage` was printed then, and there is
+/// nothing more to do.
+///
+/// # Errors
+/// See [`parse`].
+pub fn read(arguments: Vec<String>, known: &[Opt], usage: &str) -> Result<Option<Parsed>> {
+    let parsed = parse(arguments, &[known, &[HELP]].concat())?;
+    if parsed.has(HELP.long) {
+        println!("{usage}");
+        return Ok(None);
+    }
+    Ok(Some(parsed))
 }
 
 /// Splits a program's own arguments from the command line that follows them: at `--`, or at the

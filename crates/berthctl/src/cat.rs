@@ -38,15 +38,12 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         both("priority", 'p', Takes::Value),
         long("stderr-priority", Takes::Value),
         long("level-prefix", Takes::Value),
-        both("help", 'h', Takes::Nothing),
     ];
     // What follows the command's name is the command's.
     let (own, command) = arguments::split_command(arguments, &known);
-    let parsed = arguments::parse(own, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(own, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     let level = parsed.value("priority").map(priority).transpose()?.unwrap_or(Priority::INFO);
     if let Some(other) = parsed.value("stderr-priority") {
         anyhow::ensure!(

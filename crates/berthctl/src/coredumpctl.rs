@@ -39,7 +39,7 @@ one kind one must hold, of several kinds each.
 
 For example:  coredumpctl dump etcd.service -o /tmp/core";
 
-const KNOWN: [Opt; 13] = [
+const KNOWN: [Opt; 12] = [
     both("one", '1', Takes::Nothing),
     both("lines", 'n', Takes::Value),
     both("reverse", 'r', Takes::Nothing),
@@ -48,7 +48,6 @@ const KNOWN: [Opt; 13] = [
     both("output", 'o', Takes::Value),
     both("field", 'F', Takes::Value),
     both("quiet", 'q', Takes::Nothing),
-    both("help", 'h', Takes::Nothing),
     both("directory", 'D', Takes::Value),
     long("json", Takes::Value),
     long("no-legend", Takes::Nothing),
@@ -60,11 +59,9 @@ const KNOWN: [Opt; 13] = [
 /// # Errors
 /// The arguments make no sense, or there is no such crash.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let parsed = arguments::parse(arguments, &KNOWN)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &KNOWN, USAGE)? else {
         return Ok(0);
-    }
+    };
     let (command, matches) = match parsed.words.split_first() {
         None => ("list", &[][..]),
         Some((command, matches)) => (command.as_str(), matches),

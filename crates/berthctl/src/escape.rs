@@ -33,13 +33,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         both("unescape", 'u', Takes::Nothing),
         both("mangle", 'm', Takes::Nothing),
         both("path", 'p', Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
     ];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     if parsed.words.is_empty() {
         bail!("name a string\n{USAGE}");
     }

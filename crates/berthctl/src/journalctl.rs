@@ -22,11 +22,9 @@ use output::Printer;
 /// # Errors
 /// The arguments make no sense, or the journal cannot be read.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let parsed = arguments::parse(arguments, &options::KNOWN)?;
-    if parsed.has("help") {
-        println!("{}", options::USAGE);
+    let Some(parsed) = arguments::read(arguments, &options::KNOWN, options::USAGE)? else {
         return Ok(0);
-    }
+    };
     let plan = options::plan(&parsed)?;
     plan.notes.iter().filter(|_| !plan.quiet).for_each(|note| eprintln!("journalctl: {note}"));
     match &plan.what {

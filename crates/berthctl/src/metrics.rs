@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use observe::Root;
 
-use crate::arguments::{self, Takes, both, long};
+use crate::arguments::{self, Takes, long};
 use text::Text;
 
 const USAGE: &str = "\
@@ -34,12 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// The arguments make no sense, or the client is gone.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known = [both("help", 'h', Takes::Nothing), long("serve", Takes::Nothing)];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let known = [long("serve", Takes::Nothing)];
+    let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     if let Some(word) = parsed.words.first() {
         bail!(arguments::Usage(format!("unexpected argument {word}")));
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sys::machine::monotonic;
 
-use crate::arguments::{self, Parsed, Takes, both, long};
+use crate::arguments::{self, Parsed, Takes, long};
 
 /// Where the service manager listens.
 const SOCKET_VARIABLE: &str = "NOTIFY_SOCKET";
@@ -44,13 +44,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         long("exec", Takes::Nothing),
         long("booted", Takes::Nothing),
         long("no-block", Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
     ];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     if parsed.has("booted") {
         return Ok(1);
     }

@@ -23,15 +23,12 @@ stops it with the power left on.
 pub fn run(name: &str, arguments: Vec<String>) -> Result<u8> {
     let known = [
         both("force", 'f', Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
         long("no-wall", Takes::Nothing),
         both("poweroff", 'p', Takes::Nothing),
     ];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     if let Some(word) = parsed.words.first() {
         bail!("unexpected argument {word}\n{USAGE}");
     }

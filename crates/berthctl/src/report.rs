@@ -54,12 +54,10 @@ struct Part {
 /// # Errors
 /// The arguments make no sense, or the archive cannot be written.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known = [both("help", 'h', Takes::Nothing), both("output", 'o', Takes::Value)];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let known = [both("output", 'o', Takes::Value)];
+    let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     if let Some(word) = parsed.words.first() {
         bail!(arguments::Usage(format!("unexpected argument {word}; -o names the file")));
     }

@@ -51,7 +51,7 @@ For example:
   systemd-run --wait -p MemoryMax=1G -E LEVEL=2 /usr/local/bin/import
   systemd-run --on-calendar='Mon..Fri 06:30' --unit=report /usr/local/bin/report";
 
-const KNOWN: [Opt; 27] = [
+const KNOWN: [Opt; 26] = [
     long("unit", Takes::Value),
     long("description", Takes::Value),
     both("property", 'p', Takes::Value),
@@ -69,7 +69,6 @@ const KNOWN: [Opt; 27] = [
     long("no-block", Takes::Nothing),
     both("quiet", 'q', Takes::Nothing),
     long("system", Takes::Nothing),
-    both("help", 'h', Takes::Nothing),
     long("on-active", Takes::Value),
     long("on-boot", Takes::Value),
     long("on-startup", Takes::Value),
@@ -90,11 +89,9 @@ const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// The arguments make no sense, or PID 1 does not start the service.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
     let (own, command) = arguments::split_command(arguments, &KNOWN);
-    let parsed = arguments::parse(own, &KNOWN)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(own, &KNOWN, USAGE)? else {
         return Ok(0);
-    }
+    };
     let has_timer = timer::is_asked_for(&parsed);
     for (other, is_given) in [("--no-block", parsed.has("no-block")), ("a timer", has_timer)] {
         if parsed.has("wait") && is_given {

@@ -14,12 +14,25 @@ use settings::files::{self, Found};
 use settings::{Fault, Severity, Source};
 use settings_apply::Root;
 
-use crate::arguments::Parsed;
+use crate::arguments::{Opt, Parsed, Takes, long};
 
 /// The exit code of lines that make no sense (sysexits.h, EX_DATAERR).
 pub const BAD_LINES: u8 = 65;
 /// The exit code of what cannot be made (sysexits.h, EX_CANTCREAT).
 pub const CANNOT_CREATE: u8 = 73;
+
+/// Options that all of them have.
+const SHARED: [Opt; 4] = [
+    long("dry-run", Takes::Nothing),
+    long("cat-config", Takes::Nothing),
+    long("tldr", Takes::Nothing),
+    long("no-pager", Takes::Nothing),
+];
+
+/// A tool's own options, and those that all have.
+fn known(own: &[Opt]) -> Vec<Opt> {
+    [own, &SHARED].concat()
+}
 
 /// The root that a command line names.
 fn root(parsed: &Parsed) -> Result<Root> {

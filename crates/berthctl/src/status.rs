@@ -6,7 +6,7 @@ mod render;
 
 use anyhow::{Context, Result, bail};
 
-use crate::arguments::{self, Takes, both, long};
+use crate::arguments::{self, Takes, long};
 use crate::table::paint;
 
 pub use facts::Link;
@@ -27,13 +27,10 @@ Exit code: 0 where all is well, 3 where something is not.";
 /// # Errors
 /// The arguments make no sense.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known =
-        [both("help", 'h', Takes::Nothing), long("json", Takes::Nothing), long("no-pager", Takes::Nothing)];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let known = [long("json", Takes::Nothing), long("no-pager", Takes::Nothing)];
+    let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
-    }
+    };
     if let Some(word) = parsed.words.first() {
         bail!(arguments::Usage(format!(
             "unexpected argument {word}; of a unit tells `systemctl status {word}`"

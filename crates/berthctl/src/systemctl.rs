@@ -64,7 +64,7 @@ For example:
   systemctl show -p MainPID --value etcd
   systemctl list-dependencies multi-user.target";
 
-const KNOWN: [Opt; 38] = [
+const KNOWN: [Opt; 37] = [
     long("after", Takes::Nothing),
     long("before", Takes::Nothing),
     long("dry-run", Takes::Nothing),
@@ -92,7 +92,6 @@ const KNOWN: [Opt; 38] = [
     both("all", 'a', Takes::Nothing),
     both("force", 'f', Takes::Nothing),
     both("full", 'l', Takes::Nothing),
-    both("help", 'h', Takes::Nothing),
     both("lines", 'n', Takes::Value),
     both("output", 'o', Takes::Value),
     both("property", 'p', Takes::Value),
@@ -153,11 +152,9 @@ const NO_UNIT_FOR_JOB: u8 = 5;
 /// # Errors
 /// The arguments make no sense, or PID 1 refuses.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let mut parsed = arguments::parse(arguments, &KNOWN)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(mut parsed) = arguments::read(arguments, &KNOWN, USAGE)? else {
         return Ok(0);
-    }
+    };
     if parsed.has("version") {
         println!("systemctl (berth) {}", env!("CARGO_PKG_VERSION"));
         return Ok(0);

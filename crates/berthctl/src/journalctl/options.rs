@@ -50,7 +50,7 @@ Else:
 
 No pager is run.  For example:  journalctl -u etcd -n 50";
 
-pub const KNOWN: [Opt; 51] = [
+pub const KNOWN: [Opt; 50] = [
     both("unit", 'u', Takes::Value),
     both("identifier", 't', Takes::Value),
     both("exclude-identifier", 'T', Takes::Value),
@@ -79,7 +79,6 @@ pub const KNOWN: [Opt; 51] = [
     long("no-hostname", Takes::Nothing),
     long("no-pager", Takes::Nothing),
     both("quiet", 'q', Takes::Nothing),
-    both("help", 'h', Takes::Nothing),
     both("directory", 'D', Takes::Value),
     long("root", Takes::Value),
     both("merge", 'm', Takes::Nothing),

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use settings_apply::{Root, boot};
 
 use super::{BAD_LINES, CANNOT_CREATE, sysusers, tell};
-use crate::arguments::{self, Takes, both};
+use crate::arguments;
 
 const USAGE: &str = "\
 usage: berthctl settings
@@ -17,11 +17,9 @@ systemd-tmpfiles-setup.service. While the system starts, what tmpfiles.d(5) says
 /// # Errors
 /// The arguments make no sense, or accounts cannot be written.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let parsed = arguments::parse(arguments, &[both("help", 'h', Takes::Nothing)])?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &[], USAGE)? else {
         return Ok(0);
-    }
+    };
     if let [word, ..] = parsed.words.as_slice() {
         bail!("unexpected argument {word}");
     }

@@ -6,7 +6,7 @@ use settings::modules_load::names;
 use settings_apply::{Root, boot, modules};
 
 use super::tell;
-use crate::arguments::{self, Takes, both, long};
+use crate::arguments;
 
 /// The kind of its files.
 const KIND: &str = "modules-load.d";
@@ -28,18 +28,9 @@ For example:  systemd-modules-load --dry-run";
 /// # Errors
 /// The arguments make no sense, or a named file cannot be read.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known = [
-        long("dry-run", Takes::Nothing),
-        long("cat-config", Takes::Nothing),
-        long("tldr", Takes::Nothing),
-        long("no-pager", Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
-    ];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &super::SHARED, USAGE)? else {
         return Ok(0);
-    }
+    };
     let root = Root::system()?;
     if super::shows(&parsed)? {
         return super::show(&root, &parsed, KIND);

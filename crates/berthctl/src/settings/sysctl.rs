@@ -6,7 +6,7 @@ use settings_apply::Root;
 use settings_apply::sysctl::{self, Outcome};
 
 use super::tell;
-use crate::arguments::{self, Takes, both, long};
+use crate::arguments::{self, Takes, long};
 
 /// The kind of its files.
 pub const KIND: &str = "sysctl.d";
@@ -30,20 +30,10 @@ For example:  systemd-sysctl --dry-run --prefix=net";
 /// # Errors
 /// The arguments make no sense.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known = [
-        long("prefix", Takes::Value),
-        long("strict", Takes::Nothing),
-        long("dry-run", Takes::Nothing),
-        long("cat-config", Takes::Nothing),
-        long("tldr", Takes::Nothing),
-        long("no-pager", Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
-    ];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let own = [long("prefix", Takes::Value), long("strict", Takes::Nothing)];
+    let Some(parsed) = arguments::read(arguments, &super::known(&own), USAGE)? else {
         return Ok(0);
-    }
+    };
     let root = Root::system()?;
     if super::shows(&parsed)? {
         if !parsed.words.is_empty() {

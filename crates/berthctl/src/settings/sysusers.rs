@@ -5,7 +5,7 @@ use settings::{Fault, Severity, Source};
 use settings_apply::{Root, root::extra, sysusers};
 
 use super::{BAD_LINES, tell};
-use crate::arguments::{self, Takes, both, long};
+use crate::arguments::{self, Takes, long};
 
 /// The kind of its files.
 pub const KIND: &str = "sysusers.d";
@@ -33,21 +33,10 @@ For example:  systemd-sysusers --dry-run --inline 'u worker - \"A worker\" /var/
 /// The arguments make no sense; a named file cannot be read or has a line that makes none: then nothing
 /// is changed.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known = [
-        long("root", Takes::Value),
-        long("replace", Takes::Value),
-        long("inline", Takes::Nothing),
-        long("dry-run", Takes::Nothing),
-        long("cat-config", Takes::Nothing),
-        long("tldr", Takes::Nothing),
-        long("no-pager", Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
-    ];
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let own = [long("root", Takes::Value), long("replace", Takes::Value), long("inline", Takes::Nothing)];
+    let Some(parsed) = arguments::read(arguments, &super::known(&own), USAGE)? else {
         return Ok(0);
-    }
+    };
     let root = super::root(&parsed)?;
     if super::shows(&parsed)? {
         return super::show(&root, &parsed, KIND);

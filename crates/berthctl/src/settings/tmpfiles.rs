@@ -44,7 +44,7 @@ For example:  systemd-tmpfiles --create --dry-run /etc/tmpfiles.d/mine.conf";
 /// # Errors
 /// The arguments make no sense, or a named file cannot be read.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    let known = [
+    let own = [
         long("create", Takes::Nothing),
         long("clean", Takes::Nothing),
         long("remove", Takes::Nothing),
@@ -56,20 +56,13 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         both("exclude-volatile", 'E', Takes::Nothing),
         long("root", Takes::Value),
         long("replace", Takes::Value),
-        long("dry-run", Takes::Nothing),
-        long("cat-config", Takes::Nothing),
-        long("tldr", Takes::Nothing),
-        long("no-pager", Takes::Nothing),
-        both("help", 'h', Takes::Nothing),
     ];
     if arguments.iter().any(|argument| argument == "--user") {
         bail!("--user is not supported: there are no users' managers here");
     }
-    let parsed = arguments::parse(arguments, &known)?;
-    if parsed.has("help") {
-        println!("{USAGE}");
+    let Some(parsed) = arguments::read(arguments, &super::known(&own), USAGE)? else {
         return Ok(0);
-    }
+    };
     let root = super::root(&parsed)?;
     if super::shows(&parsed)? {
         return super::show(&root, &parsed, KIND);
