@@ -195,12 +195,12 @@ fn a_missing_unit_is_an_error_where_it_is_required_and_a_note_where_it_is_wanted
 
 #[test]
 fn a_unit_that_asks_for_confinement_that_is_not_built_does_not_start() {
-    let text = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/x\nDynamicUser=yes\n";
+    let text = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/x\nRestrictFileSystems=ext4\n";
     let mut world = World::of(&[("a.service", text)]);
     world.request("a.service", JobKind::Start);
     assert_eq!(world.story(), Vec::<String>::new());
     let JobResult::Failed(reason) = &world.results["a.service"] else { panic!("it did not fail") };
-    assert!(reason.contains("a.service:5: DynamicUser="), "{reason}");
+    assert!(reason.contains("a.service:5: RestrictFileSystems="), "{reason}");
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn what_may_not_be_started_any_more_does_not_wait_for_its_next_start() {
     world.request("a.service", JobKind::Start);
     world.exits("a.service", 1);
     assert_eq!(world.active("a.service"), Active::Activating);
-    let refused = format!("{text}DynamicUser=yes\n");
+    let refused = format!("{text}RestrictFileSystems=ext4\n");
     world.manager.set_graph(World::of(&[("a.service", &refused)]).manager.graph().clone());
     world.now += Duration::from_secs(1);
     let actions = world.manager.tick(world.now);
