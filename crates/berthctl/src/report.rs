@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use observe::Root;
 
 use crate::arguments::{self, Takes, both};
-use crate::time::{Utc, size};
+use crate::time::{size, utc_date};
 use archive::Archive;
 use sources::{SOURCES, Source};
 
@@ -119,16 +119,15 @@ fn part(root: &Root, source: &'static Source, left: Duration) -> Part {
     Part { source, text, cut }
 }
 
-/// The end of a text that is too long: of logs it is what matters.
+/// The end of a text that is too long: of logs it is what matters. Whole lines, since the beginning of one may
+/// say that what follows is a secret.
 fn bounded(text: String) -> (String, bool) {
     if text.len() <= PART_MAX {
         return (text, false);
     }
-    let mut from = text.len() - PART_MAX;
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    (text[from..].to_owned(), true)
+    let from = text.ceil_char_boundary(text.len() - PART_MAX);
+    let rest = text[from..].split_once('\n').map_or("", |(_, rest)| rest);
+    (rest.to_owned(), true)
 }
 
 /// Writes the archive; gives its length.
@@ -145,7 +144,7 @@ fn write(out: impl Write, name: &str, now: u64, packs: bool, parts: &[Part]) -> 
 
 /// What is in the archive, and what is not.
 fn index(now: u64, parts: &[Part]) -> String {
-    let mut text = format!("Report of {}\n\n", Utc::since_1970(now).long());
+    let mut text = format!("Report of {}\n\n", utc_date(Duration::from_secs(now)));
     for part in parts {
         let state = match &part.text {
             Ok(found) if part.cut => format!("{}, its beginning left out", size(found.len() as u64)),

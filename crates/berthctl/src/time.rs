@@ -2,58 +2,20 @@
 
 use std::time::Duration;
 
-use calendar::Zones;
 use calendar::timestamp::{Style, format};
+use calendar::{Zone, Zones};
 use sys::machine::{monotonic, wall_clock};
 use unit::control::TimerStatus;
 use zoneinfo::Zoneinfo;
 
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-
-/// A moment in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Utc {
-    /// Year.
-    pub year: i64,
-    /// Month, 1 to 12.
-    pub month: u64,
-    /// Day of the month.
-    pub day: u64,
-    /// Seconds of the day.
-    pub second: u64,
+/// A moment since 1970 in UTC: `Tue 2026-11-24 18:10:00 UTC`.
+pub fn utc(at: Duration) -> String {
+    format(at, &Zone::utc(), Style::Seconds)
 }
 
-impl Utc {
-    /// The moment so many seconds after 1970 began (proleptic Gregorian calendar, years that
-    /// begin in March so that the leap day is their last).
-    pub fn since_1970(seconds: u64) -> Utc {
-        let days = seconds / 86_400 + 719_468;
-        let era = days / 146_097;
-        let day_of_era = days % 146_097;
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        let year = (year_of_era + era * 400) as i64 + i64::from(month <= 2);
-        Utc { year, month, day, second: seconds % 86_400 }
-    }
-
-    /// `Tue 2026-11-24 18:10:00 UTC`.
-    pub fn stamp(self, seconds: u64) -> String {
-        // 1970 began on a Thursday.
-        let day = DAYS.get((seconds / 86_400 % 7) as usize).copied().unwrap_or("???");
-        format!("{day} {}", self.long())
-    }
-
-    /// `2026-11-24 18:10:00 UTC`.
-    pub fn long(self) -> String {
-        format!("{:04}-{:02}-{:02} {} UTC", self.year, self.month, self.day, self.clock())
-    }
-
-    fn clock(self) -> String {
-        format!("{:02}:{:02}:{:02}", self.second / 3600, self.second / 60 % 60, self.second % 60)
-    }
+/// The same without the day of the week: `2026-11-24 18:10:00 UTC`.
+pub fn utc_date(at: Duration) -> String {
+    utc(at).split_once(' ').map_or("", |(_, rest)| rest).to_owned()
 }
 
 /// A reading of the monotonic clock, in microseconds, by the clock on the wall.
@@ -108,7 +70,8 @@ pub fn span(time: Duration) -> String {
 pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     for suffix in ["B", "K", "M", "G"] {
-        if value < 1024.0 {
+        // What would be written as 1024.0 is one of the next unit.
+        if value < 1024.0 - 0.05 || bytes < 1024 {
             return if suffix == "B" { format!("{bytes}B") } else { format!("{value:.1}{suffix}") };
         }
         value /= 1024.0;
@@ -129,14 +92,14 @@ mod tests {
             (1_795_543_800, "2026-11-24 18:10:00 UTC"),
             (4_107_542_400, "2100-03-01 00:00:00 UTC"),
         ] {
-            assert_eq!(Utc::since_1970(seconds).long(), text);
+            assert_eq!(utc_date(Duration::from_secs(seconds)), text);
         }
     }
 
     #[test]
     fn days_of_the_week_and_rough_spans() {
         for (seconds, day) in [(0, "Thu"), (1_795_543_800, "Tue"), (951_782_400, "Tue")] {
-            assert!(Utc::since_1970(seconds).stamp(seconds).starts_with(day), "{seconds}");
+            assert!(utc(Duration::from_secs(seconds)).starts_with(day), "{seconds}");
         }
         for (micros, words) in
             [(5_000, "5ms"), (3_200_000, "3s"), (65_000_000, "1min 5s"), (90_061_000_000, "1d 1h")]
@@ -150,7 +113,13 @@ mod tests {
         for (millis, text) in [(5, "5ms"), (1_500, "1.500s"), (61_000, "1min 1s"), (3_720_000, "1h 2min")] {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }
-        for (bytes, text) in [(512, "512B"), (1536, "1.5K"), (21_076_377, "20.1M")] {
+        for (bytes, text) in [
+            (512, "512B"),
+            (1536, "1.5K"),
+            (21_076_377, "20.1M"),
+            ((1 << 20) - 1, "1.0M"),
+            ((1 << 20) - 60, "1023.9K"),
+        ] {
             assert_eq!(size(bytes), text);
         }
     }

@@ -1,10 +1,12 @@
 //! Crashes as text.
 
+use std::time::Duration;
+
 use coredump::{Core, Place, Record};
 use serde_json::{Value, json};
 
 use crate::table::columns;
-use crate::time::{Utc, size};
+use crate::time::{size, utc};
 
 /// A line each, under headings.
 pub fn list(records: &[(Record, Place)], legend: bool) -> Vec<String> {
@@ -14,7 +16,7 @@ pub fn list(records: &[(Record, Place)], legend: bool) -> Vec<String> {
         rows.push(HEAD.map(str::to_owned).to_vec());
     }
     rows.extend(records.iter().map(|(record, place)| {
-        let time = Utc::since_1970(record.time_us / 1_000_000).stamp(record.time_us / 1_000_000);
+        let time = utc(Duration::from_micros(record.time_us));
         let stored = match &record.core {
             Core::Kept { stored, .. } => size(*stored),
             Core::None { .. } => "-".to_owned(),
@@ -62,12 +64,11 @@ pub fn info((record, place): &(Record, Place)) -> String {
             text.push_str(&format!("{name:>14}: {}\n", value.trim_end().replace('\n', "\n                ")));
         }
     };
-    let seconds = record.time_us / 1_000_000;
     row("PID", &format!("{} ({})", record.pid, record.comm));
     row("UID", &record.uid.to_string());
     row("GID", &record.gid.to_string());
     row("Signal", &format!("{} ({})", record.signal, record.signal_name().trim_start_matches("SIG")));
-    row("Timestamp", &Utc::since_1970(seconds).stamp(seconds));
+    row("Timestamp", &utc(Duration::from_micros(record.time_us)));
     row("Command Line", &record.cmdline);
     row("Executable", record.exe.as_deref().unwrap_or_default());
     row("Working Dir", record.cwd.as_deref().unwrap_or_default());

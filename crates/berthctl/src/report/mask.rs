@@ -93,6 +93,14 @@ pub fn text(text: &str) -> String {
             key_lines = if line.contains("-----END") { 0 } else { key_lines - 1 };
             continue;
         }
+        // The text begins inside a key, whose lines are those before.
+        if line.contains("-----END") && line.contains("PRIVATE KEY") && !line.contains("-----BEGIN") {
+            let before = out.rmatch_indices('\n').nth(KEY_LINES_MAX).map_or(0, |(at, _)| at + 1);
+            out.truncate(before);
+            out.push_str("[masked private key]");
+            out.push_str(end);
+            continue;
+        }
         if line.contains("-----BEGIN") && line.contains("PRIVATE KEY") {
             out.push_str("[masked private key]");
             out.push_str(end);
@@ -100,10 +108,7 @@ pub fn text(text: &str) -> String {
             key_lines = if line.contains("-----END") { 0 } else { KEY_LINES_MAX };
             continue;
         }
-        let mut length = line.len().min(LINE_MAX);
-        while !line.is_char_boundary(length) {
-            length -= 1;
-        }
+        let length = line.floor_char_boundary(LINE_MAX);
         out.push_str(&self::line(&line[..length], patterns));
         if length < line.len() {
             out.push_str(" ...");

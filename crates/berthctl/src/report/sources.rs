@@ -16,7 +16,7 @@ use observe::Root;
 use observe::group::{self, Usage};
 use unit::control::{Reply, Request, UnitStatus};
 
-use crate::time::Utc;
+use crate::time::utc_date;
 use crate::{client, coredumpctl, status};
 
 /// A part.
@@ -173,15 +173,11 @@ fn log(boot: i64) -> Result<String> {
     let mut text = String::new();
     for entry in Reader::of_machine(Path::new("/")).entries(&query)? {
         let entry = entry?;
-        let micros = entry.record.realtime_us;
         let source = entry.text("SYSLOG_IDENTIFIER").or_else(|| entry.unit()).unwrap_or_default();
         let priority = entry.priority().unwrap_or(Priority::INFO).name();
         let message = entry.message();
-        let mut end = message.len().min(ENTRY_MAX);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        let time = Utc::since_1970(micros / 1_000_000).long();
+        let end = message.floor_char_boundary(ENTRY_MAX);
+        let time = utc_date(Duration::from_micros(entry.record.realtime_us));
         _ = writeln!(text, "{time} {source} {priority}: {}", &message[..end]);
     }
     Ok(text)
@@ -220,7 +216,7 @@ fn boots(root: &Root) -> Result<String> {
     let line = |boot: &boots::Boot| {
         format!(
             "{} {} {} {}\n",
-            Utc::since_1970(boot.began).long(),
+            utc_date(Duration::from_secs(boot.began)),
             boot.id,
             boot.version,
             boot.ending(&this)

@@ -1,6 +1,7 @@
 use super::*;
 
-const SECRETS: [&str; 4] = ["planted-one", "planted-two", "planted-three", "planted-four"];
+const SECRETS: [&str; 6] =
+    ["planted-one", "planted-two", "planted-three", "planted-four", "planted-five", "planted-six"];
 
 fn leaks(_: &Root) -> Result<String> {
     Ok("password=planted-one\nhttps://me:planted-two@host/\n-----BEGIN PRIVATE KEY-----\nplanted-three\n\
@@ -20,6 +21,16 @@ static SLOW: Source = Source {
     read: |_| {
         thread::sleep(Duration::from_secs(30));
         Ok(String::new())
+    },
+};
+/// Where it is cut, a line is that says what the rest of it is; then comes the end of a key.
+static CUT: Source = Source {
+    file: "cut.txt",
+    what: "a text that is cut in a secret",
+    read: |_| {
+        let rest = "planted-five\nplanted-six\n-----END RSA PRIVATE KEY-----\nfine\n";
+        let filler = ".\n".repeat((PART_MAX - rest.len()) / 2);
+        Ok(format!("first\npassword={rest}{filler}"))
     },
 };
 static LONG: Source =
@@ -45,10 +56,10 @@ fn what_cannot_be_had_is_named_and_nothing_secret_is_in_it() {
     let root = Root::of_machine();
     let time = |source: &Source| Duration::from_millis(if source.file == "slow.txt" { 100 } else { 60_000 });
     let parts: Vec<Part> =
-        [&LEAKY, &GONE, &SLOW, &LONG].map(|source| part(&root, source, time(source))).into();
+        [&LEAKY, &GONE, &SLOW, &CUT, &LONG].map(|source| part(&root, source, time(source))).into();
     let files = unpacked(&parts);
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["r/index.txt", "r/leaky.txt", "r/long.txt"]);
+    assert_eq!(names, ["r/index.txt", "r/leaky.txt", "r/cut.txt", "r/long.txt"]);
     let index = &files[0].1;
     for line in [
         "Report of 2026-11-24 18:10:00 UTC",
@@ -58,7 +69,8 @@ fn what_cannot_be_had_is_named_and_nothing_secret_is_in_it() {
     ] {
         assert!(index.lines().any(|found| found == line), "{line} is not in {index}");
     }
-    assert!(files[2].1.ends_with("the end"));
+    assert!(files[2].1.starts_with("[masked private key]\nfine\n"), "{}", &files[2].1[..100]);
+    assert!(files[3].1.ends_with("the end"));
     assert!(files[1].1.ends_with("[masked private key]\nfine\n"));
     for (name, text) in &files {
         assert!(SECRETS.iter().all(|secret| !text.contains(secret)), "{name}: {text}");

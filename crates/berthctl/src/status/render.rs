@@ -1,10 +1,12 @@
 //! The machine as lines that fit a screen of 80 columns and 24 lines, whatever there is to say.
 
+use std::time::Duration;
+
 use boots::Boot;
 
 use super::facts::{Answer, Facts};
 use crate::table::Paint;
-use crate::time::{Utc, size};
+use crate::time::{size, utc_date};
 
 /// The screen's width.
 const WIDTH: usize = 80;
@@ -133,7 +135,7 @@ fn service(service: &Answer) -> String {
 }
 
 fn past(boot: &Boot, facts: &Facts) -> String {
-    format!("{} {} {}", Utc::since_1970(boot.began).long(), boot.version, boot.ending(&facts.boot_id))
+    format!("{} {} {}", utc_date(Duration::from_secs(boot.began)), boot.version, boot.ending(&facts.boot_id))
 }
 
 fn count(number: usize, what: &str) -> String {
