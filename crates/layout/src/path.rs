@@ -104,6 +104,8 @@ pub const ESP: &str = "/boot";
 
 /// Runtime folder of our programs.
 pub const RUN: &str = "/run/berth";
+/// That lines of settings which are only for a starting system were followed in this one.
+pub const SETTINGS_DONE: &str = "/run/berth/settings-done";
 /// PID 1's control socket.
 pub const INIT_SOCKET: &str = "/run/berth/init.sock";
 /// Where the log daemon takes orders of root, by datagrams.

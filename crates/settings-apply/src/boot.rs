@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use layout::path::SETTINGS_DONE;
 use settings::modules_load;
 use settings::sysusers::Config;
 use settings::tmpfiles::{Context, Item, Kind, Operation, Plan};
@@ -15,24 +16,24 @@ use crate::root::{credential, extra};
 use crate::tmpfiles::Runner;
 use crate::{Root, host, modules, sysusers};
 
-/// That lines for a starting system were followed in this one.
-const DONE: &str = "/run/berth/settings-done";
 /// What devices are made in is the kernel's.
 const NOT_AT_BOOT: [&str; 1] = ["/dev"];
 /// What is new at every boot.
 const VOLATILE: &str = "/run";
 
 /// Whether lines that are safe only while the system starts were not followed yet.
-pub fn is_first_run() -> bool {
-    !Path::new(DONE).exists()
+pub fn is_first_run(root: &Root) -> bool {
+    root.look(Path::new(SETTINGS_DONE), false).is_err()
 }
 
 /// Notes that they were.
 ///
 /// # Errors
 /// The note cannot be written.
-pub fn note_run() -> Result<()> {
-    fs::write(DONE, "").with_context(|| format!("cannot write {DONE}"))
+pub fn note_run(root: &Root) -> Result<()> {
+    let path = root.outside(Path::new(SETTINGS_DONE));
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    folder.and_then(|()| fs::write(&path, "")).with_context(|| format!("cannot write {SETTINGS_DONE}"))
 }
 
 /// Files of a kind; those that cannot be read are told.
@@ -84,12 +85,13 @@ pub fn modules(root: &Root, tell: &mut dyn FnMut(String)) -> Vec<String> {
     modules_load::names(&command_line, &sources(root, "modules-load.d", "modules-load.extra", tell))
 }
 
-/// Makes what `/run` is to have, as far as that is simple, and says what is left to do.
+/// Makes what `/run` is to have, as far as that is simple, and says what is left to do. Where that is nothing,
+/// the lines for a starting system are done with: a process that is started later does not follow them.
 pub fn ready(root: &Root) -> Left {
     let mut is_left = false;
     let modules = modules(root, &mut |_| is_left = true);
     let modules = is_left || !modules::missing(&modules).is_empty();
-    Left { files: ready_files(root), modules }
+    Left { files: ready_files(root) || note_run(root).is_err(), modules }
 }
 
 fn ready_files(root: &Root) -> bool {

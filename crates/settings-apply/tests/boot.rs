@@ -80,6 +80,23 @@ fn what_it_cannot_is_left_and_not_done() {
 }
 
 #[test]
+fn lines_for_a_starting_system_are_followed_once() {
+    for (text, is_first) in [("R! /var/none\n", false), ("r! /etc/passwd\n", true)] {
+        let folder = root(&[("usr/lib/tmpfiles.d/a.conf", text)]);
+        let root = Root::open(folder.path()).unwrap();
+        assert!(boot::is_first_run(&root));
+        assert_eq!(boot::ready(&root).files, is_first, "{text}");
+        assert_eq!(
+            boot::is_first_run(&root),
+            is_first,
+            "the unit that is started for the rest notes it: {text}"
+        );
+        boot::note_run(&root).unwrap();
+        assert!(!boot::is_first_run(&root));
+    }
+}
+
+#[test]
 fn a_mask_leaves_nothing() {
     let folder = root(&[("usr/lib/tmpfiles.d/a.conf", "d /var/lib/mine\n"), ("etc/tmpfiles.d/b.conf", "")]);
     symlink("/dev/null", folder.path().join("etc/tmpfiles.d/a.conf")).unwrap();

@@ -27,11 +27,11 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     let (config, faults) = boot::accounts(&root, &mut tell);
     let mut has_bad_lines = super::tell_all(&faults);
     let has_accounts = sysusers::make(&root, &config, false)?;
-    let is_first = boot::is_first_run();
+    let is_first = boot::is_first_run(&root);
     let (plan, faults) = boot::files(&root, is_first, &mut tell);
     has_bad_lines |= super::tell_all(&faults);
     let is_well = boot::run(&root, &plan, is_first, &mut tell);
-    boot::note_run()?;
+    boot::note_run(&root)?;
     Ok(match (has_accounts && !has_bad_lines, is_well) {
         (false, _) => BAD_LINES,
         (true, false) => CANNOT_CREATE,
