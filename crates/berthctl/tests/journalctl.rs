@@ -285,6 +285,41 @@ fn following_goes_on_with_what_comes() {
     child.wait().unwrap();
 }
 
+/// What `journalctl -f` prints in the end, where a line comes after it has begun.
+fn followed(folder: &Path, arguments: &[&str]) -> Vec<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berthctl"));
+    command.args(["journalctl", "-f", "-o", "cat", "-D"]).arg(folder).args(arguments).env("TZ", "UTC");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // It may not have begun yet when a line is written: it sees one of those that come again and again.
+    let (folder, (ended, end)) = (folder.to_owned(), std::sync::mpsc::channel::<()>());
+    let writing = std::thread::spawn(move || {
+        let mut writer = open(&folder, 3);
+        while end.recv_timeout(std::time::Duration::from_millis(50)).is_err() {
+            writer.append(&[record(200, &[], &[("MESSAGE", "new")])], 0).unwrap();
+        }
+    });
+    let before = lines.take_while(|line| line != "new").collect();
+    ended.send(()).unwrap();
+    writing.join().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    before
+}
+
+#[test]
+fn following_begins_where_it_is_told_to() {
+    let journal = journal();
+    let mut writer = open(journal.path(), 3);
+    let lines: Vec<String> = (0..12).map(|n| format!("line {n}")).collect();
+    for line in &lines {
+        writer.append(&[record(130, &[], &[("MESSAGE", line)])], 0).unwrap();
+    }
+    drop(writer);
+    assert_eq!(followed(journal.path(), &["-n", "0"]), [""; 0], "nothing of what was there");
+    assert_eq!(followed(journal.path(), &["--since", "2026-11-24 18:12:10"]), lines, "all since then");
+}
+
 #[test]
 fn old_segments_are_removed_and_damage_is_told() {
     let journal = journal();

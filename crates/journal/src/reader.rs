@@ -98,6 +98,8 @@ impl Reader {
     /// the query names a boot that it does not hold.
     pub fn entries(&self, query: &Query) -> Result<Entries, Error> {
         let mut places = self.list()?;
+        let mut newest = vec![0; self.dirs.len()];
+        places.iter().for_each(|place| newest[place.dir] = place.segment.number.max(newest[place.dir]));
         if let Some(which) = &query.boot {
             places = self.of_boot(places, which)?;
         }
@@ -116,13 +118,12 @@ impl Reader {
             places.reverse();
         }
         let left = query.last.filter(|_| query.reverse).unwrap_or(usize::MAX);
-        let seen = places.iter().map(|place| (place.dir, place.segment.number)).collect();
         let places = places.into();
         Ok(Entries {
             reader: self.clone(),
             query,
             places,
-            seen,
+            newest,
             stream: None,
             turned: Vec::new(),
             skip,
@@ -266,7 +267,8 @@ impl Reader {
     fn tail(&self, places: Vec<Place>, query: &Query, last: usize) -> Result<(Vec<Place>, usize), Error> {
         let (mut kept, mut count) = (Vec::new(), 0);
         for place in places.into_iter().rev() {
-            if count >= last {
+            // The newest is kept in any case: what is written to it later comes after the last.
+            if count >= last && !kept.is_empty() {
                 break;
             }
             if let Some(mut stream) = self.open(&place)? {
@@ -297,8 +299,8 @@ pub struct Entries {
     reader: Reader,
     query: Query,
     places: VecDeque<Place>,
-    /// Folder and number of the segments that were listed.
-    seen: Vec<(usize, u64)>,
+    /// The number of the newest segment that was listed, of each folder.
+    newest: Vec<u64>,
     stream: Option<Stream>,
     /// What is wanted of the segment that is read, if it is read newest first.
     turned: Vec<Entry>,
@@ -313,10 +315,9 @@ impl Entries {
     /// The journal cannot be read.
     pub fn refresh(&mut self) -> Result<(), Error> {
         for place in self.reader.list()? {
-            let key = (place.dir, place.segment.number);
-            let newest = self.seen.iter().filter(|(dir, _)| *dir == key.0).map(|(_, number)| *number).max();
-            if newest.is_none_or(|newest| key.1 > newest) {
-                self.seen.push(key);
+            let newest = &mut self.newest[place.dir];
+            if place.segment.number > *newest {
+                *newest = place.segment.number;
                 self.places.push_back(place);
             }
         }

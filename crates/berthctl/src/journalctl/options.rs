@@ -281,7 +281,10 @@ fn lines(parsed: &Parsed) -> Result<(Query, Option<usize>)> {
         },
         None if parsed.has("lines") => query.last = Some(LINES),
         None if parsed.has("pager-end") => query.last = Some(END),
-        None if parsed.has("follow") && !parsed.has("no-tail") => query.last = Some(LINES),
+        // A time to begin at says how many.
+        None if parsed.has("follow") && !parsed.has("no-tail") && !parsed.has("since") => {
+            query.last = Some(LINES);
+        }
         None => {}
     }
     Ok((query, first))
