@@ -443,6 +443,17 @@ impl Unit {
         }
     }
 
+    /// As [`Unit::processes`], to be changed.
+    pub(crate) fn processes_mut(&mut self) -> Option<&mut Service> {
+        match &mut self.kind {
+            Kind::Service(service) => Some(service),
+            Kind::Socket(socket) => Some(&mut socket.helper),
+            Kind::Mount(mount) => Some(&mut mount.helper),
+            Kind::Swap(swap) => Some(&mut swap.helper),
+            Kind::Target | Kind::Path(_) | Kind::Timer(_) | Kind::Device(_) | Kind::Slice(_) => None,
+        }
+    }
+
     /// Whether the unit is always up: the root file system, and the slices that all others are in.
     pub fn is_permanent(&self) -> bool {
         match self.name.kind() {

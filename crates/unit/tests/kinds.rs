@@ -122,6 +122,20 @@ fn how_mount_and_swapon_are_called() {
 }
 
 #[test]
+fn a_user_that_is_there_for_the_unit_is_that_of_its_helpers() {
+    for (unit, text) in [
+        ("a.service", "[Service]\nExecStart=/bin/true"),
+        ("a.socket", "[Socket]\nListenStream=/a\nExecStartPre=/bin/true"),
+        ("a.mount", "[Mount]\nWhat=x"),
+        ("a.swap", "[Swap]\nPriority=1"),
+    ] {
+        let unit = load(unit, &format!("{text}\nDynamicUser=yes"));
+        let exec = &unit.processes().unwrap().exec;
+        assert!(exec.user.is_some() && exec.no_new_privileges && exec.sandbox.remove_ipc, "{}", unit.name);
+    }
+}
+
+#[test]
 fn dependencies_by_type() {
     use Relation::*;
     let mount = |options: &str| load("var-lib.mount", &format!("[Mount]\nWhat=/dev/vdb\n{options}"));

@@ -183,8 +183,11 @@ fn fill(mut unit: Unit, files: &UnitFiles, host: &Host) -> Result<Unit, LoadErro
 fn finish(unit: &mut Unit, seen: &service::Seen) -> Result<(), String> {
     let is_permanent = unit.is_permanent();
     let name = unit.name.clone();
+    if let Some(processes) = unit.processes_mut() {
+        service::imply_dynamic_user(&mut processes.exec, &name);
+    }
     match &mut unit.kind {
-        Kind::Service(service) => service::finish(service, &name, seen),
+        Kind::Service(service) => service::finish(service, seen),
         Kind::Socket(socket) => socket::finish(socket, &name, seen),
         Kind::Path(path) => path::finish(path),
         Kind::Timer(timer) => timer::finish(timer),

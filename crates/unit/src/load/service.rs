@@ -23,6 +23,8 @@ use crate::service::sandbox::Keyring;
 use crate::text::signal::Signal;
 use crate::text::value::{self, Bound};
 
+pub(super) use credentials::imply_dynamic_user;
+
 /// Applies one directive to the limits of a control group.
 pub(super) fn limit(limits: &mut CgroupLimits, setter: &Setter, key: &str) -> Outcome {
     match cgroup::limit(limits, setter, key)? {
@@ -279,8 +281,7 @@ fn kind(setter: &Setter) -> Outcome<ServiceType> {
 }
 
 /// Sets the defaults that depend on other settings, and checks that the service can run.
-pub(super) fn finish(service: &mut Service, name: &UnitName, seen: &Seen) -> Result<(), String> {
-    credentials::imply_dynamic_user(&mut service.exec, name);
+pub(super) fn finish(service: &mut Service, seen: &Seen) -> Result<(), String> {
     let starts = service.commands.list(ExecList::Start).len();
     let oneshot = service.kind == ServiceType::Oneshot;
     if starts == 0 && !(oneshot && service.remain_after_exit) && !has_stop(service) {

@@ -76,7 +76,7 @@ fn checked(id: &str) -> Outcome<String> {
 }
 
 /// Sets what a user implies that is gone with its service: nothing of it may stay behind.
-pub(super) fn imply_dynamic_user(exec: &mut ExecContext, unit: &UnitName) {
+pub(in crate::load) fn imply_dynamic_user(exec: &mut ExecContext, unit: &UnitName) {
     if !exec.dynamic_user {
         return;
     }
