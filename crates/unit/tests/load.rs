@@ -5,7 +5,7 @@ mod common;
 
 use common::{load, name, try_load};
 use proptest::prelude::*;
-use unit::service::config::{ExecList, Service, ServiceType};
+use unit::service::config::{CredentialSource, ExecList, Service, ServiceType};
 use unit::text::file::{Source, parse};
 use unit::{Origin, Relation, Unit};
 
@@ -147,6 +147,46 @@ fn settings_that_depend_on_others() {
     assert_eq!(service(&notify).kind, ServiceType::Notify);
     assert_eq!(service(&notify).notify_access, unit::service::config::NotifyAccess::Main);
     assert_eq!(service(&notify).timeout_stop.finite(), None);
+}
+
+#[test]
+fn a_line_goes_on_after_a_backslash_that_is_not_escaped() {
+    for (text, expected) in [
+        ("a \\\n b", "a   b"),
+        ("a \\\n# no line\n b", "a   b"),
+        ("a\\\\\nDescription=b", "b"),
+        ("a\\\\\\\n b", "a\\\\  b"),
+    ] {
+        let unit = load("a.target", &format!("[Unit]\nDescription={text}\n"));
+        assert_eq!(unit.description, expected, "{text}");
+    }
+}
+
+#[test]
+fn what_credentials_are_set_to() {
+    let set = |value: &str| {
+        let text = format!("[Service]\nExecStart=/bin/true\nSetCredential=a:{value}\n");
+        let unit = load("a.service", &text);
+        let credentials = &service(&unit).exec.credentials;
+        credentials.first().map(|credential| match &credential.source {
+            CredentialSource::Text(bytes) => bytes.clone(),
+            other => panic!("{other:?}"),
+        })
+    };
+    for (value, expected) in [
+        (r"x\x20y", b"x y".as_slice()),
+        (r#"{"key": "a b"}"#, br#"{"key": "a b"}"#),
+        (r#"it's \"said\" \\"#, br#"it's "said" \"#),
+        (r"\xff\xfe", &[0xff, 0xfe]),
+        ("50%", b"50%"),
+        ("a:b  c", b"a:b  c"),
+        (r"line\n", b"line\n"),
+    ] {
+        assert_eq!(set(value).as_deref(), Some(expected), "{value}");
+    }
+    for value in [r"\q", ""] {
+        assert_eq!(set(value), None, "{value}");
+    }
 }
 
 #[test]

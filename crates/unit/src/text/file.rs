@@ -102,13 +102,15 @@ fn logical_lines(text: &str) -> Vec<(u32, String)> {
             continue;
         }
         let (start, mut joined) = open.take().unwrap_or((number, String::new()));
+        let backslashes = raw.len() - raw.trim_end_matches('\\').len();
         match raw.strip_suffix('\\') {
-            Some(head) => {
+            // Two of them are an escaped one, which continues nothing.
+            Some(head) if backslashes % 2 == 1 => {
                 joined.push_str(head);
                 joined.push(' ');
                 open = Some((start, joined));
             }
-            None => {
+            _ => {
                 joined.push_str(raw);
                 lines.push((start, joined));
             }

@@ -5,7 +5,7 @@ use crate::name::UnitName;
 use crate::service::config::{Credential, CredentialSource, ExecContext};
 use crate::service::dynamic;
 use crate::service::sandbox::{PrivateTmp, ProtectHome, ProtectSystem};
-use crate::text::words::{self, Backslash};
+use crate::text::words;
 
 /// Names of files have so many bytes at most.
 const ID_MAX: usize = 255;
@@ -27,13 +27,12 @@ pub(super) fn assign(credentials: &mut Vec<Credential>, setter: &Setter, key: &s
     };
     let name = setter.expand(name)?;
     let credential = match (key, rest) {
-        ("SetCredential", Some(rest)) => {
-            // Its escapes are those of C, its white space its own.
-            let quoted = format!("\"{}\"", setter.expand(rest)?.replace('"', "\\\""));
-            let value = words::split(&quoted, Backslash::CEscape).map_err(text)?.concat();
-            Credential { id: checked(&name)?, source: CredentialSource::Text(value.into_bytes()) }
+        ("SetCredential", Some(value)) if !value.is_empty() => {
+            // Its escapes are those of C; quotes, white space and percent signs are its own.
+            let source = CredentialSource::Text(words::unescape(value).map_err(text)?);
+            Credential { id: checked(&name)?, source }
         }
-        ("SetCredential", None) => return Err("expected ID:VALUE".to_owned()),
+        ("SetCredential", _) => return Err("expected ID:VALUE".to_owned()),
         ("LoadCredential", Some(path)) if path.starts_with('/') => {
             Credential { id: checked(&name)?, source: CredentialSource::Path(setter.expand(path)?) }
         }
