@@ -25,17 +25,29 @@ pub fn folder(unit: &UnitName) -> PathBuf {
     Path::new(CREDENTIALS).join(unit.as_str())
 }
 
-/// Makes them anew, for their user alone.
+/// Whether a unit's credentials were made.
+pub fn are_there(unit: &UnitName) -> bool {
+    folder(unit).is_dir()
+}
+
+/// Makes them anew, for their user alone; where that fails there are none.
 ///
 /// # Errors
 /// One that must be there is not, or they are too large together.
 pub fn make(unit: &UnitName, credentials: &[Credential], identity: Option<&Identity>) -> Result<()> {
-    let folder = folder(unit);
-    let doing = || format!("cannot make {}", folder.display());
     remove(unit);
+    let made = make_in(&folder(unit), credentials, identity);
+    if made.is_err() {
+        remove(unit);
+    }
+    made
+}
+
+fn make_in(folder: &Path, credentials: &[Credential], identity: Option<&Identity>) -> Result<()> {
+    let doing = || format!("cannot make {}", folder.display());
     let all = collect(credentials)?;
     fs::create_dir_all(CREDENTIALS).with_context(doing)?;
-    DirBuilder::new().mode(0o500).create(&folder).with_context(doing)?;
+    DirBuilder::new().mode(0o500).create(folder).with_context(doing)?;
     let owner = identity.map(|identity| (identity.uid, identity.gid));
     let give = |path: &Path| match owner {
         Some((uid, gid)) => chown(path, Some(uid), Some(gid)),
@@ -48,7 +60,7 @@ pub fn make(unit: &UnitName, credentials: &[Credential], identity: Option<&Ident
         file.write_all(&content).with_context(doing)?;
         give(&path).with_context(doing)?;
     }
-    give(&folder).with_context(doing)
+    give(folder).with_context(doing)
 }
 
 /// Removes a unit's credentials.

@@ -59,6 +59,8 @@ pub struct Given<'a> {
     pub main: Option<i32>,
     /// Whether this is a process beside the main one.
     pub is_control: bool,
+    /// Whether its credentials are made anew, rather than those that are there already.
+    pub renews_credentials: bool,
     /// How the service ended, for what runs after its stop.
     pub result: Option<(&'a str, String, String)>,
 }
@@ -78,7 +80,7 @@ pub fn start(
     let owner = owner(given.unit, exec, &users, dynamic)?;
     // They are the service's, whoever runs this command.
     directories::make(exec, owner.as_ref())?;
-    if !exec.credentials.is_empty() {
+    if !exec.credentials.is_empty() && (given.renews_credentials || !credentials::are_there(given.unit)) {
         credentials::make(given.unit, &exec.credentials, owner.as_ref())?;
     }
     let identity = owner.filter(|_| !command.privileged);
@@ -196,9 +198,7 @@ fn owner(
 /// Removes what its processes left: in memory, where its unit asks for that, and folders.
 pub fn clean_up(unit: &UnitName, exec: &ExecContext, dynamic: &mut DynamicUsers) {
     directories::remove(exec);
-    if !exec.credentials.is_empty() {
-        credentials::remove(unit);
-    }
+    credentials::remove(unit);
     if exec.sandbox.remove_ipc
         && let Ok(Some(identity)) = owner(unit, exec, &Database::read(Path::new("/")), dynamic)
     {

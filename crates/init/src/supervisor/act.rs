@@ -200,6 +200,8 @@ impl Supervisor {
             private,
             main,
             is_control: role == Role::Control,
+            // A command before the service may see to what they are made of; from its start on they stay.
+            renews_credentials: list == ExecList::StartPre || (list, index) == (ExecList::Start, 0),
             result,
         };
         let started = spawn::start(service, command, &given, &mut self.dynamic)?;

@@ -189,6 +189,39 @@ fn the_namespaces_of_others_can_be_joined_by_their_files() {
 }
 
 #[test]
+fn credentials_stay_as_they_were_when_the_service_started() {
+    if !is_root() {
+        eprintln!("not run: only a machine's root can write to /run");
+        return;
+    }
+    // What they are made of changes before each command.
+    let say = |name: &str| format!("/bin/sh -c 'cat $CREDENTIALS_DIRECTORY/a >> @/said; echo {name} > @/a'");
+    let machine = Units::new()
+        .with("a", "first\n")
+        .with("all.target", "[Unit]\nDescription=all\n")
+        .with(
+            "berth-credentials.service",
+            &service(&format!(
+                "Type=oneshot\nRemainAfterExit=yes\nLoadCredential=a:@/a\nExecStartPre={}\nExecStartPre={}\n\
+                 ExecStart={}\nExecStart={}\nExecStartPost={}\nExecStop={}",
+                say("second"),
+                say("third"),
+                say("fourth"),
+                say("fifth"),
+                say("sixth"),
+                say("seventh"),
+            )),
+        )
+        .boot_as_root()
+        .reached();
+    machine.job(JobAction::Start, "berth-credentials.service");
+    assert_eq!(machine.read("said"), "first\nsecond\nthird\nthird\nthird\n");
+    machine.job(JobAction::Stop, "berth-credentials.service");
+    assert_eq!(machine.read("said"), "first\nsecond\nthird\nthird\nthird\nthird\n");
+    assert!(!std::path::Path::new("/run/credentials/berth-credentials.service").exists());
+}
+
+#[test]
 fn what_a_user_leaves_in_memory_goes_with_the_last_of_its_processes() {
     if !is_root() {
         eprintln!("not run: only a machine's root can give services users of their own");
