@@ -11,11 +11,13 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use calendar::Zones;
 use journal::{Entries, Entry, Filter, Query, Reader, WhichBoot};
 
 use crate::arguments;
 use options::{Follow, Plan, What};
-use output::Printer;
+use output::{Format, Printer};
+use zoneinfo::Zoneinfo;
 
 /// Runs `journalctl`.
 ///
@@ -51,7 +53,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
 /// # Errors
 /// The format is unknown, or cannot be written.
 pub fn last_of_unit(unit: &str, lines: usize, format: &str) -> Result<()> {
-    let format = format.parse()?;
+    let format = Format::named(format, Zoneinfo::of_caller().local())?;
     let query = Query {
         filter: Filter::unit(unit),
         boot: Some(WhichBoot::Offset(0)),

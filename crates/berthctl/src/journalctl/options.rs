@@ -11,7 +11,7 @@ use unit::text::value::{self, Amount};
 use zoneinfo::Zoneinfo;
 
 use super::matches;
-use super::output::{Clock, Format};
+use super::output::Format;
 use crate::arguments::{Opt, Parsed, Takes, both, long};
 use crate::names::{is_pattern, unit_name};
 
@@ -415,8 +415,8 @@ fn cursors(parsed: &Parsed, query: &mut Query) -> Result<()> {
 }
 
 fn format(parsed: &Parsed, local: Zone) -> Result<Format> {
-    let mut format: Format = parsed.value("output").unwrap_or("short").parse()?;
-    format.clock = Clock::new(if parsed.has("utc") { Zone::utc() } else { local });
+    let zone = if parsed.has("utc") { Zone::utc() } else { local };
+    let mut format = Format::named(parsed.value("output").unwrap_or("short"), zone)?;
     format.shows_host = !parsed.has("no-hostname");
     format.shows_all = parsed.has("all");
     let lists = parsed.values("output-fields").flat_map(|list| list.split(','));

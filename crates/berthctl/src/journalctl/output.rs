@@ -1,7 +1,6 @@
 //! Entries as text.
 
 use std::io::{self, Write};
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Error, bail};
@@ -78,20 +77,20 @@ pub struct Format {
     pub fields: Option<Vec<String>>,
 }
 
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
+impl Format {
+    /// A format by its name, with times of day of a zone.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn named(name: &str, zone: Zone) -> Result<Self, Error> {
         let Some((_, look)) = LOOKS.iter().find(|(known, _)| *known == name) else {
             let known: Vec<&str> = LOOKS.iter().map(|(known, _)| *known).collect();
             bail!("output format {name} is unknown: {}", known.join(", "));
         };
-        let clock = Clock::new(Zone::utc());
+        let clock = Clock::new(zone);
         Ok(Self { look: *look, clock, shows_host: true, shows_all: false, fields: None })
     }
-}
 
-impl Format {
     /// Whether it is for people.
     pub fn is_text(&self) -> bool {
         matches!(self.look, Look::Line(_) | Look::WithUnit | Look::Verbose | Look::Cat)

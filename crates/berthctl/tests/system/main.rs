@@ -450,3 +450,28 @@ fn devices_are_listed_by_one_of_their_names() {
     let stopped = system.run("systemctl", &["stop", "dev-vda.device"]);
     assert!(harness::text(&stopped.stderr).contains("a device goes when it is unplugged"), "{stopped:?}");
 }
+
+#[test]
+fn status_shows_the_last_of_the_log_in_the_zone_that_journalctl_has() {
+    use journal::{Limits, Origin, Record, Writer};
+    let system = System::of(&[("all.target", target("")), ("a.service", service(SLEEPS))]);
+    let folder = system.path("journal");
+    let origin = Origin { boot: "1".repeat(32).parse().unwrap(), machine: String::new(), hostname: "h".into() };
+    let record = Record {
+        // Tue 2026-11-24 18:10:00 UTC.
+        realtime_us: 1_795_543_800_000_000,
+        monotonic_us: 0,
+        context: std::sync::Arc::new([("_SYSTEMD_UNIT", "a.service")].into_iter().collect()),
+        fields: [("MESSAGE", "hello")].into_iter().collect(),
+    };
+    Writer::open(&folder, origin, Limits::default(), 0).unwrap().append(&[record], 0).unwrap();
+    // The log of the machine is this one in a mount namespace alone.
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    command.arg("mount -t tmpfs none /var && mkdir -p /var/log && cp -r \"$0\" /var/log/journal && exec \"$@\"");
+    command.arg(&folder).args([env!("CARGO_BIN_EXE_berthctl"), "systemctl", "status", "a"]);
+    command.env("BERTH_INIT_SOCKET", system.path("run/init.sock")).env("TZ", "XYZ+3:30");
+    let output = command.output().unwrap();
+    let text = harness::text(&output.stdout) + &harness::text(&output.stderr);
+    assert!(text.contains("\nNov 24 14:40:00 h unknown: hello\n"), "{text}");
+}
