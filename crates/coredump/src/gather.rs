@@ -35,7 +35,7 @@ pub fn record(crash: &Crash, proc: &Path) -> Record {
         exe: link("exe"),
         cmdline: clean(file("cmdline").trim_end_matches('\0')),
         cwd: link("cwd"),
-        unit: unit_of(cgroup).map(str::to_owned),
+        unit: unit::cgroup::unit_in(cgroup).map(str::to_owned),
         cgroup: clean(cgroup),
         contained: differs("pid") || differs("mnt"),
         host: clean(read(&proc.join("sys/kernel/hostname")).trim()),
@@ -74,29 +74,10 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The unit of a control group: the outermost that is not a slice.
-fn unit_of(cgroup: &str) -> Option<&str> {
-    const ENDS: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];
-    cgroup.split('/').find(|part| ENDS.iter().any(|end| part.ends_with(end)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
-
-    #[test]
-    fn the_unit_is_the_outermost() {
-        for (cgroup, unit) in [
-            ("/system.slice/etcd.service", Some("etcd.service")),
-            ("/system.slice/containerd.service/k8s/b.service", Some("containerd.service")),
-            ("/init", None),
-            ("/k8s.io/abc", None),
-            ("", None),
-        ] {
-            assert_eq!(unit_of(cgroup), unit, "{cgroup}");
-        }
-    }
 
     #[test]
     fn only_names_are_read_and_nothing_of_the_environment() {

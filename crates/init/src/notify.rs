@@ -45,8 +45,9 @@ impl NotifySocket {
         loop {
             let mut buffer = [0; LONGEST];
             let datagram = sys::credentials::receive(&self.socket, &mut buffer).ok()?;
-            if let Some(sender) = datagram.sender.filter(|_| datagram.is_whole) {
-                return Some((sender, Notification::parse(&buffer[..datagram.length])));
+            let known = datagram.sender.filter(|sender| sender.pid > 0 && datagram.is_whole);
+            if let Some(sender) = known {
+                return Some((sender.pid.cast_signed(), Notification::parse(&buffer[..datagram.length])));
             }
         }
     }

@@ -348,7 +348,8 @@ fn peer(fd: &OwnedFd) -> (Peer, Option<(String, String)>) {
             (Peer { source: from.to_string(), label }, Some(parts))
         }
         _ => {
-            let (pid, uid) = sys::credentials::peer(fd).unwrap_or_default();
+            let peer = sys::credentials::peer(fd).ok();
+            let (pid, uid) = peer.map_or((0, 0), |peer| (peer.pid, peer.uid));
             (Peer { source: format!("user {uid}"), label: format!("{pid}-{uid}") }, None)
         }
     }

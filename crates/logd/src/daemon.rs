@@ -15,7 +15,7 @@ use rustix::net::SocketFlags;
 use crate::clock::Now;
 use crate::config::Config;
 use crate::control::{Control, Order};
-use crate::datagram::{self, Credentials, Datagram};
+use crate::datagram::{self, Datagram};
 use crate::intake::{self, Received};
 use crate::kernel::{KernelLog, Look};
 use crate::lines::Lines;
@@ -222,9 +222,7 @@ impl Daemon {
                 self.sink.complain(&text);
                 continue;
             }
-            let Ok(peer) = rustix::net::sockopt::socket_peercred(&fd) else { continue };
-            let pid = u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0);
-            let sender = Credentials { pid, uid: peer.uid.as_raw(), gid: peer.gid.as_raw() };
+            let Ok(sender) = sys::credentials::peer(&fd) else { continue };
             self.connections += 1;
             let lines = Lines::new(self.line_max);
             self.add(Stream { fd, speaker: None, lines, opening: Some((sender, Vec::new())) });

@@ -1,28 +1,15 @@
 //! Receiving datagrams, with who sent them and what they passed.
 
 use std::fs::File;
-use std::io::{IoSliceMut, Read};
-use std::mem::MaybeUninit;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::SealFlags;
-use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+use sys::credentials::Credentials;
 
 /// The longest message that is taken, in bytes: an entry, and the names of its fields.
 pub const LONGEST: usize = journal::ENTRY_MAX + (64 << 10);
-
-/// Who sent it, by the kernel's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// Process.
-    pub pid: u32,
-    /// User.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
 
 /// A datagram.
 #[derive(Debug)]
@@ -45,30 +32,18 @@ pub fn receive(socket: &OwnedFd, buffer: &mut Vec<u8>) -> Result<Option<Datagram
     if size > buffer.len() {
         buffer.resize(size.min(LONGEST), 0);
     }
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1), ScmRights(4))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-    let received = match recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, flags) {
-        Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+    let (datagram, files) = match sys::credentials::receive_with_files(socket, buffer) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+            return Ok(None);
+        }
         other => other?,
     };
-    let mut datagram = Datagram { length: received.bytes, sender: None, file: None };
-    for part in ancillary.drain() {
-        match part {
-            RecvAncillaryMessage::ScmCredentials(sender) => {
-                let pid = u32::try_from(sender.pid.as_raw_nonzero().get()).unwrap_or(0);
-                let (uid, gid) = (sender.uid.as_raw(), sender.gid.as_raw());
-                datagram.sender = Some(Credentials { pid, uid, gid });
-            }
-            RecvAncillaryMessage::ScmRights(mut files) => datagram.file = files.next(),
-            _ => {}
-        }
-    }
-    if received.flags.contains(ReturnFlags::TRUNC) {
+    if !datagram.is_whole {
         let pid = datagram.sender.map_or(0, |sender| sender.pid);
         bail!("a message of {size} bytes from process {pid} is dropped: at most {LONGEST} are taken");
     }
-    Ok(Some(datagram))
+    let file = files.into_iter().next();
+    Ok(Some(Datagram { length: datagram.length, sender: datagram.sender, file }))
 }
 
 /// Reads a message that was too long for a datagram: a memory file that nobody can change any

@@ -5,8 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use journal::Fields;
-
-use crate::datagram::Credentials;
+use sys::credentials::Credentials;
 
 /// What is known of a process holds for so long, in microseconds: it may run another program.
 const FRESH_US: u64 = 1_000_000;
@@ -51,7 +50,10 @@ impl Processes {
 fn look(sender: Credentials) -> Process {
     let pid = sender.pid;
     let mut fields = Fields::default();
-    for (name, number) in [("_PID", pid), ("_UID", sender.uid), ("_GID", sender.gid)] {
+    if pid > 0 {
+        fields.push("_PID", pid.to_string());
+    }
+    for (name, number) in [("_UID", sender.uid), ("_GID", sender.gid)] {
         fields.push(name, number.to_string());
     }
     if let Ok(comm) = fs::read(format!("/proc/{pid}/comm")) {
@@ -79,7 +81,7 @@ fn look(sender: Credentials) -> Process {
 fn place(cgroups: &str, fields: &mut Fields) -> Option<String> {
     let path = cgroups.lines().find_map(|line| line.strip_prefix("0::"))?;
     fields.push("_SYSTEMD_CGROUP", path);
-    let unit = unit_in(path)?;
+    let unit = unit::cgroup::unit_in(path)?;
     fields.push("_SYSTEMD_UNIT", unit);
     let slice =
         path.split('/').take_while(|part| *part != unit).filter(|part| part.ends_with(".slice")).last();
@@ -87,27 +89,15 @@ fn place(cgroups: &str, fields: &mut Fields) -> Option<String> {
     Some(unit.to_owned())
 }
 
-/// The unit of a control group. A service may have groups of its own below the one that PID 1
-/// made (Delegate=), so the outermost counts.
-fn unit_in(path: &str) -> Option<&str> {
-    const KINDS: [&str; 5] = [".service", ".scope", ".socket", ".mount", ".swap"];
-    match path {
-        "/init" => Some("init.scope"),
-        _ => path.split('/').find(|part| KINDS.iter().any(|kind| part.ends_with(kind))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_of_the_outermost_unit() {
+    fn where_in_the_tree_a_process_is() {
         let cases = [
             ("0::/system.slice/sshd.service\n", Some("sshd.service"), Some("system.slice")),
             ("0::/a.slice/a-b.slice/x.service/y.slice/b.service\n", Some("x.service"), Some("a-b.slice")),
-            ("0::/a.service/x/b.service\n", Some("a.service"), Some("-.slice")),
-            ("0::/kubepods/cri-1.scope\n", Some("cri-1.scope"), Some("-.slice")),
             ("1:cpu:/x.service\n0::/init\n", Some("init.scope"), Some("-.slice")),
             ("0::/other\n", None, None),
             ("", None, None),
@@ -117,6 +107,15 @@ mod tests {
             assert_eq!(place(text, &mut fields).as_deref(), unit, "{text:?}");
             assert_eq!(fields.get("_SYSTEMD_SLICE"), slice.map(str::as_bytes), "{text:?}");
         }
+    }
+
+    #[test]
+    fn of_a_process_of_another_namespace_only_user_and_group_are_known() {
+        let process = look(Credentials { pid: 0, uid: 5, gid: 6 });
+        assert_eq!(
+            (process.unit, process.fields),
+            (None, [("_UID", "5"), ("_GID", "6")].into_iter().collect())
+        );
     }
 
     #[test]

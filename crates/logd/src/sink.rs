@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use journal::{ENTRY_MAX, Fields, Priority, Record};
+use sys::credentials::Credentials;
 use unit::service::log::LogSettings;
 
 use crate::clock::Now;
-use crate::datagram::Credentials;
 use crate::limiter::{Dropped, Limiter, Rate};
 use crate::message::{self, KernelRecord, output_line, syslog_message};
 use crate::outlets::Outlets;

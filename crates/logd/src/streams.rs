@@ -3,9 +3,9 @@
 
 use std::os::fd::OwnedFd;
 
+use sys::credentials::Credentials;
 use unit::service::log::LogSettings;
 
-use crate::datagram::Credentials;
 use crate::lines::Lines;
 use crate::sink::Speaker;
 

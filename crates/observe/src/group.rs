@@ -47,7 +47,6 @@ pub fn units(root: &Root) -> Vec<(String, String)> {
 const DEPTH_MAX: usize = 16;
 
 fn add_units(root: &Root, folder: &str, depth: usize, found: &mut Vec<(String, String)>) {
-    const ENDS: [&str; 5] = [".service", ".socket", ".mount", ".swap", ".scope"];
     for name in root.names(&format!("{CGROUPS}/{folder}")) {
         let path = format!("{folder}/{name}");
         if name.ends_with(".slice") {
@@ -55,7 +54,7 @@ fn add_units(root: &Root, folder: &str, depth: usize, found: &mut Vec<(String, S
             if depth < DEPTH_MAX {
                 add_units(root, &path, depth + 1, found);
             }
-        } else if ENDS.iter().any(|end| name.ends_with(end)) {
+        } else if unit::cgroup::is_of_unit(&name) {
             found.push((name, path));
         }
     }

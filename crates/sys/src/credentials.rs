@@ -5,25 +5,41 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, UCred};
+
+/// Who it is, by the kernel's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credentials {
+    /// The process; 0 where it has no id in this namespace.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+impl Credentials {
+    fn of(who: libc::ucred) -> Credentials {
+        Credentials { pid: u32::try_from(who.pid).unwrap_or(0), uid: who.uid, gid: who.gid }
+    }
+}
 
 /// The user that connected to a stream socket.
 ///
 /// # Errors
 /// It is no connected Unix socket.
 pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
-    peer(socket).map(|(_, uid)| uid)
+    peer(socket).map(|peer| peer.uid)
 }
 
-/// The process (0 where it has no id in this namespace) and the user that connected to a stream
-/// socket.
+/// The process that connected to a stream socket.
 ///
 /// # Errors
 /// It is no connected Unix socket.
-pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
+pub fn peer(socket: impl AsFd) -> io::Result<Credentials> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;
     // SAFETY: the kernel writes at most `size` bytes into the structure.
@@ -37,7 +53,7 @@ pub fn peer(socket: impl AsFd) -> io::Result<(i32, u32)> {
         )
     };
     match result {
-        0 => Ok((peer.pid, peer.uid)),
+        0 => Ok(Credentials::of(peer)),
         _ => Err(io::Error::last_os_error()),
     }
 }
@@ -49,9 +65,8 @@ pub struct Datagram {
     pub length: usize,
     /// Whether that is all.
     pub is_whole: bool,
-    /// The process that sent it; none where the kernel does not say, or where it has no id in
-    /// this namespace.
-    pub sender: Option<i32>,
+    /// Who sent it; none where the kernel does not say.
+    pub sender: Option<Credentials>,
 }
 
 /// Sends a datagram to the socket at `path` (abstract where that begins with `@`) in the name of
@@ -77,7 +92,7 @@ pub fn send_as(pid: i32, path: &str, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Room for the sender's credentials, and for descriptors that nobody asked for; aligned as
+/// Room for the sender's credentials, and for descriptors; aligned as
 /// control messages must be.
 #[repr(align(8))]
 struct Control([u8; 256]);
@@ -88,6 +103,14 @@ struct Control([u8; 256]);
 /// # Errors
 /// There is none (`WouldBlock`), or the socket has failed.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
+    receive_with_files(socket, buffer).map(|(datagram, _)| datagram)
+}
+
+/// The same, with the descriptors that came.
+///
+/// # Errors
+/// There is none (`WouldBlock`), or the socket has failed.
+pub fn receive_with_files(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(Datagram, Vec<OwnedFd>)> {
     let mut control = Control([0; 256]);
     let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: `msghdr` is plain numbers and pointers, for which zero is "not used".
@@ -101,9 +124,10 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
     // the call.
     let length = unsafe { libc::recvmsg(socket.as_fd().as_raw_fd(), &raw mut header, flags) };
     let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
-    let mut sender = None;
+    let (mut sender, mut files) = (None, Vec::new());
     // SAFETY: the header is as the kernel left it; the macros walk the control messages in the
-    // buffer that it filled in, and payloads are read unaligned within their lengths.
+    // buffer that it filled in, and payloads are read unaligned within their lengths. Descriptors
+    // in them are this process's from now on, and nobody else's.
     unsafe {
         let mut message = libc::CMSG_FIRSTHDR(&raw const header);
         while let Some(found) = message.as_ref() {
@@ -112,11 +136,12 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
             match (found.cmsg_level, found.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if size >= size_of::<libc::ucred>() => {
                     let who: libc::ucred = data.cast::<libc::ucred>().read_unaligned();
-                    sender = Some(who.pid).filter(|pid| *pid > 0);
+                    sender = Some(Credentials::of(who));
                 }
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
                     for index in 0..size / size_of::<libc::c_int>() {
-                        libc::close(data.cast::<libc::c_int>().add(index).read_unaligned());
+                        let file = data.cast::<libc::c_int>().add(index).read_unaligned();
+                        files.push(OwnedFd::from_raw_fd(file));
                     }
                 }
                 _ => {}
@@ -124,7 +149,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Datagram> {
             message = libc::CMSG_NXTHDR(&raw const header, message);
         }
     }
-    Ok(Datagram { length, is_whole: header.msg_flags & libc::MSG_TRUNC == 0, sender })
+    Ok((Datagram { length, is_whole: header.msg_flags & libc::MSG_TRUNC == 0, sender }, files))
 }
 
 #[cfg(test)]
@@ -133,17 +158,27 @@ mod tests {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixStream};
 
+    fn own() -> Credentials {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Credentials { pid: std::process::id(), uid, gid }
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_has_no_id() {
+        let elsewhere = Credentials::of(libc::ucred { pid: 0, uid: 7, gid: 8 });
+        assert_eq!(elsewhere, Credentials { pid: 0, uid: 7, gid: 8 });
+    }
+
     #[test]
     fn a_datagram_in_the_name_of_another_process() {
         let name = format!("berth-send-as-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let receiver = UnixDatagram::bind_addr(&address).unwrap();
         rustix::net::sockopt::set_socket_passcred(&receiver, true).unwrap();
-        let own = i32::try_from(std::process::id()).unwrap();
-        send_as(own, &format!("@{name}"), b"READY=1").unwrap();
+        send_as(own().pid.cast_signed(), &format!("@{name}"), b"READY=1").unwrap();
         let mut buffer = [0; 16];
         let datagram = receive(&receiver, &mut buffer).unwrap();
-        assert_eq!(datagram, Datagram { length: 7, is_whole: true, sender: Some(own) });
+        assert_eq!(datagram, Datagram { length: 7, is_whole: true, sender: Some(own()) });
         assert!(send_as(0, "@nobody-is-there", b"x").is_err());
     }
 
@@ -154,14 +189,13 @@ mod tests {
         sender.send(b"READY=1").unwrap();
         let mut buffer = [0; 4];
         let datagram = receive(&receiver, &mut buffer).unwrap();
-        let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(datagram, Datagram { length: 4, is_whole: false, sender: Some(own) });
+        assert_eq!(datagram, Datagram { length: 4, is_whole: false, sender: Some(own()) });
         assert_eq!(receive(&receiver, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
     fn the_kernel_tells_who_connected() {
         let (a, _b) = UnixStream::pair().unwrap();
-        assert_eq!(peer_uid(&a).unwrap(), rustix::process::geteuid().as_raw());
+        assert_eq!(peer(&a).unwrap(), own());
     }
 }

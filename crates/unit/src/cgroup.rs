@@ -1,6 +1,6 @@
 //! Control groups: where a unit's is, and what is written to it (the kernel's cgroup-v2.rst).
 
-use crate::name::UnitName;
+use crate::name::{UnitName, UnitType};
 use crate::service::config::{CgroupLimits, IoLimit};
 use crate::text::value::{Amount, Bound};
 
@@ -39,6 +39,22 @@ pub fn unit_path(slice: &UnitName, unit: &UnitName) -> String {
     match slice_path(slice).as_str() {
         "" => unit.to_string(),
         slice => format!("{slice}/{unit}"),
+    }
+}
+
+/// Whether a group of this name is one that PID 1 makes for a unit's own processes.
+pub fn is_of_unit(group: &str) -> bool {
+    use UnitType::{Mount, Scope, Service, Socket, Swap};
+    let kind = group.rsplit_once('.').map(|(_, suffix)| suffix);
+    [Service, Scope, Socket, Mount, Swap].iter().any(|own| kind == Some(own.suffix()))
+}
+
+/// The unit of a process in the group at a path below the root of the hierarchy. A service may
+/// have groups of its own below the one that PID 1 made (`Delegate=`), so the outermost counts.
+pub fn unit_in(path: &str) -> Option<&str> {
+    match path {
+        "/init" => Some("init.scope"),
+        _ => path.split('/').find(|part| is_of_unit(part)),
     }
 }
 
@@ -109,6 +125,24 @@ mod tests {
             slice_path(&default_slice(&name("get-ty@tty1.service"))),
             "system.slice/system-get\\x2dty.slice"
         );
+    }
+
+    #[test]
+    fn a_process_is_of_the_outermost_unit() {
+        for (path, unit) in [
+            ("/system.slice/etcd.service", Some("etcd.service")),
+            ("/a.slice/a-b.slice/x.service/y.slice/b.service", Some("x.service")),
+            ("/system.slice/containerd.service/k8s/b.service", Some("containerd.service")),
+            ("/kubepods/cri-1.scope", Some("cri-1.scope")),
+            ("/system.slice/a.socket", Some("a.socket")),
+            ("/init", Some("init.scope")),
+            ("/system.slice/x.target", None),
+            ("/k8s.io/abc", None),
+            ("/service", None),
+            ("", None),
+        ] {
+            assert_eq!(unit_in(path), unit, "{path}");
+        }
     }
 
     #[test]
