@@ -53,12 +53,19 @@ pub fn facts(device: &Device<'_>) -> Facts {
     }
     let whole = disk(device);
     let disk_node = open(&whole);
+    // Each read of a drive without a medium is an error that the kernel writes to its log.
+    let is_empty = |node: &Node| {
+        whole.name().starts_with("sr") && sys::cdrom::has_medium(node.file.as_fd()).is_ok_and(|has| !has)
+    };
     if let Some(node) = &disk_node {
-        let sector = whole.decimal("queue/logical_block_size").unwrap_or(SYSFS_SECTOR);
-        facts.table = table::read(node, sector);
         if is_ata(&whole) {
             facts.ata = sys::ata::identity(node.file.as_fd()).ok();
         }
+        if is_empty(node) {
+            return facts;
+        }
+        let sector = whole.decimal("queue/logical_block_size").unwrap_or(SYSFS_SECTOR);
+        facts.table = table::read(node, sector);
     }
     let own = if is_partition(device) { open(device) } else { disk_node };
     if let Some(node) = &own {

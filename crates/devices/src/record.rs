@@ -4,6 +4,20 @@
 use crate::uevent::{Event, Properties};
 use unit::text::escape::escape_path;
 
+/// What an event has and the file has not: what is about the event itself, and what only devd says. The kernel has no
+/// such keys, but a device's own text in its `uevent` file may hold a line that looks like one.
+const NOT_TOLD: [&str; 9] = [
+    "ACTION",
+    "DEVPATH",
+    "DEVPATH_OLD",
+    "SEQNUM",
+    "SYNTH_UUID",
+    "MODALIAS",
+    "DEVLINKS",
+    "SYSTEMD_ALIAS",
+    "SYSTEMD_WANTS",
+];
+
 /// The name of a device's file: its path in sysfs, escaped as for unit names.
 pub fn file_name(path: &str) -> Option<String> {
     // A file's name has 255 bytes at most.
@@ -25,13 +39,10 @@ pub fn is_told(subsystem: &str, name: &str, has_links: bool) -> bool {
 pub fn text(event: &Event, links: &[String], found: &Properties) -> String {
     let mut lines = Properties::new();
     let mut put = |key: &str, value: String| drop(lines.insert(key.to_owned(), value));
-    for (key, value) in event.properties.iter().chain(found) {
+    let told = event.properties.iter().filter(|(key, _)| !NOT_TOLD.contains(&key.as_str()));
+    for (key, value) in told.chain(found) {
         put(key, value.clone());
     }
-    for gone in ["ACTION", "DEVPATH", "DEVPATH_OLD", "SEQNUM", "SYNTH_UUID", "MODALIAS"] {
-        lines.remove(gone);
-    }
-    let mut put = |key: &str, value: String| drop(lines.insert(key.to_owned(), value));
     put("SYSPATH", event.path.clone());
     if let Some(name) = event.get("DEVNAME") {
         put("DEVNAME", format!("/dev/{}", name.trim_start_matches("/dev/")));
@@ -61,6 +72,7 @@ mod tests {
             ("SUBSYSTEM", "block"),
             ("DEVNAME", "vda"),
             ("SEQNUM", "7"),
+            ("SYSTEMD_WANTS", "evil.service"),
             ("MAJOR", "254"),
         ];
         let event = Event::of(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()).unwrap();

@@ -190,6 +190,7 @@ fn scsi_disks_by_their_best_designator() {
     let naa6 = "\\x01\\x03\\x00\\x10\\x60\\x00\\xc5\\x00\\x15\\xea\\x71\\xcd\\x00\\x01\\x02\\x03\\x04\\x05\\x06\\x07";
     let vendor = "\\x02\\x00\\x00\\x06dev id";
     let t10 = "\\x02\\x01\\x00\\x0cQEMU    x 12";
+    let as_text = "\\x02\\x03\\x00\\x11aaaaaaaaaaaaaaa\\xc3\\xb6";
     let of_port = "\\x01\\x13\\x00\\x08\\x50\\x00\\xc5\\x00\\x15\\xea\\x71\\xff";
     let page80 = "vpd_pg80 = \\x00\\x80\\x00\\x05 s e1";
     for (pages, expected) in [
@@ -203,6 +204,9 @@ fn scsi_disks_by_their_best_designator() {
         (page80.to_owned(), vec!["scsi-SQEMU_QEMU_HARDDISK_s_e1"]),
         (format!("{}\n{page80}", page83(of_port)), vec!["scsi-SQEMU_QEMU_HARDDISK_s_e1"]),
         (String::new(), vec![]),
+        // A world-wide name as text is no number: the disk is called so, but not found by it.
+        (page83(as_text), vec!["scsi-3aaaaaaaaaaaaaaaö"]),
+        (page83("\\x02\\x03\\x00\\x06x\\n/dev"), vec!["scsi-3x__dev"]),
         ("vpd_pg83 = \\x00\\x83\\x00\\xff\\x01\\x03\\x00\\x08\\x50".to_owned(), vec![]),
     ] {
         let links = links(&scsi(&pages), disk, &Facts::default());

@@ -44,10 +44,10 @@ pub(crate) unsafe fn with_buffer(
     check(unsafe { libc::ioctl(fd.as_raw_fd(), request, pointer) })
 }
 
-/// Issues a `request` that takes no argument.
+/// Issues a `request` that takes no argument, or a number: 0.
 pub(crate) fn without_argument(fd: BorrowedFd<'_>, request: c_ulong) -> io::Result<c_int> {
-    // SAFETY: a request made by `none` carries no pointer; the kernel ignores the third argument.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, 0) })
+    // SAFETY: the request carries no pointer; the kernel ignores the third argument, or takes it for a number.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, 0 as c_ulong) })
 }
 
 fn check(result: c_int) -> io::Result<c_int> {

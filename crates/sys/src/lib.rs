@@ -9,6 +9,7 @@ pub mod ata;
 pub mod block;
 pub mod block_stack;
 mod bpf;
+pub mod cdrom;
 pub mod child;
 pub mod confine;
 pub mod console;

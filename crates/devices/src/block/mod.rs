@@ -58,10 +58,11 @@ impl Names {
         self.link_with(link, 0);
     }
 
-    /// A link with nothing in its name that leads elsewhere.
+    /// A link with nothing in its name that leads elsewhere, or that ends it where links are listed.
     fn link_with(&mut self, link: String, priority: i32) {
         let leads_on = |part: &str| matches!(part, "" | "." | "..");
-        if !link.split('/').any(leads_on) && !link.contains('\0') {
+        let ends = |c: char| c.is_whitespace() || c.is_control();
+        if !link.split('/').any(leads_on) && !link.contains(ends) {
             self.links.push((link, priority));
         }
     }

@@ -85,7 +85,8 @@ fn designator(page: &[u8], vendor: &str, model: &str) -> Option<Designator> {
             let of = if *kind == VENDOR_SPECIFIC { format!("{vendor}{model}") } else { String::new() };
             Some(Designator {
                 serial: format!("{kind}{of}{short}"),
-                world_wide_name: (*kind == NAA).then(|| short.clone()),
+                // As text it would be anything that the disk wants.
+                world_wide_name: (*kind == NAA && code == BINARY).then(|| short.clone()),
                 short,
             })
         },
