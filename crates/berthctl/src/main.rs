@@ -103,6 +103,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
 }
 
 fn main() -> ExitCode {
+    sys::signal::end_with_readers();
     let mut arguments = std::env::args();
     let path = arguments.next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default().to_owned();

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 
 /// Runs `berthctl` under a name of its own, with a control socket that is not there.
@@ -25,6 +26,26 @@ fn printed(name: &str, arguments: &[&str]) -> String {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn what_nobody_reads_ends_quietly() {
+    for name in layout::path::BERTHCTL_LINKS.iter().chain(&layout::path::BERTHCTL_LIB_LINKS) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_berthctl"))
+            .args([name, "--help"])
+            .env("BERTH_INIT_SOCKET", "/none")
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        assert_eq!(text(&output.stderr), "", "{name}");
+        assert_eq!(output.status.signal(), Some(13), "{name}");
+    }
 }
 
 #[test]

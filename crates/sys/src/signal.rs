@@ -54,6 +54,13 @@ pub fn alarm(seconds: u32) {
     unsafe { libc::alarm(seconds) };
 }
 
+/// Has this process end, as most programs do, when it writes to a pipe that nobody reads any more (SIGPIPE).
+/// Rust has it get an error instead, which printing takes for a fault.
+pub fn end_with_readers() {
+    // SAFETY: no handler is set, but what the kernel does by default.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
 /// Sends a signal to a process, to a process group (a negative id), or to every process that
 /// there is but this one (-1).
 ///
