@@ -105,6 +105,9 @@ fn shows(parsed: &Parsed) -> Result<bool> {
     if shows && parsed.has("replace") {
         bail!("--replace does not go with --cat-config and --tldr");
     }
+    if shows && !parsed.words.is_empty() {
+        bail!("--cat-config and --tldr take no files: they show those of the system");
+    }
     Ok(shows)
 }
 

@@ -38,6 +38,11 @@ fn a_dry_run_says_what_would_be_written() {
         ),
         ("kernel.pid_m*=5\n", &[], "Would set kernel/pid_max to \"5\"\n"),
         ("kernel.pid_m*=5\n-kernel.pid_max\n", &[], ""),
+        (
+            "kernel.{pid_m*,pani[c]}=5\n-kernel/pid_max\nkernel.{osr*,no_such}=6\n",
+            &[],
+            "Would set kernel/panic to \"5\"\nWould set kernel/osrelease to \"6\"\n",
+        ),
         ("kernel.no_such_*=5\n", &["--strict"], ""),
     ] {
         let output = run(text, &[&["--dry-run"], options].concat());

@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use layout::path::SETTINGS_DONE;
 use settings::modules_load;
+use settings::path::is_below;
+use settings::specifier::Specifiers;
 use settings::sysusers::Config;
 use settings::tmpfiles::{Context, Item, Kind, Operation, Plan};
 use settings::{Fault, Severity, Source};
@@ -44,18 +46,23 @@ fn sources(root: &Root, kind: &str, name: &str, tell: &mut dyn FnMut(String)) ->
 }
 
 /// What sysusers.d says.
-pub fn accounts(root: &Root, tell: &mut dyn FnMut(String)) -> (Config, Vec<Fault>) {
-    sysusers::config(root, &sources(root, "sysusers.d", "sysusers.extra", tell))
+pub fn accounts(root: &Root, specifiers: &Specifiers, tell: &mut dyn FnMut(String)) -> (Config, Vec<Fault>) {
+    Config::read(&sources(root, "sysusers.d", "sysusers.extra", tell), specifiers)
 }
 
 /// What tmpfiles.d says.
-pub fn files(root: &Root, boot: bool, tell: &mut dyn FnMut(String)) -> (Plan, Vec<Fault>) {
+pub fn files(
+    root: &Root,
+    specifiers: &Specifiers,
+    boot: bool,
+    tell: &mut dyn FnMut(String),
+) -> (Plan, Vec<Fault>) {
     let context = Context {
         boot,
         graceful: false,
         include: &[],
         exclude: &NOT_AT_BOOT.map(str::to_owned),
-        specifiers: &host::specifiers(root),
+        specifiers,
         accounts: &host::accounts(root),
         credential: &credential,
     };
@@ -97,11 +104,12 @@ pub fn ready(root: &Root) -> Left {
 fn ready_files(root: &Root) -> bool {
     let mut is_left = false;
     let mut tell = |_| is_left = true;
-    let (config, faults) = accounts(root, &mut tell);
+    let specifiers = host::specifiers(root);
+    let (config, faults) = accounts(root, &specifiers, &mut tell);
     let plan = sysusers::plan(root, &config);
-    let (files, more) = files(root, true, &mut tell);
+    let (files, more) = files(root, &specifiers, true, &mut tell);
     let is_simple =
-        |item: &Item| item.path.starts_with(VOLATILE) && (item.kind.is_folder() || item.kind == Kind::Link);
+        |item: &Item| is_below(&item.path, VOLATILE) && (item.kind.is_folder() || item.kind == Kind::Link);
     // What fails here is tried again, and told, by the process that is then started.
     Runner::new(root, &files, false, &mut |_| {}).only(&is_simple).run(&[Operation::Create]);
     Runner::new(root, &files, true, &mut tell).run(&[Operation::Remove, Operation::Create]);

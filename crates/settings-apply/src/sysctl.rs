@@ -1,14 +1,14 @@
 //! Kernel settings, written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use settings::Source;
-use settings::path::{part_matches, parts};
 use settings::sysctl::{Setting, Settings};
 
 use crate::Root;
+use crate::tmpfiles::glob;
 
 /// Where the kernel's settings are.
 const KERNEL: &str = "/proc/sys";
@@ -49,8 +49,8 @@ pub fn add(settings: &mut Settings, source: Result<Source>, tell: &mut dyn FnMut
 }
 
 /// What is to be written, in order.
-pub fn writes(settings: &Settings) -> Vec<Setting> {
-    settings.writes(find)
+pub fn writes(root: &Root, settings: &Settings) -> Vec<Setting> {
+    settings.writes(|pattern| find(root, pattern))
 }
 
 /// Writes a setting. What the kernel does not have, or does not let this process write, is no failure
@@ -73,23 +73,9 @@ pub fn write(setting: &Setting, strict: bool) -> Outcome {
 }
 
 /// The settings that a pattern stands for.
-fn find(pattern: &str) -> Vec<String> {
-    let mut found = vec![PathBuf::new()];
-    for part in parts(pattern) {
-        let mut next = Vec::new();
-        for folder in found {
-            if !settings::path::is_pattern(part) {
-                next.push(folder.join(part));
-                continue;
-            }
-            let names = fs::read_dir(Path::new(KERNEL).join(&folder)).into_iter().flatten().flatten();
-            let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-            let mut names: Vec<String> = names.filter(|name| part_matches(part, name)).collect();
-            names.sort();
-            next.extend(names.into_iter().map(|name| folder.join(name)));
-        }
-        found = next;
-    }
-    found.retain(|path| Path::new(KERNEL).join(path).is_file());
-    found.into_iter().filter_map(|path| path.into_os_string().into_string().ok()).collect()
+fn find(root: &Root, pattern: &str) -> Vec<String> {
+    let kernel = Path::new(KERNEL);
+    let found =
+        glob(root, &format!("{KERNEL}/{pattern}")).into_iter().filter(|path| root.outside(path).is_file());
+    found.filter_map(|path| Some(path.strip_prefix(kernel).ok()?.to_str()?.to_owned())).collect()
 }

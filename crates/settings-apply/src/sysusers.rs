@@ -10,9 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, fcntl_lock};
 use settings::sysusers::{Changes, Config, Plan, Seen, Texts};
-use settings::{Fault, Source};
 
-use crate::{Root, host};
+use crate::Root;
 
 /// What programs that change accounts lock (lckpwdf(3)).
 const LOCK: &str = "/etc/.pwd.lock";
@@ -23,11 +22,6 @@ const DAY: u64 = 24 * 60 * 60;
 /// The four files, each with the permissions that a new one gets.
 const FILES: [(&str, u32); 4] =
     [("/etc/group", 0o644), ("/etc/gshadow", 0o600), ("/etc/passwd", 0o644), ("/etc/shadow", 0o600)];
-
-/// All lines of the system's files.
-pub fn config(root: &Root, sources: &[Source]) -> (Config, Vec<Fault>) {
-    Config::read(sources, &host::specifiers(root))
-}
 
 /// What is to be made for lines, by what the system has now.
 pub fn plan(root: &Root, config: &Config) -> Plan {

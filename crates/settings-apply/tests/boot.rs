@@ -58,6 +58,7 @@ fn what_it_cannot_is_left_and_not_done() {
     for (text, untouched) in [
         ("d /var/lib/mine\n", "var/lib/mine"),
         ("f /run/file\n", "run/file"),
+        ("d /runner\n", "runner"),
         ("d /var/lib 0711\n", "none"),
         ("r /etc/passwd\n", "none"),
         ("d /run/mine - nobody-here\n", "run/mine"),

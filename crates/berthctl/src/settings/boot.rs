@@ -1,7 +1,7 @@
 //! What a starting system does for its settings, in one process: users first, then files.
 
 use anyhow::{Result, bail};
-use settings_apply::{Root, boot};
+use settings_apply::{Root, boot, host};
 
 use super::{BAD_LINES, CANNOT_CREATE, sysusers, tell};
 use crate::arguments;
@@ -24,11 +24,12 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         bail!("unexpected argument {word}");
     }
     let root = Root::system()?;
-    let (config, faults) = boot::accounts(&root, &mut tell);
+    let specifiers = host::specifiers(&root);
+    let (config, faults) = boot::accounts(&root, &specifiers, &mut tell);
     let mut has_bad_lines = super::tell_all(&faults);
     let has_accounts = sysusers::make(&root, &config, false)?;
     let is_first = boot::is_first_run(&root);
-    let (plan, faults) = boot::files(&root, is_first, &mut tell);
+    let (plan, faults) = boot::files(&root, &specifiers, is_first, &mut tell);
     has_bad_lines |= super::tell_all(&faults);
     let is_well = boot::run(&root, &plan, is_first, &mut tell);
     boot::note_run(&root)?;

@@ -1,6 +1,6 @@
 //! `systemd-sysctl`: kernel settings, written.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use settings::sysctl::Settings;
 use settings_apply::Root;
 use settings_apply::sysctl::{self, Outcome};
@@ -36,9 +36,6 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     };
     let root = Root::system()?;
     if super::shows(&parsed)? {
-        if !parsed.words.is_empty() {
-            bail!("--cat-config and --tldr take no files");
-        }
         return super::show(&root, &parsed, KIND);
     }
     let prefixes: Vec<String> = parsed.values("prefix").map(str::to_owned).collect();
@@ -57,7 +54,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
             settings
         }
     };
-    for setting in sysctl::writes(&settings) {
+    for setting in sysctl::writes(&root, &settings) {
         if parsed.has("dry-run") {
             let value = setting.value.as_deref().unwrap_or_default();
             tell(format!("Would set {} to {value:?}", setting.path));

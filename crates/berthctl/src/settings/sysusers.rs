@@ -1,8 +1,9 @@
 //! `systemd-sysusers`: system users and groups, made.
 
 use anyhow::{Result, bail};
+use settings::sysusers::Config;
 use settings::{Fault, Severity, Source};
-use settings_apply::{Root, root::extra, sysusers};
+use settings_apply::{Root, host, root::extra, sysusers};
 
 use super::{BAD_LINES, tell};
 use crate::arguments::{self, Takes, long};
@@ -49,7 +50,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     };
     let mut given = super::given(&root, &parsed, KIND, read)?;
     given.sources.extend(extra("sysusers.extra")?);
-    let (config, faults) = sysusers::config(&root, &given.sources);
+    let (config, faults) = Config::read(&given.sources, &host::specifiers(&root));
     let has_bad_lines = super::tell_all(&faults) || given.has_unreadable;
     if has_bad_lines && !parsed.words.is_empty() && is_of_arguments(&faults, &root) {
         bail!("nothing was changed");
@@ -74,7 +75,7 @@ fn is_of_arguments(faults: &[Fault], root: &Root) -> bool {
 ///
 /// # Errors
 /// The files of accounts cannot be written.
-pub fn make(root: &Root, config: &settings::sysusers::Config, is_dry: bool) -> Result<bool> {
+pub fn make(root: &Root, config: &Config, is_dry: bool) -> Result<bool> {
     let lock = if is_dry { None } else { Some(sysusers::lock(root)?) };
     let plan = sysusers::plan(root, config);
     plan.actions.iter().chain(&plan.errors).for_each(|text| tell(text.clone()));

@@ -324,6 +324,20 @@ fn links_fifos_and_copies() {
             ],
         },
         Case {
+            name: "owners and modes with a colon are for what is new",
+            needs_root: true,
+            before: &["d 755 . /o", "f 644 . /o/x", "d 750 1:1 /t"],
+            steps: &[step(CREATE, "C @/t :0700 :2 :2 - @/o\nC @/n :0700 :2 :2 - @/o")],
+            after: &[
+                "d 700 2:2 /n",
+                "f 644 2:2 /n/x",
+                "d 755 . /o",
+                "f 644 . /o/x",
+                "d 750 1:1 /t",
+                "f 644 2:2 /t/x",
+            ],
+        },
+        Case {
             name: "TEST-22.02 C+",
             needs_root: false,
             before: &[

@@ -117,6 +117,8 @@ fn files_are_shown_in_their_order() {
     let whole = "# /etc/tmpfiles.d/a.conf\nd /a\n# end\n\n# /usr/lib/tmpfiles.d/b.conf\n# why\n\nd /b\n\n\
                  # /etc/tmpfiles.d/c.conf\n# nothing\n";
     assert_eq!(shown("--cat-config"), whole);
+    let named = run_files(&bed, &["--cat-config", "/usr/lib/tmpfiles.d/b.conf"]);
+    assert!(!named.status.success() && named.stdout.is_empty(), "{named:?}");
     assert_eq!(shown("--tldr"), "# /etc/tmpfiles.d/a.conf\nd /a\n\n# /usr/lib/tmpfiles.d/b.conf\nd /b\n");
 }
 
@@ -142,6 +144,16 @@ fn links_only_to_what_is_there() {
     let bed = Bed::new(&["f 644 . /abc"], true);
     assert!(bed.run(&["--create"], "L? /no - - - - /def\nL? /yes - - - - /abc\n").status.success());
     assert!(!bed.path("/no").is_symlink() && bed.path("/yes").is_symlink());
+}
+
+#[test]
+fn what_is_written_through_a_link_stays_in_the_root() {
+    let bed = Bed::new(&["f 644 . /f old", "l . /link /f"], true);
+    let outside = Bed::new(&["f 644 . /f old"], true);
+    std::os::unix::fs::symlink(outside.path("/f"), bed.path("/out")).unwrap();
+    assert!(bed.run(&["--create"], "w /link 0600 - - - new\nw /out - - - - new\n").status.success());
+    assert_eq!(fs::read_to_string(bed.path("/f")).unwrap(), "new");
+    assert_eq!(fs::read_to_string(outside.path("/f")).unwrap(), "old");
 }
 
 #[test]

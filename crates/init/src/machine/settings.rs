@@ -36,7 +36,7 @@ pub fn apply() -> Vec<Result<()>> {
     let mut faults = Vec::new();
     let settings = sysctl::read(&root, &[], &mut |fault| faults.push(Err(anyhow::Error::msg(fault))));
     results.extend(faults);
-    for setting in sysctl::writes(&settings) {
+    for setting in sysctl::writes(&root, &settings) {
         results.push(match sysctl::write(&setting, false) {
             Outcome::Passed(error) if !setting.optional => Err(error),
             Outcome::Failed(error) => Err(error),

@@ -107,7 +107,12 @@ impl Runner<'_> {
 
     /// Refuses a file that may be another's under a second name.
     fn refuse_links(&self, node: &Node, path: &Path) -> Result<()> {
-        if !self.links_are_safe && node.kind() != FileType::Directory && node.is.stx_nlink > 1 {
+        let are_safe = || {
+            let protected = std::fs::read_to_string("/proc/sys/fs/protected_hardlinks");
+            protected.is_ok_and(|text| text.trim() == "1")
+        };
+        let has_several = node.kind() != FileType::Directory && node.is.stx_nlink > 1;
+        if has_several && !*self.links_are_safe.get_or_init(are_safe) {
             bail!(
                 "{} has several names, and fs.protected_hardlinks is off: one may be another user's",
                 path.display()

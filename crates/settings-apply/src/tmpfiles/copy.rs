@@ -44,6 +44,7 @@ impl Runner<'_> {
             self.root.at(above, OFlags::PATH | OFlags::DIRECTORY).context("cannot open the source")?;
         let copy = Copy { user: item.user.map(|o| o.id), group: item.group.map(|o| o.id), merges: item.plus };
         let name = Path::new(from.file_name().unwrap_or_default());
+        let is_new = parent.node()?.is_none();
         let copied =
             copy.node(source.as_fd(), name, parent.folder.as_fd(), Path::new(&parent.name), DEPTH_MAX);
         let Some(node) = parent.node()? else {
@@ -55,7 +56,7 @@ impl Runner<'_> {
             // Something else is there already, and stays.
             return Ok(());
         }
-        self.set_permissions(item, &node, path, true)
+        self.set_permissions(item, &node, path, is_new)
     }
 }
 

@@ -108,22 +108,20 @@ impl Runner<'_> {
 
     /// `w`: writes to what is there, through links.
     pub(super) fn write(&mut self, item: &Item, path: &Path) -> Result<()> {
-        let parent = walk::parent(self.root, path, false)?;
+        let node = match walk::node(self.root, path, true) {
+            Err(error) if error.is_missing() => return Ok(()),
+            node => node?,
+        };
         let mode = if item.plus { OFlags::APPEND } else { OFlags::empty() };
         let what = || format!("write to {}", path.display());
-        let mut file = None;
-        self.act(what, || match openat(&parent.folder, &parent.name, TO_WRITE | mode, Mode::empty()) {
-            Err(Errno::NOENT) => Ok(()),
-            opened => {
-                let mut opened = File::from(opened.with_context(|| format!("cannot {}", what()))?);
-                opened.write_all(content(item)).with_context(|| format!("cannot {}", what()))?;
-                file = Some(opened);
-                Ok(())
-            }
+        self.act(what, || {
+            let file = openat(rustix::fs::CWD, node.path(), TO_WRITE | mode, Mode::empty());
+            let mut file = File::from(file.with_context(|| format!("cannot {}", what()))?);
+            file.write_all(content(item)).with_context(|| format!("cannot {}", what()))
         })?;
-        match file {
-            Some(file) => self.set_permissions(item, &Node::of(file.into())?, path, false),
-            None => Ok(()),
+        match self.is_dry {
+            true => Ok(()),
+            false => self.set_permissions(item, &node, path, false),
         }
     }
 

@@ -7,6 +7,7 @@ mod make;
 mod remove;
 mod walk;
 
+use std::cell::OnceCell;
 use std::path::Path;
 
 use anyhow::Result;
@@ -14,7 +15,9 @@ use rustix::fs::Mode;
 use settings::tmpfiles::{Item, Kind, Operation, Plan};
 
 use crate::Root;
-use walk::{Node, WalkError, glob};
+use walk::{Node, WalkError};
+
+pub(crate) use walk::glob;
 
 /// As deep as folders may be nested that are walked whole.
 const DEPTH_MAX: usize = 256;
@@ -28,16 +31,15 @@ pub struct Runner<'a> {
     tell: &'a mut dyn FnMut(String),
     /// The lines that are followed.
     is_wanted: &'a dyn Fn(&Item) -> bool,
-    /// Whether links to a file of another user may be made; then their owner may not be changed by one.
-    links_are_safe: bool,
+    /// Whether none can make a link to another's file, by which its owner could be changed; once it was asked.
+    links_are_safe: OnceCell<bool>,
     live_sockets: Option<std::collections::BTreeSet<std::path::PathBuf>>,
 }
 
 impl<'a> Runner<'a> {
     /// Readies it. What goes wrong, and what is or would be done, is told.
     pub fn new(root: &'a Root, plan: &'a Plan, is_dry: bool, tell: &'a mut dyn FnMut(String)) -> Runner<'a> {
-        let protected = std::fs::read_to_string("/proc/sys/fs/protected_hardlinks").unwrap_or_default();
-        let links_are_safe = protected.trim() == "1";
+        let links_are_safe = OnceCell::new();
         Runner { root, plan, is_dry, tell, is_wanted: &|_| true, links_are_safe, live_sockets: None }
     }
 

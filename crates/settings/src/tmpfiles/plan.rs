@@ -115,9 +115,13 @@ impl Plan {
                 self.groups[parent].children.push(at);
             }
         }
+        let is_kept = |item: &Item| item.kind == Kind::KeepFolder;
         for at in 0..self.groups.len() {
+            if !self.groups[at].items.iter().any(is_kept) {
+                continue;
+            }
             let age = self.age_around(&self.groups[at].path);
-            for item in self.groups[at].items.iter_mut().filter(|item| item.kind == Kind::KeepFolder) {
+            for item in self.groups[at].items.iter_mut().filter(|item| is_kept(item)) {
                 item.age = age.or(item.age);
             }
         }
