@@ -34,7 +34,7 @@ pub struct Origin {
 
 impl Origin {
     /// As fields: `_BOOT_ID`, `_MACHINE_ID`, `_HOSTNAME`.
-    pub(crate) fn fields(&self) -> Fields {
+    pub fn fields(&self) -> Fields {
         let mut fields = Fields::default().with("_BOOT_ID", self.boot.as_str());
         for (name, value) in [("_MACHINE_ID", &self.machine), ("_HOSTNAME", &self.hostname)] {
             if !value.is_empty() {

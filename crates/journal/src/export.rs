@@ -6,7 +6,7 @@
 //! empty line ends an entry.
 
 use crate::fields::is_field_name;
-use crate::{Entry, Fields};
+use crate::{Entry, Fields, Record};
 
 /// More fields in one entry are left out.
 const FIELDS_MAX: usize = 1024;
@@ -92,11 +92,15 @@ pub fn put_entry(out: &mut Vec<u8>, entry: &Entry) {
 
 /// What an entry is found by: fields of no message, which begin with two underscores.
 pub fn addresses(entry: &Entry) -> [(&'static str, String); 4] {
+    let [realtime, monotonic] = times(&entry.record);
+    [("__CURSOR", entry.cursor().to_string()), realtime, monotonic, ("__SEQNUM", entry.seq.to_string())]
+}
+
+/// The same of a message that has no place in a journal yet.
+pub fn times(record: &Record) -> [(&'static str, String); 2] {
     [
-        ("__CURSOR", entry.cursor().to_string()),
-        ("__REALTIME_TIMESTAMP", entry.record.realtime_us.to_string()),
-        ("__MONOTONIC_TIMESTAMP", entry.record.monotonic_us.to_string()),
-        ("__SEQNUM", entry.seq.to_string()),
+        ("__REALTIME_TIMESTAMP", record.realtime_us.to_string()),
+        ("__MONOTONIC_TIMESTAMP", record.monotonic_us.to_string()),
     ]
 }
 

@@ -28,6 +28,7 @@ mod fields;
 mod filter;
 mod frame;
 mod id;
+pub mod json;
 mod limits;
 mod pack;
 mod priority;

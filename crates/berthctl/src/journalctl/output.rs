@@ -7,7 +7,7 @@ use anyhow::{Error, bail};
 use calendar::Zone;
 use calendar::timestamp::{self, Style};
 use journal::{BootId, Entry, export};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -188,10 +188,10 @@ impl Printer {
             Look::Cat => self.cat(entry, out),
             Look::Verbose => self.verbose(entry, out),
             Look::Export => self.export(entry, out),
-            Look::Json => writeln!(out, "{}", Value::Object(self.json(entry))),
-            Look::JsonPretty => writeln!(out, "{:#}", Value::Object(self.json(entry))),
-            Look::JsonSse => write!(out, "data: {}\n\n", Value::Object(self.json(entry))),
-            Look::JsonSeq => writeln!(out, "\x1e{}", Value::Object(self.json(entry))),
+            Look::Json => writeln!(out, "{}", self.json(entry)),
+            Look::JsonPretty => writeln!(out, "{:#}", self.json(entry)),
+            Look::JsonSse => write!(out, "data: {}\n\n", self.json(entry)),
+            Look::JsonSeq => writeln!(out, "\x1e{}", self.json(entry)),
         }
     }
 
@@ -270,29 +270,8 @@ impl Printer {
         out.write_all(&bytes)
     }
 
-    fn json(&self, entry: &Entry) -> Map<String, Value> {
-        let mut object = Map::new();
-        for (name, value) in export::addresses(entry) {
-            object.insert(name.to_owned(), Value::String(value));
-        }
-        for (name, value) in entry.fields().filter(|(name, _)| self.format.wants(name)) {
-            let value = json(value);
-            match object.get_mut(name) {
-                None => drop(object.insert(name.to_owned(), value)),
-                Some(Value::Array(values)) if values.first().is_some_and(|first| !first.is_number()) => {
-                    values.push(value);
-                }
-                Some(other) => *other = Value::Array(vec![other.take(), value]),
-            }
-        }
-        object
-    }
-}
-
-/// A value: text, or its bytes where it is none.
-fn json(value: &[u8]) -> Value {
-    match std::str::from_utf8(value) {
-        Ok(text) if !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n')) => text.into(),
-        _ => value.to_vec().into(),
+    fn json(&self, entry: &Entry) -> Value {
+        let fields = entry.fields().filter(|(name, _)| self.format.wants(name));
+        Value::Object(journal::json::object(export::addresses(entry), fields))
     }
 }

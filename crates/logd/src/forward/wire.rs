@@ -74,8 +74,8 @@ impl Wire {
     }
 
     fn post(&self, batch: &[Record]) -> Result<(), Failure> {
-        let mut body = Vec::new();
-        batch.iter().for_each(|record| render::json(record, &self.origin, &mut body));
+        let (mut body, origin) = (Vec::new(), self.origin.fields());
+        batch.iter().for_each(|record| render::json(record, &origin, &mut body));
         let mut stream = self.connect()?;
         let later = |error: std::io::Error| Failure::Later(error.to_string());
         stream.write_all(http::head(&self.target, body.len()).as_bytes()).map_err(later)?;

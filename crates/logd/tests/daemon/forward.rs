@@ -103,6 +103,30 @@ fn batches_by_http() {
 }
 
 #[test]
+fn what_goes_by_http_is_what_the_journal_has() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let logd = forwarding(&format!("Http=http://{}/", listener.local_addr().unwrap()));
+    writeln!(logd.unit("a.service"), "ready").unwrap();
+    logd.wait_for("ready");
+    let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    let message =
+        b"MESSAGE=odd\nTEAM=red\nTEAM=blue\nBELL\n\x01\0\0\0\0\0\0\0\x07\nBYTES\n\x01\0\0\0\0\0\0\0\xff\n";
+    socket.send_to(message, logd.dir.path().join("socket")).unwrap();
+    let entry = logd.wait_for("odd");
+    let mut expected = journal::json::object(journal::export::addresses(&entry), entry.fields());
+    assert_eq!(expected["TEAM"], serde_json::json!(["red", "blue"]));
+    expected.retain(|name, _| !["__CURSOR", "__SEQNUM"].contains(&name.as_str()));
+    let sent = loop {
+        let batch = post(listener.accept().unwrap().0, "204 No Content");
+        if let Some(sent) = batch.into_iter().find(|sent| sent["MESSAGE"] == "odd") {
+            break sent;
+        }
+    };
+    assert_eq!(sent, serde_json::Value::Object(expected));
+    logd.stop();
+}
+
+#[test]
 fn a_target_that_does_not_answer_costs_nothing_but_a_note() {
     // A port that takes connections and says nothing.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
