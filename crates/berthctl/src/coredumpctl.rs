@@ -99,7 +99,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         })
         .collect();
     match command {
-        "info" => println!("{}", placed.iter().map(show::info).collect::<Vec<_>>().join("\n\n")),
+        "info" => {
+            let all: Vec<String> = placed.iter().map(|crash| show::info(store.folder(), crash)).collect();
+            println!("{}", all.join("\n\n"));
+        }
         "dump" => return dump(placed.last(), parsed.value("output")),
         _ => match parsed.value("json").unwrap_or("off") {
             "off" => show::list(&placed, !parsed.has("no-legend")).iter().for_each(|line| println!("{line}")),

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use boots::History;
@@ -29,7 +29,7 @@ const RECORD_MAX: u64 = 1 << 20;
 const LINES: usize = 200;
 /// How many folders are kept.
 const FOLDERS_MAX: usize = 20;
-/// How long the log daemon may take for a line.
+/// How long the log daemon may take for all lines; what comes later goes where it need not be waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs `berthctl pstore`.
@@ -62,7 +62,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     }
     forget_old(Path::new(PSTORE));
     if let Some(last) = dump::last(&dumps) {
-        tell(last, &folder);
+        tell(&Sender { patience: Some(PATIENCE), ..Sender::new("last-boot") }, last, &folder);
         note(last)?;
     }
     Ok(0)
@@ -127,14 +127,19 @@ fn forget_old(folder: &Path) {
     }
 }
 
-/// Puts the end of a panic's text into the log.
-fn tell(dump: &Dump, folder: &Path) {
-    let sender = Sender { patience: Some(PATIENCE), ..Sender::new("last-boot") };
+/// Puts the end of a panic's text into the log. The patience of the sender is that for all of it.
+fn tell(sender: &Sender, dump: &Dump, folder: &Path) {
+    let until = sender.patience.map(|patience| Instant::now() + patience);
+    let send = |line: &str, fields: &[(&str, String)]| {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let sender = Sender { patience: left.filter(|left| !left.is_zero()), ..sender.clone() };
+        sender.send(Priority::CRIT, line, fields);
+    };
     let headline = format!("an earlier boot ended in a panic: {} ({})", dump.reason(), folder.display());
-    sender.send(Priority::CRIT, &headline, &[("BERTH_PANIC", dump.reason())]);
+    send(&headline, &[("BERTH_PANIC", dump.reason())]);
     let lines: Vec<&str> = dump.text.lines().collect();
     for line in &lines[lines.len().saturating_sub(LINES)..] {
-        sender.send(Priority::CRIT, line, &[]);
+        send(line, &[]);
     }
 }
 
@@ -154,6 +159,29 @@ fn note(dump: &Dump) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_daemon_that_hangs_is_waited_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let [journal, syslog, kernel] = ["journal", "syslog", "kmsg"].map(|name| folder.path().join(name));
+        let _hangs = ["journal", "syslog"]
+            .map(|name| std::os::unix::net::UnixDatagram::bind(folder.path().join(name)).unwrap());
+        fs::write(&kernel, "").unwrap();
+        let patience = Some(Duration::from_millis(50));
+        let sender =
+            Sender { journal: &journal, syslog: &syslog, kernel: &kernel, patience, ..Sender::new("x") };
+        let text: String = (0..LINES * 10).map(|line| format!("{line}\n")).collect();
+        let file = "dmesg-erst-1".to_owned();
+        let bytes = format!("Panic#1 Part1\n{text}").into_bytes();
+        let dumps = dump::group(vec![Part { file, time: 7, bytes }]);
+        // The queues of this machine may take all of one panic.
+        let started = Instant::now();
+        for _ in 0..6 {
+            tell(&sender, &dumps[0], folder.path());
+        }
+        assert!(started.elapsed() < Duration::from_millis(50 * LINES as u64), "{:?}", started.elapsed());
+        assert!(!fs::read_to_string(&kernel).unwrap().is_empty());
+    }
 
     #[test]
     fn what_firmware_kept_is_written_down_before_it_is_removed() {

@@ -21,13 +21,22 @@ pub fn stem(record: &Record) -> String {
 
 /// When the crash of a file was, in microseconds since 1970; none for a file of another kind.
 pub fn time_us(file: &str) -> Option<u64> {
+    parse(file).map(|(_, time)| time)
+}
+
+/// The boot in which the crash of a file was; none for a file of another kind.
+pub fn boot_id(file: &str) -> Option<&str> {
+    parse(file).map(|(boot, _)| boot)
+}
+
+fn parse(file: &str) -> Option<(&str, u64)> {
     let stem = [PACKED, RECORD].iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
     let parts: Vec<&str> = stem.split('.').collect();
     match parts[..] {
         ["core", _, uid, boot, pid, time] if boot.len() == 32 => {
             uid.parse::<u32>().ok()?;
             pid.parse::<u32>().ok()?;
-            time.parse().ok()
+            Some((boot, time.parse().ok()?))
         }
         _ => None,
     }
@@ -67,6 +76,7 @@ mod tests {
             assert_eq!(stem, expected);
             for end in ["", PACKED, RECORD] {
                 assert_eq!(time_us(&format!("{stem}{end}")), Some(record.time_us));
+                assert_eq!(boot_id(&format!("{stem}{end}")), Some(&*record.boot_id));
             }
         }
     }

@@ -30,6 +30,8 @@ const RECORDS_MAX: usize = 500;
 /// How hard it is packed: the least, and with windows of 512 KiB, so that the handler stays small.
 const LEVEL: i32 = 1;
 const WINDOW_LOG: u32 = 19;
+/// End of the name of what takes another's place in a moment.
+const NEW: &str = ".new";
 /// Of the records, the group reads too: those who may read the log (`systemd-journal`).
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR).union(Mode::RGRP);
 const READERS: &str = "systemd-journal";
@@ -88,6 +90,21 @@ impl Store {
         let mut records: Vec<Record> = names.iter().filter_map(read).collect();
         records.sort_by_key(|record| (record.time_us, record.pid));
         Ok(records)
+    }
+
+    /// How many crashes are known of; of one boot, where one is named. No record is read for it.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn count(&self, boot: Option<&str>) -> Result<usize> {
+        let is_of_boot = |file: &str| boot.is_none_or(|boot| name::boot_id(file) == Some(boot));
+        let files = self.files()?.into_iter().map(|file| file.file);
+        Ok(files.filter(|file| file.ends_with(name::RECORD) && is_of_boot(file)).count())
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where a record's core is.
@@ -257,16 +274,18 @@ impl Store {
     fn give_name(&self, file: &File, name: &str) -> Result<()> {
         let to = self.folder.join(name);
         let from = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let link = || rustix::fs::linkat(CWD, &from, CWD, &to, AtFlags::SYMLINK_FOLLOW);
-        match link() {
-            // The same process crashed in this second: of two namespaces, or of a clock set back.
+        let link = |to: &Path| rustix::fs::linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW);
+        let named = match link(&to) {
+            // A record is written twice; and of two namespaces, or of a clock set back, two crashes may have
+            // one name. At all times there is the old one or the new one.
             Err(rustix::io::Errno::EXIST) => {
-                _ = fs::remove_file(&to);
-                link()
+                let beside = self.folder.join(format!("{name}{NEW}"));
+                _ = fs::remove_file(&beside);
+                link(&beside).map_err(Into::into).and_then(|()| fs::rename(&beside, &to))
             }
-            other => other,
-        }
-        .with_context(|| format!("cannot name {}", to.display()))
+            other => other.map_err(Into::into),
+        };
+        named.with_context(|| format!("cannot name {}", to.display()))
     }
 }
 

@@ -145,6 +145,41 @@ fn a_core_that_breaks_off_leaves_no_file() {
 }
 
 #[test]
+fn a_record_that_is_written_again_is_there_all_the_while() {
+    use rustix::fs::inotify;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let mut crash = record(7, 1000);
+    store.note(&crash).unwrap();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, folder.path(), inotify::WatchFlags::DELETE).unwrap();
+    crash.comm = "web".into();
+    crash.cmdline = "/app/web".into();
+    store.note(&crash).unwrap();
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+    let removed = inotify::Reader::new(&watch, &mut buffer).next().map(|_| "something was removed");
+    assert_eq!(removed.err(), Some(rustix::io::Errno::AGAIN));
+    assert_eq!(store.records().unwrap(), [crash]);
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
+#[test]
+fn crashes_are_counted_without_a_look_into_their_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    assert_eq!(store.count(None).unwrap(), 0);
+    for file in
+        [format!("core.a.0.{BOOT}.7.7.json"), format!("core.a.0.{BOOT}.7.7.zst"), "README.json".into()]
+    {
+        fs::write(folder.path().join(file), "no record").unwrap();
+    }
+    fs::write(folder.path().join(format!("core.a.0.{}.7.7.json", "f".repeat(32))), "").unwrap();
+    assert_eq!(store.count(None).unwrap(), 2);
+    assert_eq!(store.count(Some(BOOT)).unwrap(), 1);
+    assert_eq!(store.count(Some("")).unwrap(), 0);
+}
+
+#[test]
 fn what_is_known_of_is_bounded_and_rubbish_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());

@@ -1,5 +1,6 @@
 //! Crashes as text.
 
+use std::path::Path;
 use std::time::Duration;
 
 use coredump::{Core, Place, Record};
@@ -57,7 +58,7 @@ pub fn json(records: &[(Record, Place)]) -> Value {
 }
 
 /// A crash in full.
-pub fn info((record, place): &(Record, Place)) -> String {
+pub fn info(folder: &Path, (record, place): &(Record, Place)) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -82,7 +83,7 @@ pub fn info((record, place): &(Record, Place)) -> String {
     }
     let storage = match &record.core {
         Core::None { reason } => format!("none: {reason}"),
-        Core::Kept { file, .. } => format!("{}/{file} ({})", layout::path::COREDUMPS, word(place)),
+        Core::Kept { file, .. } => format!("{} ({})", folder.join(file).display(), word(place)),
     };
     row("Storage", &storage);
     if let Core::Kept { size: unpacked, stored, .. } = &record.core {
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn in_full() {
         assert_eq!(
-            info(&crash()),
+            info(Path::new("/var/lib/systemd/coredump"), &crash()),
             "           PID: 77 (web)
            UID: 1000
            GID: 100

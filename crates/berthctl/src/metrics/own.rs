@@ -56,7 +56,7 @@ pub fn collect(root: &Root, told: &Told, text: &mut Text) {
     for slot in Slot::ALL {
         family.sample(&[("slot", &slot.to_string())], f64::from(u8::from(running == Some(slot))));
     }
-    let crashes = Store::new(root.path(layout::path::COREDUMPS)).records().unwrap_or_default().len();
+    let crashes = Store::new(root.path(layout::path::COREDUMPS)).count(None).unwrap_or_default();
     text.family("berth_crashes_kept", Kind::Gauge, "Crashes that are known of.").sample(&[], crashes as f64);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use observe::memory::Memory;
 use observe::pressure::{Pressure, RESOURCES};
 use observe::space::Space;
 use observe::{Root, processor, slot};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use unit::control::{Reply, Request, UnitStatus};
 
 use super::facts::{Answer, Facts, Link};
@@ -56,8 +57,7 @@ pub fn gather() -> Facts {
         Err(error) => facts.unknown.push(format!("addresses: {error}")),
     }
     // Who may not read the records has none; that is not worth a line.
-    let records = Store::new(layout::path::COREDUMPS).records().unwrap_or_default();
-    facts.crashes = records.iter().filter(|record| record.boot_id == facts.boot_id).count();
+    facts.crashes = Store::new(layout::path::COREDUMPS).count(Some(&facts.boot_id)).unwrap_or_default();
     ask_init(&mut facts);
     facts
 }
@@ -106,11 +106,18 @@ fn etcd() -> Option<bool> {
 }
 
 fn containerd() -> Option<bool> {
-    reached(UnixStream::connect(CONTAINERD).map(drop))
+    reached(takes_connections(CONTAINERD))
 }
 
 fn log() -> Option<bool> {
     reached(UnixDatagram::unbound().and_then(|socket| socket.connect(SYSLOG)))
+}
+
+/// Connects to a socket and hangs up. One that takes no more connections now is not waited for.
+fn takes_connections(path: &str) -> std::io::Result<()> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    Ok(connect(&socket, &SocketAddrUnix::new(path)?)?)
 }
 
 /// Whether there is somebody; that is not known to who may not ask.
@@ -151,4 +158,23 @@ fn reaches_others(address: &IpAddr) -> bool {
 pub fn os_release(root: &Root) -> BTreeMap<String, String> {
     let text = root.text(Path::new(layout::path::OS_RELEASE).to_str().unwrap_or_default());
     unit::text::environment::parse(&text).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_takes_nobody_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let path = path.to_str().unwrap();
+        assert_eq!(reached(takes_connections(path)), Some(false));
+        let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        assert_eq!(reached(takes_connections(path)), Some(true));
+        assert_eq!(reached(takes_connections(path)), Some(false));
+        _ = listener.accept().unwrap();
+        assert_eq!(reached(takes_connections(path)), Some(true));
+    }
 }
