@@ -8,6 +8,7 @@ use devices::uevent::{self, Event, Properties};
 
 /// Folders of links to what has a node.
 const NODES: [&str; 2] = ["/sys/dev/block", "/sys/dev/char"];
+const CONSOLES: &str = "/sys/devices/virtual/tty";
 /// Subsystems of which everything that is there matters, with a node or not.
 const CLASSES: [&str; 1] = ["/sys/class/net"];
 
@@ -30,12 +31,20 @@ pub fn devices(sysfs: &dyn Sysfs) -> Vec<String> {
     let mut found = Vec::new();
     for folder in CLASSES.iter().chain(&NODES) {
         let names = sysfs.list(folder);
-        let mut paths: Vec<String> =
-            names.iter().filter_map(|name| sysfs.link(&format!("{folder}/{name}"))).collect();
+        let mut paths: Vec<String> = names
+            .iter()
+            .filter_map(|name| console(name).or_else(|| sysfs.link(&format!("{folder}/{name}"))))
+            .collect();
         paths.sort();
         found.extend(paths.into_iter().filter(|path| path.starts_with(DEVICES)));
     }
     found
+}
+
+/// The path of a console by its numbers: there are 63, and each has those (Linux, Documentation/admin-guide/devices.txt).
+fn console(numbers: &str) -> Option<String> {
+    let number: u8 = numbers.strip_prefix("4:")?.parse().ok()?;
+    (1..=63).contains(&number).then(|| format!("{CONSOLES}/tty{number}"))
 }
 
 /// Buses whose devices have no alias; some have thousands of them.
@@ -107,6 +116,20 @@ mod tests {
             ["/sys/devices/pci0/net/eth0", "/sys/devices/pci0/block/vda", "/sys/devices/pci0/block/vda/vda1"];
         assert_eq!(devices(&tree), expected);
         assert_eq!(aliases(&tree).into_iter().collect::<Vec<_>>(), ["pci:v1"]);
+    }
+
+    #[test]
+    fn consoles_are_known_by_their_numbers() {
+        for (numbers, expected) in [
+            ("4:1", Some("/sys/devices/virtual/tty/tty1")),
+            ("4:63", Some("/sys/devices/virtual/tty/tty63")),
+            ("4:0", None),
+            ("4:64", None),
+            ("5:1", None),
+            ("14:1", None),
+        ] {
+            assert_eq!(console(numbers).as_deref(), expected, "{numbers}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reading what is on a disk or partition.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -9,16 +10,47 @@ use devices::block::hardware::is_ata;
 use devices::block::{Facts, disk, is_partition, is_ready};
 use devices::superblock::{self, Source};
 use devices::sysfs::Device;
-use devices::table;
+use devices::table::{self, Table};
 use rustix::fs::OFlags;
 
 /// sysfs counts in these, whatever the device's own block is.
 const SYSFS_SECTOR: u64 = 512;
+/// Superblocks are looked for in few places, many in each: a place is read once.
+const PIECE: u64 = 8 << 10;
 
 /// A device's bytes.
 struct Node {
     file: File,
     size: u64,
+    /// What was read, each with where it begins.
+    pieces: RefCell<Vec<(u64, Vec<u8>)>>,
+}
+
+impl Node {
+    fn exactly(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset).ok()?;
+        Some(bytes)
+    }
+
+    /// Bytes of the one piece that has all of them.
+    fn of_piece(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let start = offset - offset % PIECE;
+        let piece_length = usize::try_from(PIECE.min(self.size - start)).ok()?;
+        let from = usize::try_from(offset - start).ok()?;
+        let cut = |piece: &[u8]| piece.get(from..from.checked_add(length)?).map(<[u8]>::to_vec);
+        let mut pieces = self.pieces.borrow_mut();
+        match pieces.iter().find(|(at, _)| *at == start) {
+            Some((_, piece)) => cut(piece),
+            None if from + length > piece_length => None,
+            None => {
+                let piece = self.exactly(start, piece_length)?;
+                let found = cut(&piece);
+                pieces.push((start, piece));
+                found
+            }
+        }
+    }
 }
 
 impl Source for Node {
@@ -26,9 +58,8 @@ impl Source for Node {
         if offset.checked_add(length as u64)? > self.size {
             return None;
         }
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset).ok()?;
-        Some(bytes)
+        // A piece that cannot be read whole may have a broken block elsewhere.
+        self.of_piece(offset, length).or_else(|| self.exactly(offset, length))
     }
 
     fn size(&self) -> u64 {
@@ -42,34 +73,50 @@ fn open(device: &Device<'_>) -> Option<Node> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(Path::new("/dev").join(name)).ok()?;
     let size = device.decimal::<u64>("size")? * SYSFS_SECTOR;
-    Some(Node { file, size })
+    Some(Node { file, size, pieces: RefCell::default() })
+}
+
+/// A whole disk, as its partitions need it too.
+#[derive(Debug, Clone, Default)]
+pub struct Disk {
+    table: Option<Table>,
+    ata: Option<Vec<u8>>,
+    /// A drive without a medium: each read of it would be an error that the kernel writes to its log.
+    is_empty: bool,
+}
+
+/// The disk that was read last, by its path: its partitions come next.
+pub type LastDisk = Option<(String, Disk)>;
+
+fn look_at_disk(device: &Device<'_>, node: &Node) -> Disk {
+    let ata = is_ata(device).then(|| sys::ata::identity(node.file.as_fd()).ok()).flatten();
+    let has_medium =
+        !device.name().starts_with("sr") || sys::cdrom::has_medium(node.file.as_fd()).unwrap_or(true);
+    let sector = device.decimal("queue/logical_block_size").unwrap_or(SYSFS_SECTOR);
+    let table = has_medium.then(|| table::read(node, sector)).flatten();
+    Disk { table, ata, is_empty: !has_medium }
 }
 
 /// All that there is to know of a block device beyond sysfs.
-pub fn facts(device: &Device<'_>) -> Facts {
+pub fn facts(device: &Device<'_>, last: &mut LastDisk) -> Facts {
     let mut facts = Facts::default();
     if !is_ready(device) {
         return facts;
     }
     let whole = disk(device);
-    let disk_node = open(&whole);
-    // Each read of a drive without a medium is an error that the kernel writes to its log.
-    let is_empty = |node: &Node| {
-        whole.name().starts_with("sr") && sys::cdrom::has_medium(node.file.as_fd()).is_ok_and(|has| !has)
+    let known = last.take_if(|(path, _)| is_partition(device) && path == whole.path());
+    let (disk, disk_node) = match known {
+        Some((_, disk)) => (disk, None),
+        None => {
+            let node = open(&whole);
+            (node.as_ref().map(|node| look_at_disk(&whole, node)).unwrap_or_default(), node)
+        }
     };
-    if let Some(node) = &disk_node {
-        if is_ata(&whole) {
-            facts.ata = sys::ata::identity(node.file.as_fd()).ok();
-        }
-        if is_empty(node) {
-            return facts;
-        }
-        let sector = whole.decimal("queue/logical_block_size").unwrap_or(SYSFS_SECTOR);
-        facts.table = table::read(node, sector);
-    }
+    *last = Some((whole.path().to_owned(), disk.clone()));
+    (facts.table, facts.ata) = (disk.table, disk.ata);
     let own = if is_partition(device) { open(device) } else { disk_node };
-    if let Some(node) = &own {
-        facts.set_contents(superblock::probe(node));
+    if let Some(node) = own.filter(|_| !disk.is_empty) {
+        facts.set_contents(superblock::probe(&node));
     }
     if whole.name().starts_with("md") {
         // What the array is called is in its members.

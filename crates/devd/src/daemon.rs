@@ -18,11 +18,18 @@ use crate::loading::Loading;
 use crate::records::Records;
 use crate::watches::Watches;
 use crate::{coldplug, contents, links, log, nodes};
-use sysfs::Kernel;
+use sysfs::{Kernel, View};
 
 /// So many bytes of events may wait while one is dealt with; beyond it everything is looked at anew.
 const HELD: usize = 2 << 20;
 const DEV: &str = "/dev";
+
+/// What is looked at for one piece of work, each thing once.
+#[derive(Default)]
+struct Look {
+    sysfs: View,
+    disk: contents::LastDisk,
+}
 
 /// The daemon.
 pub struct Daemon {
@@ -68,13 +75,14 @@ impl Daemon {
     /// Deals with all devices that there are: at the start, and when events were lost.
     fn take_stock(&mut self) {
         let paths = coldplug::devices(&Kernel);
+        let mut look = Look::default();
         for path in &paths {
             if let Some((subsystem, name)) = coldplug::bare(path) {
                 if let Err(error) = nodes::give(subsystem, name, None) {
                     log::warning(&format!("{error:#}"));
                 }
-            } else if let Some(event) = coldplug::event(&Kernel, path, "add") {
-                self.handle(&event);
+            } else if let Some(event) = coldplug::event(&look.sysfs, path, "add") {
+                self.look_at(&event, &mut look);
             }
         }
         for gone in self.claims.devices().into_iter().filter(|device| !paths.contains(device)) {
@@ -95,8 +103,9 @@ impl Daemon {
         loop {
             self.drain()?;
             for device in self.watches.take() {
-                if let Some(event) = coldplug::event(&Kernel, &device, "change") {
-                    self.handle(&event);
+                let mut look = Look::default();
+                if let Some(event) = coldplug::event(&look.sysfs, &device, "change") {
+                    self.look_at(&event, &mut look);
                 }
             }
             for request in self.control.take() {
@@ -155,13 +164,13 @@ impl Daemon {
                 if let Some(old) = &event.old_path {
                     self.forget(old);
                 }
-                self.look_at(event);
+                self.look_at(event, &mut Look::default());
             }
         }
     }
 
-    fn look_at(&mut self, event: &Event) {
-        let device = Device::at(&Kernel, event.path.clone());
+    fn look_at(&mut self, event: &Event, look: &mut Look) {
+        let device = Device::at(&look.sysfs, event.path.clone());
         let is_new = event.action == Action::Add;
         if is_new {
             if let Some(alias) = event.get("MODALIAS") {
@@ -172,7 +181,7 @@ impl Daemon {
             }
         }
         match event.subsystem() {
-            "block" => self.look_at_block(event, &device),
+            "block" => self.look_at_block(event, &device, &mut look.disk),
             "net" => {
                 let found = self.interfaces.properties(&device);
                 // A renamed one comes again, under its new path.
@@ -190,10 +199,10 @@ impl Daemon {
         }
     }
 
-    fn look_at_block(&mut self, event: &Event, device: &Device<'_>) {
+    fn look_at_block(&mut self, event: &Event, device: &Device<'_>, disk: &mut contents::LastDisk) {
         let Some(node) = event.get("DEVNAME") else { return };
         let ready = block::is_ready(device);
-        let names = block::names(device, &contents::facts(device));
+        let names = block::names(device, &contents::facts(device, disk));
         self.link(event, &names.links);
         match ready {
             true => self.tell(event, &names.links, &names.properties),

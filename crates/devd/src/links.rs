@@ -27,17 +27,27 @@ fn make(dev: &Path, link: &str, node: &str) -> Result<()> {
     match fs::symlink_metadata(&path) {
         Ok(there) if !there.file_type().is_symlink() => bail!("{} is there and no link", path.display()),
         Ok(_) if fs::read_link(&path).is_ok_and(|old| old == Path::new(&target)) => return Ok(()),
-        _ => {}
+        Ok(_) => replace(&path, &target),
+        Err(_) => make_new(&path, &target),
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    // Replaced at once: who looks finds the old one or the new one. The name is short, whatever the link's is.
+    .with_context(|| format!("cannot link {} to {target}", path.display()))
+}
+
+/// Replaced at once: who looks finds the old one or the new one. The name is short, whatever the link's is.
+fn replace(path: &Path, target: &str) -> io::Result<()> {
     let new = path.with_file_name(".devd-new");
     let _ = fs::remove_file(&new);
-    symlink(&target, &new)
-        .and_then(|()| fs::rename(&new, &path))
-        .with_context(|| format!("cannot link {} to {target}", path.display()))
+    symlink(target, &new).and_then(|()| fs::rename(&new, path))
+}
+
+fn make_new(path: &Path, target: &str) -> io::Result<()> {
+    match (symlink(target, path), path.parent()) {
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder)?;
+            symlink(target, path)
+        }
+        (done, _) => done,
+    }
 }
 
 fn remove(dev: &Path, link: &str) -> Result<()> {

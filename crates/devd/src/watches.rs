@@ -26,13 +26,12 @@ impl Watches {
         Ok(Self { inotify, watched: BTreeMap::new() })
     }
 
-    /// Watches a device's node, once.
+    /// Watches a device's node. One that is watched already has one watch.
     pub fn watch(&mut self, device: &str, node: &str) {
-        if self.watched.values().any(|watched| watched == device) {
-            return;
-        }
         let Ok(path) = CString::new(format!("/dev/{node}")) else { return };
         if let Ok(id) = inotify::add_watch(&self.inotify, path, inotify::WatchFlags::CLOSE_WRITE) {
+            // Where the device came again and nobody saw it go, its old node's watch is none any more.
+            self.forget(device);
             self.watched.insert(id, device.to_owned());
         }
     }
@@ -48,6 +47,9 @@ impl Watches {
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
         let mut written: Vec<String> = Vec::new();
         while let Ok(event) = reader.next() {
+            if event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW) {
+                return self.watched.values().cloned().collect();
+            }
             let Some(device) = self.watched.get(&event.wd()) else { continue };
             if !written.contains(device) {
                 written.push(device.clone());

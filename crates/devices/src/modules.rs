@@ -11,10 +11,10 @@ pub struct Index {
     alias: String,
     dep: String,
     softdep: String,
-    /// Where the lines of `alias` begin, by what their patterns have before the first `:`. A device is on one bus,
-    /// and needs no look at the thousand patterns of others.
+    /// Where the lines of `alias` begin, by what their patterns have before the first `:`, all of those without one. A
+    /// device is on one bus, and needs no look at the thousand patterns of others.
     buses: BTreeMap<String, Vec<usize>>,
-    /// Those of patterns that fit several buses, or have none.
+    /// Those of patterns that fit several buses.
     any_bus: Vec<usize>,
 }
 
@@ -175,11 +175,9 @@ impl Index {
             let start = at;
             at += line.len();
             let Some((pattern, _)) = alias_line(line) else { continue };
-            match pattern.split_once(':') {
-                Some((bus, _)) if !bus.contains(['*', '?', '[']) => {
-                    index.buses.entry(plain(bus)).or_default().push(start);
-                }
-                _ => index.any_bus.push(start),
+            match bus(pattern) {
+                bus if bus.contains(WILDCARDS) => index.any_bus.push(start),
+                bus => index.buses.entry(plain(bus)).or_default().push(start),
             }
         }
         index
@@ -192,10 +190,10 @@ impl Index {
         let own = configuration.aliases.iter().filter(|(pattern, _)| glob::matches(pattern, &alias));
         let mut found: Vec<String> = own.map(|(_, module)| module.clone()).collect();
         if found.is_empty() {
-            let of_bus = alias.split_once(':').and_then(|(bus, _)| self.buses.get(bus));
-            let starts = of_bus.into_iter().flatten().chain(&self.any_bus);
-            let lines = starts.filter_map(|start| alias_line(self.alias[*start..].split('\n').next()?));
-            let fits = |pattern: &str| matches_alias(pattern, &alias);
+            let starts = self.buses.get(bus(&alias)).into_iter().flatten().chain(&self.any_bus);
+            let near = starts.map(|start| &self.alias[*start..]).filter(|line| is_near(line, &alias));
+            let lines = near.filter_map(|line| alias_line(line.split('\n').next()?));
+            let fits = |pattern: &str| glob::matches(&plain_alias(pattern), &alias);
             found = lines.filter(|(pattern, _)| fits(pattern)).map(|(_, module)| plain(module)).collect();
         }
         found.dedup();
@@ -261,21 +259,24 @@ impl Index {
     }
 }
 
-/// A line of `modules.alias`: its pattern and its module.
-fn alias_line(line: &str) -> Option<(&str, &str)> {
-    line.strip_prefix("alias ")?.trim_end().rsplit_once(' ')
+const ALIAS: &str = "alias ";
+const WILDCARDS: [char; 3] = ['*', '?', '['];
+
+/// What an alias, or a pattern of one, has before the first `:`.
+fn bus(alias: &str) -> &str {
+    alias.split_once(':').map_or(alias, |(bus, _)| bus)
 }
 
-/// Whether a pattern matches: most patterns differ before their first wildcard, which is found at
-/// once.
-fn matches_alias(pattern: &str, alias: &str) -> bool {
-    let literal = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
-    let (start, rest) = pattern.split_at(literal);
-    let is_near = start
-        .bytes()
-        .zip(alias.bytes().chain(std::iter::repeat(0)))
-        .all(|(a, b)| a == b || (a == b'-' && b == b'_'));
-    is_near && glob::matches(&plain_alias(rest), alias.get(literal..).unwrap_or_default())
+/// A line of `modules.alias`: its pattern and its module.
+fn alias_line(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix(ALIAS)?.trim_end().rsplit_once(' ')
+}
+
+/// Whether the pattern of a line may match, by what it has before its first wildcard: most differ there.
+fn is_near(line: &str, alias: &str) -> bool {
+    let pattern = line.bytes().skip(ALIAS.len()).take_while(|byte| !b"*?[\\ ".contains(byte));
+    let mut alias = alias.bytes();
+    pattern.into_iter().all(|byte| alias.next() == Some(if byte == b'-' { b'_' } else { byte }))
 }
 
 #[cfg(test)]

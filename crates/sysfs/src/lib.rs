@@ -1,6 +1,8 @@
 //! Layer: effects. sysfs as it is mounted: what [`devices`] looks at machines through.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 
@@ -39,6 +41,43 @@ impl Sysfs for Kernel {
     }
 }
 
+/// sysfs as it is while one piece of work is done: what was looked at is not looked at again. A disk's name
+/// is made of what each device above it says, and its partitions' names of the same.
+#[derive(Debug, Default)]
+pub struct View {
+    files: RefCell<BTreeMap<String, Option<Vec<u8>>>>,
+    links: RefCell<BTreeMap<String, Option<String>>>,
+    there: RefCell<BTreeMap<String, bool>>,
+}
+
+impl Sysfs for View {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        once(&self.files, path, |path| Kernel.read(path))
+    }
+
+    fn link(&self, path: &str) -> Option<String> {
+        once(&self.links, path, |path| Kernel.link(path))
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        Kernel.list(path)
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        let is_read = self.files.borrow().get(path).is_some_and(Option::is_some);
+        is_read || once(&self.there, path, |path| Kernel.exists(path))
+    }
+}
+
+fn once<T: Clone>(known: &RefCell<BTreeMap<String, T>>, path: &str, ask: impl FnOnce(&str) -> T) -> T {
+    if let Some(answer) = known.borrow().get(path) {
+        return answer.clone();
+    }
+    let answer = ask(path);
+    known.borrow_mut().insert(path.to_owned(), answer.clone());
+    answer
+}
+
 /// Where a link leads. Links of sysfs say so by `..` from the folder that they are in, and the folders of
 /// devices are no links: no need to ask the kernel for each part.
 fn resolved(link: &str, target: &str) -> String {
@@ -59,7 +98,25 @@ fn resolved(link: &str, target: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::resolved;
+    use super::{Sysfs, View, resolved};
+
+    #[test]
+    fn a_view_stays_as_it_was_first_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (file, link, late) = (path("file"), path("link"), path("late"));
+        std::fs::write(&file, "1").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        let view = View::default();
+        let look = |view: &View| (view.read(&file), view.link(&link), view.exists(&late), view.read(&late));
+        let first = look(&view);
+        assert_eq!(first, (Some(b"1".to_vec()), Some(file.clone()), false, None));
+        std::fs::write(&file, "2").unwrap();
+        std::fs::remove_file(&link).unwrap();
+        std::fs::write(&late, "").unwrap();
+        assert_eq!(look(&view), first);
+        assert_eq!(look(&View::default()), (Some(b"2".to_vec()), None, true, Some(vec![])));
+    }
 
     #[test]
     fn links_lead_from_the_folder_that_they_are_in() {

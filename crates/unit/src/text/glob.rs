@@ -2,6 +2,29 @@
 
 /// Whether the whole text matches the pattern.
 pub fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.contains(['?', '[', '\\']) {
+        false => matches_parts(pattern, text),
+        true => matches_any(pattern, text),
+    }
+}
+
+/// Most patterns have stars alone: what is between them is in the text, one part after another.
+fn matches_parts(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut text) = text.strip_prefix(first).and_then(|text| text.strip_suffix(last)) else {
+        return false;
+    };
+    for part in middle.split('*') {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+fn matches_any(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);
@@ -114,6 +137,11 @@ mod tests {
         fn never_panics_and_star_takes_all(pattern in ".*", text in ".*") {
             let _ = matches(&pattern, &text);
             prop_assert!(matches("*", &text));
+        }
+
+        #[test]
+        fn stars_alone_match_as_in_any_pattern(pattern in "[abö*]{0,8}", text in "[abö]{0,12}") {
+            prop_assert_eq!(matches_parts(&pattern, &text), matches_any(&pattern, &text));
         }
     }
 }
