@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, FileType, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use layout::path::CONFIGURATION;
 use rustix::fs::OFlags;
 use unit::UnitName;
 use unit::service::config::{Credential, CredentialSource};
@@ -15,8 +16,8 @@ use unit::text::specifier::CREDENTIALS;
 
 use crate::users::Identity;
 
-/// Where credentials are looked for by name.
-const STORES: [&str; 3] = ["/etc/credstore", "/run/credstore", "/usr/lib/credstore"];
+/// Folders of this name in those of settings are where credentials are looked for by name.
+const STORE: &str = "credstore";
 /// What all of a service's may take together.
 const BYTES_MAX: usize = 1 << 20;
 
@@ -94,8 +95,16 @@ fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
         match source {
             CredentialSource::Text(content) => add(id.clone(), content.clone())?,
             CredentialSource::Path(path) if Path::new(path).is_dir() => {
-                for (name, path) in files(Path::new(path)) {
-                    add(format!("{id}_{name}"), read(&path)?)?;
+                let mut todo = vec![(id.clone(), PathBuf::from(path))];
+                while let Some((id, folder)) = todo.pop() {
+                    for (name, path, kind) in entries(&folder) {
+                        match kind {
+                            kind if kind.is_dir() => todo.push((format!("{id}_{name}"), path)),
+                            kind if kind.is_file() => add(format!("{id}_{name}"), read(&path)?)?,
+                            // It may lead anywhere.
+                            _ => {}
+                        }
+                    }
                 }
             }
             CredentialSource::Path(path) => match read(Path::new(path)) {
@@ -103,14 +112,15 @@ fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
                 content => add(id.clone(), content.with_context(|| format!("LoadCredential={id}:{path}"))?)?,
             },
             CredentialSource::Store(name) => {
-                let found = STORES.iter().map(|store| Path::new(store).join(name)).find(|path| path.exists());
+                let found = stores().map(|store| store.join(name)).find(|path| path.exists());
                 if let Some(path) = found {
                     add(id.clone(), read(&path)?)?;
                 }
             }
             CredentialSource::Pattern(pattern) => {
                 let beginning = pattern.strip_suffix('*');
-                for (name, path) in STORES.iter().flat_map(|store| files(Path::new(store))) {
+                let files = stores().flat_map(|store| entries(&store)).filter(|(_, path, _)| path.is_file());
+                for (name, path, _) in files {
                     let rest = match beginning {
                         Some(beginning) => name.strip_prefix(beginning),
                         None => (name == *pattern).then_some(""),
@@ -125,13 +135,18 @@ fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(all)
 }
 
-/// The files of a folder that is not led to elsewhere, by name.
-fn files(folder: &Path) -> Vec<(String, PathBuf)> {
+fn stores() -> impl Iterator<Item = PathBuf> {
+    CONFIGURATION.iter().map(|folder| Path::new(folder).join(STORE))
+}
+
+/// What is in a folder, by name.
+fn entries(folder: &Path) -> Vec<(String, PathBuf, FileType)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let mut named: Vec<_> =
-        files.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path()))).collect();
-    named.sort();
+    let named = |entry: fs::DirEntry| {
+        Some((entry.file_name().into_string().ok()?, entry.path(), entry.file_type().ok()?))
+    };
+    let mut named: Vec<_> = entries.filter_map(named).collect();
+    named.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     named
 }
 
@@ -168,8 +183,11 @@ mod tests {
             .unwrap();
         assert_eq!(all["a"], b"from a file");
         assert_eq!(all["b"], b"b");
+        fs::create_dir(path("sub")).unwrap();
+        fs::write(path("sub/b"), "b").unwrap();
+        std::os::unix::fs::symlink("a", path("link")).unwrap();
         let folder_of = collect(&[load("key", folder.path().display().to_string())]).unwrap();
-        assert_eq!(folder_of.keys().collect::<Vec<_>>(), ["key_a"]);
+        assert_eq!(folder_of.keys().collect::<Vec<_>>(), ["key_a", "key_sub_b"]);
         let error = |credentials: &[Credential]| format!("{:#}", collect(credentials).unwrap_err());
         assert!(error(&[load("c", path("no"))]).contains("LoadCredential=c:"));
         assert!(error(&[set("c", &"x".repeat(BYTES_MAX)), set("d", "x")]).contains("1 MiB"));

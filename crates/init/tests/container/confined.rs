@@ -142,6 +142,35 @@ fn programs_of_other_architectures_are_kept_out_by_a_filter_of_any_kind() {
     }
 }
 
+/// A program of 32 bits (i386), that ends with 42: the head of its file, its one segment, `exit(42)`.
+const I386: [u8; 96] = [
+    0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, // ELF32, little-endian
+    2, 0, 3, 0, 1, 0, 0, 0, 0x54, 0x80, 4, 8, 0x34, 0, 0,
+    0, // a program for i386, its entry, its segments
+    0, 0, 0, 0, 0, 0, 0, 0, 0x34, 0, 0x20, 0, 1, 0, 0, 0, 0, 0, 0, 0, // no sections
+    1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 4, 8, 0, 0x80, 4, 8, // loaded from 0 to 0x8048000
+    0x60, 0, 0, 0, 0x60, 0, 0, 0, 5, 0, 0, 0, 0, 0x10, 0, 0, // 96 bytes, to read and execute
+    0xb8, 1, 0, 0, 0, 0xbb, 42, 0, 0, 0, 0xcd, 0x80, // mov eax, 1; mov ebx, 42; int 0x80
+];
+
+#[test]
+fn a_program_of_32_bits_is_killed_where_only_native_system_calls_are_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("i386");
+    std::fs::write(&program, I386).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = program.to_str().unwrap();
+    let script = format!("{program}; echo $? > OUT");
+    if std::process::Command::new(program).status().ok().and_then(|status| status.code()) != Some(42) {
+        eprintln!("not run: this kernel runs no programs of 32 bits");
+        return;
+    }
+    sees("", &script, "42");
+    // A shell says 128 and the number of the signal: SIGSYS.
+    sees("SystemCallArchitectures=native", &script, "159");
+    sees("LockPersonality=yes", &script, "159");
+}
+
 #[test]
 fn keys_are_a_services_own_unless_it_inherits_them() {
     // The serial number of its session keyring (keyctl(2), KEYCTL_GET_KEYRING_ID).
@@ -188,19 +217,20 @@ fn the_namespaces_of_others_can_be_joined_by_their_files() {
     machine.shut_down();
 }
 
+/// Gives the machine a `/run` of its own, so that it takes and leaves nothing of the one that tests run on.
+const OWN_RUN: &str =
+    "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/mount -t tmpfs run /run\n";
+
 #[test]
 fn credentials_stay_as_they_were_when_the_service_started() {
-    if !is_root() {
-        eprintln!("not run: only a machine's root can write to /run");
-        return;
-    }
     // What they are made of changes before each command.
     let say = |name: &str| format!("/bin/sh -c 'cat $CREDENTIALS_DIRECTORY/a >> @/said; echo {name} > @/a'");
     let machine = Units::new()
         .with("a", "first\n")
-        .with("all.target", "[Unit]\nDescription=all\n")
+        .with("all.target", &crate::harness::target("own-run.service"))
+        .with("own-run.service", OWN_RUN)
         .with(
-            "berth-credentials.service",
+            "a.service",
             &service(&format!(
                 "Type=oneshot\nRemainAfterExit=yes\nLoadCredential=a:@/a\nExecStartPre={}\nExecStartPre={}\n\
                  ExecStart={}\nExecStart={}\nExecStartPost={}\nExecStop={}",
@@ -212,13 +242,61 @@ fn credentials_stay_as_they_were_when_the_service_started() {
                 say("seventh"),
             )),
         )
-        .boot_as_root()
+        .with("look.service", &service("Type=oneshot\nExecStart=/bin/sh -c 'ls /run/credentials > @/left'"))
+        .boot()
         .reached();
-    machine.job(JobAction::Start, "berth-credentials.service");
+    machine.job(JobAction::Start, "a.service");
     assert_eq!(machine.read("said"), "first\nsecond\nthird\nthird\nthird\n");
-    machine.job(JobAction::Stop, "berth-credentials.service");
+    machine.job(JobAction::Start, "look.service");
+    assert_eq!(machine.read("left"), "a.service\n");
+    machine.job(JobAction::Stop, "a.service");
     assert_eq!(machine.read("said"), "first\nsecond\nthird\nthird\nthird\nthird\n");
-    assert!(!std::path::Path::new("/run/credentials/berth-credentials.service").exists());
+    machine.job(JobAction::Start, "look.service");
+    assert_eq!(machine.read("left"), "");
+}
+
+#[test]
+fn credentials_are_imported_by_pattern_from_where_they_are_stored() {
+    // A store before another; what is loaded before what is imported, and that before what is set.
+    let stores = "mkdir -p /run/credstore; cd /run/credstore; printf 1 > web.key; printf 2 > web.pass; printf 3 > other; \
+                  printf 4 > web.loaded; mkdir web.folder; ln -s other web.link";
+    let settings = [
+        ("all", "ImportCredential=web.*", "web.key=1 web.link=3 web.loaded=4 web.pass=2"),
+        ("one", "ImportCredential=web.key", "web.key=1"),
+        ("none", "ImportCredential=db.*\nSetCredential=a:x", "a=x"),
+        ("renamed", "ImportCredential=web.*:db-", "db-key=1 db-link=3 db-loaded=4 db-pass=2"),
+        ("one-renamed", "ImportCredential=other:mine", "mine=3"),
+        (
+            "ranked",
+            "SetCredential=web.key:set\nSetCredential=new:set\nLoadCredential=web.loaded:@/loaded\n\
+             ImportCredential=web.*",
+            "new=set web.key=1 web.link=3 web.loaded=L web.pass=2",
+        ),
+        ("reset", "ImportCredential=other\nImportCredential=\nImportCredential=web.key", "web.key=1"),
+    ];
+    let names: Vec<String> = settings.iter().map(|(name, ..)| format!("{name}.service")).collect();
+    let names = format!("own-run.service stores.service {}", names.join(" "));
+    let mut units = Units::new()
+        .with("loaded", "L")
+        .with("all.target", &crate::harness::target(&names))
+        .with("own-run.service", OWN_RUN)
+        .with("stores", stores)
+        .with(
+            "stores.service",
+            &service("Type=oneshot\nExecStart=/bin/sh @/stores")
+                .replace("[Unit]", "[Unit]\nRequires=own-run.service\nAfter=own-run.service"),
+        );
+    let show = "ExecStart=/bin/sh -c 'cd $CREDENTIALS_DIRECTORY; for f in *; do echo \"$f=$(cat $f)\"; done'";
+    for (name, settings, _) in settings {
+        let text = service(&format!("Type=oneshot\nStandardOutput=file:@/{name}\n{settings}\n{show}"));
+        let text = text.replace("[Unit]", "[Unit]\nAfter=stores.service");
+        units = units.with(&format!("{name}.service"), &text);
+    }
+    let machine = units.boot().reached();
+    for (name, settings, expected) in settings {
+        let said = machine.read(name);
+        assert_eq!(said.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{settings}");
+    }
 }
 
 #[test]

@@ -399,7 +399,8 @@ const SEND: &str = "perl -MSocket=:all -e 'socket(S, PF_INET, SOCK_DGRAM, 0); pr
                     pack_sockaddr_in6(9, inet_pton(AF_INET6, \"::1\"))) ? \"ok\" : \"no\", \"\\n\"'";
 
 /// Directives that are seen by other tests: of this file, of `confined.rs`.
-const ELSEWHERE: &[&str] = &["KeyringMode", "RemoveIPC", "NetworkNamespacePath", "IPCNamespacePath"];
+const ELSEWHERE: &[&str] =
+    &["ImportCredential", "KeyringMode", "RemoveIPC", "NetworkNamespacePath", "IPCNamespacePath"];
 
 /// What is tested here: all that systemd.exec(5) calls capabilities, security, sandboxing and system call
 /// filtering, and of systemd.resource-control(5) devices and addresses.
@@ -407,6 +408,7 @@ const CONFINING: &[&str] = &[
     "DynamicUser",
     "SetCredential",
     "LoadCredential",
+    "ImportCredential",
     "NoNewPrivileges",
     "SecureBits",
     "CapabilityBoundingSet",
