@@ -1,5 +1,6 @@
 //! `systemctl`: units, as far as they are built.
 
+mod clean;
 mod enable;
 mod jobs;
 mod list;
@@ -26,6 +27,8 @@ usage: systemctl [OPTION]... COMMAND [UNIT]...
                           isolate the target of that name
   kill UNIT...            send a signal (-s SIGNAL, --kill-whom=main|control|all)
   reset-failed [UNIT]...  forget failures
+  clean UNIT...           remove what a unit that is down keeps on the disk
+                          (--what=configuration|state|cache|logs|runtime|all; cache and runtime by default)
 
   status [UNIT]...        what a unit does, and its last log lines (-n N); without a unit, the system
   show [UNIT]...          properties (-p NAME, --value, --all); without a unit, of PID 1
@@ -64,7 +67,7 @@ For example:
   systemctl show -p MainPID --value etcd
   systemctl list-dependencies multi-user.target";
 
-const KNOWN: [Opt; 37] = [
+const KNOWN: [Opt; 38] = [
     long("after", Takes::Nothing),
     long("before", Takes::Nothing),
     long("dry-run", Takes::Nothing),
@@ -87,6 +90,7 @@ const KNOWN: [Opt; 37] = [
     long("value", Takes::Nothing),
     long("version", Takes::Nothing),
     long("wait", Takes::Nothing),
+    long("what", Takes::Value),
     long("failed", Takes::Nothing),
     long("color", Takes::Maybe),
     both("all", 'a', Takes::Nothing),
@@ -105,12 +109,11 @@ const KNOWN: [Opt; 37] = [
 ];
 
 /// Commands that systemd has and this has not.
-const NOT_YET: [&str; 32] = [
+const NOT_YET: [&str; 31] = [
     "add-requires",
     "add-wants",
     "bind",
     "cancel",
-    "clean",
     "daemon-reexec",
     "freeze",
     "help",
@@ -179,6 +182,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         "isolate" => jobs::isolate(&parsed, None),
         "rescue" | "emergency" | "default" => jobs::isolate(&parsed, Some(&command)),
         "kill" => jobs::kill(&parsed),
+        "clean" => clean::run(&parsed),
         "reset-failed" => jobs::reset_failed(&parsed),
         "status" if parsed.words.is_empty() => overview::run(&parsed),
         "status" => status::run(&parsed),

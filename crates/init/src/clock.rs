@@ -128,7 +128,7 @@ impl WallClock {
     }
 
     fn stamp(&self, unit: &UnitName) -> PathBuf {
-        self.stamps.join(format!("stamp-{unit}"))
+        self.stamps.join(unit::timer::stamp(unit))
     }
 }
 

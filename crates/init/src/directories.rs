@@ -6,12 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use unit::service::config::{DirectoryKind, ExecContext};
+use unit::service::config::{DirectoryKind, ExecContext, PRIVATE};
 
 use crate::users::Identity;
 
-/// Where the folders of users are that come and go: for root to enter, and for services that are shown it.
-pub const PRIVATE: &str = "private";
 const ROOT_ONLY: u32 = 0o700;
 
 /// Makes a service's folders.
@@ -49,11 +47,9 @@ pub fn make(exec: &ExecContext, identity: Option<&Identity>) -> Result<()> {
     Ok(())
 }
 
-/// The folder in which those of a kind are hidden from others, where its user comes and goes: who has
-/// that number next is not to find them.
+/// The folder in which those of a kind are hidden from others, where its user comes and goes.
 pub fn private_of(exec: &ExecContext, kind: DirectoryKind) -> Option<PathBuf> {
-    let lasts = matches!(kind, DirectoryKind::State | DirectoryKind::Cache | DirectoryKind::Logs);
-    (exec.dynamic_user && lasts).then(|| Path::new(kind.base()).join(PRIVATE))
+    kind.private_base().filter(|_| exec.dynamic_user).map(PathBuf::from)
 }
 
 /// Has a path lead to a hidden folder; one that is there already goes there.

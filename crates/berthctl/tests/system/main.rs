@@ -4,6 +4,10 @@
 mod glance;
 mod harness;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use harness::{System, service, target};
 
 const SLEEPS: &str = "ExecStart=/bin/sleep 1000";
@@ -316,6 +320,37 @@ fn a_service_that_is_a_script_says_when_it_is_ready() {
         system.printed("systemctl", &["show", "-p", "ActiveState,StatusText", "a"]),
         "ActiveState=active\nStatusText=here I am\n"
     );
+}
+
+#[test]
+fn what_a_unit_that_is_down_keeps_is_removed() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        eprintln!("not run: only root makes and removes folders of services");
+        return;
+    }
+    let own = format!("berth-clean-{}", std::process::id());
+    let lines = format!(
+        "ExecStart=/bin/sh -c 'mkdir $STATE_DIRECTORY/sub; echo x > $STATE_DIRECTORY/sub/f; exec sleep 1000'\n\
+         StateDirectory={own}\nCacheDirectory={own}/deep"
+    );
+    let system = System::of(&[("all.target", target("")), ("a.service", service(&lines))]);
+    let there = || {
+        let is_there = |path: String| Path::new(&path).exists();
+        [is_there(format!("/var/lib/{own}")), is_there(format!("/var/cache/{own}/deep"))]
+    };
+    system.printed("systemctl", &["start", "a"]);
+    let refused = system.run("systemctl", &["clean", "--what=all", "a"]);
+    let said = harness::text(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("it is active: stop it first"), "{said}");
+    assert_eq!(there(), [true, true]);
+    system.printed("systemctl", &["stop", "a"]);
+    system.printed("systemctl", &["clean", "a"]);
+    assert_eq!(there(), [true, false]);
+    system.printed("systemctl", &["clean", "--what=state", "a"]);
+    assert_eq!(there(), [false, false]);
+    let none = system.run("systemctl", &["clean", "--what=logs", "a"]);
+    assert!(harness::text(&none.stderr).contains("no such folders are its own"), "{none:?}");
+    fs::remove_dir(format!("/var/cache/{own}")).unwrap();
 }
 
 #[test]

@@ -223,6 +223,9 @@ pub enum DirectoryKind {
     Configuration,
 }
 
+/// The folder that only root enters, in which those of users are that come and go.
+pub const PRIVATE: &str = "private";
+
 impl DirectoryKind {
     /// The folder that these stand in.
     pub fn base(self) -> &'static str {
@@ -233,6 +236,13 @@ impl DirectoryKind {
             DirectoryKind::Logs => "/var/log",
             DirectoryKind::Configuration => "/etc",
         }
+    }
+
+    /// Where those of users are that come and go (`DynamicUser=`), for kinds that outlast the service: who has
+    /// that number next is not to find them.
+    pub fn private_base(self) -> Option<String> {
+        let lasts = matches!(self, DirectoryKind::State | DirectoryKind::Cache | DirectoryKind::Logs);
+        lasts.then(|| format!("{}/{PRIVATE}", self.base()))
     }
 
     /// The environment variable that tells the service.

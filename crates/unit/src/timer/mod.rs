@@ -3,6 +3,11 @@
 pub mod clocks;
 pub mod machine;
 
+/// The name of the file whose time is when a persistent timer last elapsed.
+pub fn stamp(timer: &crate::UnitName) -> String {
+    format!("stamp-{timer}")
+}
+
 use std::time::Duration;
 
 use calendar::Expression;
