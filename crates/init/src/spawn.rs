@@ -198,7 +198,9 @@ fn owner(
 /// Removes what its processes left: in memory, where its unit asks for that, and folders.
 pub fn clean_up(unit: &UnitName, exec: &ExecContext, dynamic: &mut DynamicUsers) {
     directories::remove(exec);
-    credentials::remove(unit);
+    if !exec.credentials.is_empty() {
+        credentials::remove(unit);
+    }
     if exec.sandbox.remove_ipc
         && let Ok(Some(identity)) = owner(unit, exec, &Database::read(Path::new("/")), dynamic)
     {
