@@ -15,7 +15,7 @@ pub(crate) const HEAD: usize = 8;
 /// No payload is longer: an entry, and what stands before its fields.
 pub(crate) const PAYLOAD_MAX: usize = ENTRY_MAX + 64;
 /// The version of the format that this code writes and reads.
-const FORMAT: &[u8] = b"berth journal 2\n";
+const FORMAT: &[u8] = b"berth journal 3\n";
 
 const HEADER: u8 = b'H';
 const CONTEXT: u8 = b'C';

@@ -12,8 +12,11 @@
 //! not: readers pass over what is damaged and go on with the next whole frame, and the writer cuts
 //! a torn end off before it appends.
 //!
-//! Segments that are no longer written are packed ([`pack`]) in blocks of lz4, which costs the
-//! log daemon 200 KB of memory for a moment. The size of a segment and of the folder is bounded
+//! A segment can be read from each 128 KiB on, since entries name only contexts that stand in the
+//! same block as they: the last entries are found without reading those before.
+//!
+//! Segments that are no longer written are packed ([`pack`]) block by block with lz4, which costs
+//! the log daemon 200 KB of memory for a moment. The size of a segment and of the folder is bounded
 //! ([`Limits`]): the oldest segments go first.
 //!
 //! `logd` is the only writer ([`Writer`]); anybody who may read the folder reads it at any time
@@ -21,6 +24,7 @@
 
 #![forbid(unsafe_code)]
 
+mod entries;
 mod entry;
 mod error;
 pub mod export;
@@ -38,6 +42,7 @@ mod send;
 mod stream;
 mod writer;
 
+pub use entries::Entries;
 pub use entry::{Cursor, Entry, Origin, Record};
 pub use error::Error;
 pub use fields::{FIELD_NAME_MAX, Fields, is_field_name};
@@ -46,7 +51,7 @@ pub use id::BootId;
 pub use limits::{Limits, vacuum};
 pub use pack::pack;
 pub use priority::Priority;
-pub use reader::{Boot, Entries, Query, Reader, Verdict, WhichBoot};
+pub use reader::{Boot, Query, Reader, Verdict, WhichBoot};
 pub use send::Sender;
 pub use writer::Writer;
 

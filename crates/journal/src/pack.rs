@@ -1,22 +1,22 @@
 //! Packing segments that are no longer written.
 //!
-//! A packed segment begins with the header frame as it was. Blocks follow: length unpacked and
-//! packed, CRC-32 of what is packed, four bytes each, then an lz4 block. A block can be lost
-//! without those after it.
+//! A packed segment begins with the header frame as it was. The segment's blocks ([`BLOCK`])
+//! follow, the first without the header: length unpacked and packed, CRC-32 of what is packed, four
+//! bytes each, then lz4. A block can be read, or lost, without the others.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::Error;
 use crate::frame::{self, Found};
-use crate::segment::{self, Segment};
+use crate::segment::{self, BLOCK, Segment};
 
-/// Bytes in a block before it is packed.
-const BLOCK: usize = 128 << 10;
 /// Bytes before a block.
 const HEAD: usize = 12;
+/// lz4 makes of a byte no more than so many.
+const RATIO_MAX: u32 = 255;
 
 /// Packs the segments of a journal that are older than the newest one. Returns how many.
 ///
@@ -71,14 +71,14 @@ fn pack_one(dir: &Path, segment: &Segment) -> Result<bool, Error> {
 
 /// Copies header and blocks; false where there is no header.
 fn copy(source: &mut impl Read, out: &mut impl Write) -> io::Result<bool> {
-    let mut block = Vec::with_capacity(BLOCK);
-    source.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+    let mut block = Vec::with_capacity(BLOCK as usize);
+    source.by_ref().take(BLOCK).read_to_end(&mut block)?;
     let Found::Frame(_, length) = frame::look(&block, 0) else {
         return Ok(false);
     };
     out.write_all(&block[..length])?;
     block.drain(..length);
-    let mut packed = vec![0; HEAD + lz4_flex::block::get_maximum_output_size(BLOCK)];
+    let mut packed = vec![0; HEAD + lz4_flex::block::get_maximum_output_size(BLOCK as usize)];
     while !block.is_empty() {
         let length = lz4_flex::block::compress_into(&block, &mut packed[HEAD..]).map_err(io::Error::other)?;
         let sum = crc32fast::hash(&packed[HEAD..HEAD + length]);
@@ -87,50 +87,70 @@ fn copy(source: &mut impl Read, out: &mut impl Write) -> io::Result<bool> {
         }
         out.write_all(&packed[..HEAD + length])?;
         block.clear();
-        source.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
+        source.by_ref().take(BLOCK).read_to_end(&mut block)?;
     }
     Ok(true)
 }
 
-/// Bytes of blocks that were not whole.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lost(pub u64);
+/// A packed segment that is read.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    file: File,
+    blocks: Vec<Block>,
+    /// Bytes at the end that are no block.
+    pub lost: u64,
+}
 
-/// Reads the next whole block and appends it, unpacked. Whether there was one.
-pub(crate) fn read_block(file: &mut impl Read, out: &mut Vec<u8>, lost: &mut Lost) -> io::Result<bool> {
-    loop {
-        let mut head = Vec::with_capacity(HEAD);
-        file.take(HEAD as u64).read_to_end(&mut head)?;
-        if head.len() < HEAD {
-            lost.0 += head.len() as u64;
-            return Ok(false);
-        }
-        let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let (length, packed_length, sum) = (number(0) as usize, number(4) as usize, number(8));
-        if length > BLOCK || packed_length > lz4_flex::block::get_maximum_output_size(BLOCK) {
-            // Where the next block begins cannot be known.
-            lost.0 += HEAD as u64 + io::copy(file, &mut io::sink())?;
-            return Ok(false);
-        }
-        let mut packed = Vec::with_capacity(packed_length);
-        file.take(packed_length as u64).read_to_end(&mut packed)?;
-        if packed.len() < packed_length {
-            lost.0 += (HEAD + packed.len()) as u64;
-            return Ok(false);
-        }
-        if !cfg!(fuzzing) && crc32fast::hash(&packed) != sum {
-            lost.0 += (HEAD + packed_length) as u64;
-            continue;
-        }
-        let before = out.len();
-        out.resize(before + length, 0);
-        match lz4_flex::block::decompress_into(&packed, &mut out[before..]) {
-            Ok(written) if written == length => return Ok(true),
-            _ => {
-                lost.0 += (HEAD + packed_length) as u64;
-                out.truncate(before);
+#[derive(Debug)]
+struct Block {
+    /// Where the packed bytes are in the file.
+    at: u64,
+    length: u32,
+    packed_length: u32,
+    sum: u32,
+}
+
+impl Packed {
+    /// Looks where the blocks are, the first of which begins at a place in the file.
+    pub fn new(file: File, mut at: u64) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        let mut blocks = Vec::new();
+        let mut head = [0; HEAD];
+        while at + HEAD as u64 <= size {
+            file.read_exact_at(&mut head, at)?;
+            let [length, packed_length, sum] = [0, 4, 8]
+                .map(|at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+            let end = at + HEAD as u64 + u64::from(packed_length);
+            // Where the next one begins cannot be known if this is none.
+            let fits = u64::from(length) <= BLOCK && length / RATIO_MAX <= packed_length && end <= size;
+            if !fits || length == 0 {
+                break;
             }
+            blocks.push(Block { at: at + HEAD as u64, length, packed_length, sum });
+            at = end;
         }
+        Ok(Self { file, blocks, lost: size.saturating_sub(at) })
+    }
+
+    /// The number of blocks.
+    pub fn blocks(&self) -> u64 {
+        self.blocks.len() as u64
+    }
+
+    /// Appends a block, unpacked; one that is damaged is zeros. Whether there is one of that number.
+    pub fn read(&self, number: u64, out: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(block) = usize::try_from(number).ok().and_then(|number| self.blocks.get(number)) else {
+            return Ok(false);
+        };
+        let mut packed = vec![0; block.packed_length as usize];
+        self.file.read_exact_at(&mut packed, block.at)?;
+        let (before, length) = (out.len(), block.length as usize);
+        out.resize(before + length, 0);
+        let is_whole = cfg!(fuzzing) || crc32fast::hash(&packed) == block.sum;
+        if !is_whole || lz4_flex::block::decompress_into(&packed, &mut out[before..]).ok() != Some(length) {
+            out[before..].fill(0);
+        }
+        Ok(true)
     }
 }
 
@@ -143,9 +163,17 @@ mod tests {
     proptest! {
         /// Any bytes where blocks are expected end in time, and are blocks or none.
         #[test]
-        fn any_bytes_are_blocks_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let (mut rest, mut out) = (&bytes[..], Vec::new());
-            while read_block(&mut rest, &mut out, &mut Lost::default()).unwrap() {}
+        fn any_bytes_are_blocks_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300), small in any::<bool>()) {
+            let mut file = tempfile::tempfile().unwrap();
+            // Lengths of few bytes are more often those of blocks.
+            let bytes: Vec<u8> = bytes.iter().map(|b| if small { b % 2 } else { *b }).collect();
+            file.write_all(&bytes).unwrap();
+            let packed = Packed::new(file, 0).unwrap();
+            let mut out = Vec::new();
+            for number in 0..packed.blocks() {
+                prop_assert!(packed.read(number, &mut out).unwrap());
+            }
+            prop_assert!(!packed.read(packed.blocks(), &mut out).unwrap());
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Reading a journal back.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
+use crate::entries::{Entries, Start};
 use crate::segment::{self, Segment};
 use crate::stream::Stream;
 use crate::{BootId, Cursor, DIR, Entry, Error, Filter, VOLATILE_DIR};
@@ -68,10 +68,11 @@ pub struct Reader {
     dirs: Vec<PathBuf>,
 }
 
+/// A segment, and in which of the folders it is.
 #[derive(Clone, Debug)]
-struct Place {
-    dir: usize,
-    segment: Segment,
+pub(crate) struct Place {
+    pub dir: usize,
+    pub segment: Segment,
 }
 
 impl Reader {
@@ -110,25 +111,11 @@ impl Reader {
         if let Some(cursor) = query.after.as_ref().or(query.from.as_ref()) {
             self.seek(&mut places, &cursor.clone(), &mut query)?;
         }
-        let mut skip = 0;
+        let mut start = Start::default();
         if let Some(last) = query.last.filter(|_| !query.reverse) {
-            (places, skip) = self.tail(places, &query, last)?;
+            (places, start) = self.tail(places, &query, last)?;
         }
-        if query.reverse {
-            places.reverse();
-        }
-        let left = query.last.filter(|_| query.reverse).unwrap_or(usize::MAX);
-        let places = places.into();
-        Ok(Entries {
-            reader: self.clone(),
-            query,
-            places,
-            newest,
-            stream: None,
-            turned: Vec::new(),
-            skip,
-            left,
-        })
+        Ok(Entries::new(self.clone(), query, places, newest, start))
     }
 
     /// Boots, oldest first.
@@ -143,10 +130,15 @@ impl Reader {
             };
             let id = stream.header.origin.boot.clone();
             let (mut first_us, mut last_us) = (0, 0);
-            while let Some(entry) = stream.next()? {
-                last_us = entry.record.realtime_us;
-                if first_us == 0 {
-                    first_us = last_us;
+            if let Some(entry) = stream.next()? {
+                first_us = entry.record.realtime_us;
+            }
+            let mut blocks = stream.blocks()?;
+            while last_us == 0 && blocks > 0 {
+                blocks -= 1;
+                stream.seek(blocks)?;
+                while let Some(entry) = stream.next()? {
+                    last_us = entry.record.realtime_us;
                 }
             }
             match boots.last_mut() {
@@ -186,7 +178,7 @@ impl Reader {
     }
 
     /// All segments, oldest first.
-    fn list(&self) -> Result<Vec<Place>, Error> {
+    pub(crate) fn list(&self) -> Result<Vec<Place>, Error> {
         let mut places = Vec::new();
         let mut used = 0;
         for (dir, path) in self.dirs.iter().enumerate() {
@@ -200,7 +192,7 @@ impl Reader {
         Ok(places)
     }
 
-    fn open(&self, place: &Place) -> Result<Option<Stream>, Error> {
+    pub(crate) fn open(&self, place: &Place) -> Result<Option<Stream>, Error> {
         Stream::open(&self.dirs[place.dir], &place.segment)
     }
 
@@ -263,115 +255,41 @@ impl Reader {
         Ok(())
     }
 
-    /// The segments that hold the last so many, and how many to pass over in the first of them.
-    fn tail(&self, places: Vec<Place>, query: &Query, last: usize) -> Result<(Vec<Place>, usize), Error> {
-        let (mut kept, mut count) = (Vec::new(), 0);
+    /// The segments that hold the last so many, and where in the first of them to begin.
+    fn tail(&self, places: Vec<Place>, query: &Query, last: usize) -> Result<(Vec<Place>, Start), Error> {
+        let (mut kept, mut count, mut block) = (Vec::new(), 0, 0);
         for place in places.into_iter().rev() {
             // The newest is kept in any case: what is written to it later comes after the last.
             if count >= last && !kept.is_empty() {
                 break;
             }
+            block = 0;
             if let Some(mut stream) = self.open(&place)? {
-                while let Some(entry) = stream.next()? {
-                    count += usize::from(query.takes(&entry));
+                for number in (0..stream.blocks()?).rev() {
+                    block = number;
+                    stream.seek(block)?;
+                    while let Some(entry) = stream.next_in(block)? {
+                        count += usize::from(query.takes(&entry));
+                    }
+                    if count >= last {
+                        break;
+                    }
                 }
             }
             kept.push(place);
         }
         kept.reverse();
-        Ok((kept, count.saturating_sub(last)))
+        Ok((kept, Start { block, skip: count.saturating_sub(last) }))
     }
 }
 
 impl Query {
-    fn takes(&self, entry: &Entry) -> bool {
+    pub(crate) fn takes(&self, entry: &Entry) -> bool {
         let time = entry.record.realtime_us;
         self.since_us.is_none_or(|since| time >= since)
             && self.until_us.is_none_or(|until| time <= until)
             && self.after.as_ref().is_none_or(|cursor| entry.seq > cursor.seq)
             && self.from.as_ref().is_none_or(|cursor| entry.seq >= cursor.seq)
             && self.filter.takes(entry)
-    }
-}
-
-/// Entries, one after the other. At the end more may come, see [`Entries::refresh`].
-pub struct Entries {
-    reader: Reader,
-    query: Query,
-    places: VecDeque<Place>,
-    /// The number of the newest segment that was listed, of each folder.
-    newest: Vec<u64>,
-    stream: Option<Stream>,
-    /// What is wanted of the segment that is read, if it is read newest first.
-    turned: Vec<Entry>,
-    skip: usize,
-    left: usize,
-}
-
-impl Entries {
-    /// Looks for segments that were begun since, after which there may be entries again.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub fn refresh(&mut self) -> Result<(), Error> {
-        for place in self.reader.list()? {
-            let newest = &mut self.newest[place.dir];
-            if place.segment.number > *newest {
-                *newest = place.segment.number;
-                self.places.push_back(place);
-            }
-        }
-        Ok(())
-    }
-
-    fn advance(&mut self) -> Result<Option<Entry>, Error> {
-        loop {
-            if self.left == 0 {
-                return Ok(None);
-            }
-            if let Some(entry) = self.turned.pop() {
-                self.left -= 1;
-                return Ok(Some(entry));
-            }
-            if let Some(stream) = &mut self.stream {
-                while let Some(entry) = stream.next()? {
-                    if !self.query.takes(&entry) {
-                        continue;
-                    }
-                    if self.query.reverse {
-                        self.turned.push(entry);
-                    } else if self.skip > 0 {
-                        self.skip -= 1;
-                    } else {
-                        self.left -= 1;
-                        return Ok(Some(entry));
-                    }
-                }
-                if self.query.reverse {
-                    self.stream = None;
-                    continue;
-                }
-            }
-            let Some(place) = self.places.pop_front() else {
-                return Ok(None);
-            };
-            match self.reader.open(&place)? {
-                Some(stream) => self.stream = Some(stream),
-                // The newest one is being begun: its header is written by the next time.
-                None if self.places.is_empty() && !self.query.reverse => {
-                    self.places.push_front(place);
-                    return Ok(None);
-                }
-                None => {}
-            }
-        }
-    }
-}
-
-impl Iterator for Entries {
-    type Item = Result<Entry, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.advance().transpose()
     }
 }

@@ -7,6 +7,10 @@ use std::time::UNIX_EPOCH;
 
 use crate::Error;
 
+/// A segment can be read from the beginning of each so many bytes on: an entry that begins among
+/// them has its context there too. Each is packed by itself.
+pub(crate) const BLOCK: u64 = 128 << 10;
+
 const LIVE: &str = ".log";
 const PACKED: &str = ".log.lz4";
 

@@ -1,15 +1,17 @@
-//! Reading one segment from its beginning, packed or not, also while it grows.
+//! Reading one segment, packed or not, also while it grows: from its beginning, or from any of its
+//! blocks.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::fields::Fields;
 use crate::frame::{self, Found, HEAD, Header, PAYLOAD_MAX, Payload};
-use crate::pack;
-use crate::segment::{self, Segment};
+use crate::pack::Packed;
+use crate::segment::{self, BLOCK, Segment};
 use crate::{Entry, Error};
 
 /// Bytes read from a file at once.
@@ -19,11 +21,12 @@ pub(crate) const CONTEXTS: u64 = 256;
 
 /// A segment that is being read.
 pub(crate) struct Stream {
-    file: File,
+    source: Source,
     path: PathBuf,
     number: u64,
-    is_packed: bool,
     pub header: Header,
+    /// Where the first frame after the header begins.
+    body: u64,
     origin: Arc<Fields>,
     contexts: BTreeMap<u64, Arc<Fields>>,
     none: Arc<Fields>,
@@ -36,8 +39,29 @@ pub(crate) struct Stream {
     whole: u64,
     /// Bytes that were passed over.
     damaged: u64,
-    /// Blocks that were passed over, of a packed one.
-    lost: pack::Lost,
+}
+
+/// Where the bytes come from.
+enum Source {
+    /// A file as it is written.
+    Live(File),
+    /// A packed file whose blocks have not been looked for.
+    Unread(File),
+    /// A packed file, and the block that is read next.
+    Packed(Packed, u64),
+}
+
+impl Source {
+    /// The blocks of a packed file.
+    fn packed(&mut self, body: u64) -> io::Result<Option<(&Packed, &mut u64)>> {
+        if let Self::Unread(file) = self {
+            *self = Self::Packed(Packed::new(file.try_clone()?, body)?, 0);
+        }
+        Ok(match self {
+            Self::Packed(packed, next) => Some((packed, next)),
+            _ => None,
+        })
+    }
 }
 
 impl Stream {
@@ -61,18 +85,23 @@ impl Stream {
 
     /// The header alone costs one small read.
     fn of_file(file: File, path: PathBuf, number: u64, is_packed: bool) -> Result<Option<Self>, Error> {
-        let mut buffer = Vec::with_capacity(1024);
-        (&file).take(1024).read_to_end(&mut buffer).map_err(Error::io("read", &path))?;
+        let mut buffer = vec![0; 1024];
+        let length = read_at(&file, &mut buffer, 0).map_err(Error::io("read", &path))?;
+        buffer.truncate(length);
         let Found::Frame(Payload::Header(header), length) = frame::look(&buffer, 0) else {
             return Ok(None);
         };
-        let mut stream = Self {
-            file,
+        // What was read beyond the header of a packed one belongs to its first block.
+        if is_packed {
+            buffer.truncate(length);
+        }
+        Ok(Some(Self {
+            source: if is_packed { Source::Unread(file) } else { Source::Live(file) },
             path,
             number,
-            is_packed,
             origin: Arc::new(header.origin.fields()),
             header,
+            body: length as u64,
             contexts: BTreeMap::new(),
             none: Arc::default(),
             buffer,
@@ -80,16 +109,27 @@ impl Stream {
             offset: 0,
             whole: length as u64,
             damaged: 0,
-            lost: pack::Lost::default(),
+        }))
+    }
+
+    /// The number of blocks.
+    pub fn blocks(&mut self) -> Result<u64, Error> {
+        let blocks = match &self.source {
+            Source::Live(file) => file.metadata().map(|meta| meta.len().div_ceil(BLOCK)),
+            _ => self.source.packed(self.body).map(|packed| packed.map_or(0, |(packed, _)| packed.blocks())),
         };
-        if is_packed {
-            // What was read beyond the header belongs to the first block.
-            use std::io::Seek;
-            stream.buffer.truncate(length);
-            let start = io::SeekFrom::Start(length as u64);
-            stream.file.seek(start).map_err(Error::io("read", &stream.path))?;
+        blocks.map_err(Error::io("read", &self.path))
+    }
+
+    /// Goes to the beginning of a block. The next entry is the first that begins in it, or later.
+    pub fn seek(&mut self, block: u64) -> Result<(), Error> {
+        if let Some((_, next)) = self.source.packed(self.body).map_err(Error::io("read", &self.path))? {
+            *next = block;
         }
-        Ok(Some(stream))
+        self.buffer.clear();
+        self.at = 0;
+        self.offset = if block == 0 { self.body } else { block * BLOCK };
+        Ok(())
     }
 
     /// Where, in bytes, the last whole frame that was read ended.
@@ -99,7 +139,11 @@ impl Stream {
 
     /// Bytes so far that are of no whole frame; at the end, all.
     pub fn damaged(&self) -> u64 {
-        self.damaged + self.lost.0 + (self.buffer.len() - self.at) as u64
+        let lost = match &self.source {
+            Source::Packed(packed, _) => packed.lost,
+            _ => 0,
+        };
+        self.damaged + lost + (self.buffer.len() - self.at) as u64
     }
 
     /// A number that no context so far has.
@@ -109,7 +153,19 @@ impl Stream {
 
     /// The next entry that is whole; `None` at the end. More may come later, while it is written.
     pub fn next(&mut self) -> Result<Option<Entry>, Error> {
+        self.next_before(u64::MAX)
+    }
+
+    /// The next entry, if it begins in a block or in one before that.
+    pub fn next_in(&mut self, block: u64) -> Result<Option<Entry>, Error> {
+        self.next_before((block + 1) * BLOCK)
+    }
+
+    fn next_before(&mut self, end: u64) -> Result<Option<Entry>, Error> {
         loop {
+            if self.offset + self.at as u64 >= end {
+                return Ok(None);
+            }
             match frame::look(&self.buffer[self.at..], self.header.salt) {
                 Found::Frame(payload, length) => {
                     self.at += length;
@@ -167,18 +223,30 @@ impl Stream {
         self.offset += self.at as u64;
         self.at = 0;
         let before = self.buffer.len();
-        if self.is_packed {
-            let read = pack::read_block(&mut self.file, &mut self.buffer, &mut self.lost);
-            return read.map_err(Error::io("read", &self.path));
-        }
-        self.buffer.resize(before + CHUNK, 0);
-        let read = loop {
-            match self.file.read(&mut self.buffer[before..]) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other,
+        let read = match &self.source {
+            Source::Live(file) => {
+                self.buffer.resize(before + CHUNK, 0);
+                let read = read_at(file, &mut self.buffer[before..], self.offset + before as u64);
+                self.buffer.truncate(before + *read.as_ref().unwrap_or(&0));
+                read.map(|length| length > 0)
             }
+            _ => self.source.packed(self.body).and_then(|packed| match packed {
+                Some((packed, next)) => {
+                    *next += 1;
+                    packed.read(*next - 1, &mut self.buffer)
+                }
+                None => Ok(false),
+            }),
         };
-        self.buffer.truncate(before + *read.as_ref().unwrap_or(&0));
-        Ok(read.map_err(Error::io("read", &self.path))? > 0)
+        read.map_err(Error::io("read", &self.path))
+    }
+}
+
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(buffer, at) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
     }
 }

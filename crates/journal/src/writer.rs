@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::frame::{Header, encode_context, encode_entry};
 use crate::limits::make_room;
-use crate::segment;
+use crate::segment::{self, BLOCK};
 use crate::stream::{CONTEXTS, Stream};
 use crate::{ENTRY_MAX, Error, Fields, Limits, Origin, Record};
 
@@ -47,9 +47,10 @@ struct Live {
     contexts: Contexts,
 }
 
-/// Contexts that the segment holds, by their number.
+/// Contexts that the block which is written holds, by their number.
 #[derive(Debug, Default)]
 struct Contexts {
+    block: u64,
     numbers: HashMap<Arc<Fields>, u64>,
     next: u64,
     /// The last one: it is asked for again most often.
@@ -57,8 +58,12 @@ struct Contexts {
 }
 
 impl Contexts {
-    /// The number of a context, after writing it down if it has none yet.
-    fn number(&mut self, context: &Arc<Fields>, salt: u32, out: &mut Vec<u8>) -> u64 {
+    /// The number of a context in a block, after writing it down if it has none yet.
+    fn number(&mut self, block: u64, context: &Arc<Fields>, salt: u32, out: &mut Vec<u8>) -> u64 {
+        if self.block != block {
+            (self.block, self.last) = (block, None);
+            self.numbers.clear();
+        }
         if let Some((last, number)) = &self.last
             && Arc::ptr_eq(last, context)
         {
@@ -242,9 +247,14 @@ impl Live {
         let Some(mut stream) = Stream::open(dir, &newest)?.filter(|s| s.header.origin == *origin) else {
             return next;
         };
-        let mut entries = 0;
-        while let Some(entry) = stream.next()? {
-            entries = (entry.seq & u64::from(u32::MAX)) + 1;
+        // The last whole entry is in the last block, or, if that is torn, in one before.
+        let (mut entries, mut blocks) = (0, stream.blocks()?);
+        while entries == 0 && blocks > 0 {
+            blocks -= 1;
+            stream.seek(blocks)?;
+            while let Some(entry) = stream.next()? {
+                entries = (entry.seq & u64::from(u32::MAX)) + 1;
+            }
         }
         let path = newest.path;
         let length = stream.whole();
@@ -257,7 +267,13 @@ impl Live {
     }
 
     fn encode(&mut self, record: &Record, out: &mut Vec<u8>) {
-        let context = self.contexts.number(&record.context, self.salt, out);
+        let block = |out: &Vec<u8>| (self.length + out.len() as u64) / BLOCK;
+        let before = block(out);
+        let mut context = self.contexts.number(before, &record.context, self.salt, out);
+        if block(out) != before {
+            // It stands at the end of a block, and the entry would begin the next one without it.
+            context = self.contexts.number(block(out), &record.context, self.salt, out);
+        }
         encode_entry(out, self.salt, self.entries, context, record);
         self.entries += 1;
     }
