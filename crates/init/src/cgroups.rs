@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::inotify;
+use unit::cgroup::{self, Phase};
 use unit::graph::Graph;
-use unit::service::config::{CgroupLimits, Service};
+use unit::service::config::{CgroupLimits, Service, Weights};
 use unit::service::sandbox::Sandbox;
-use unit::{Kind, UnitName, cgroup};
+use unit::{Kind, UnitName};
 
 use crate::confine;
 
@@ -42,6 +43,9 @@ pub struct Cgroups {
     watched: BTreeMap<i32, UnitName>,
     groups: BTreeMap<UnitName, Group>,
     memory: u64,
+    phase: Phase,
+    /// Groups whose weights are others while the system starts and ends.
+    phased: Vec<(PathBuf, Weights)>,
 }
 
 #[derive(Default)]
@@ -79,7 +83,19 @@ impl Cgroups {
             watched: BTreeMap::new(),
             groups: BTreeMap::new(),
             memory: total_memory(),
+            phase: Phase::Running,
+            phased: Vec::new(),
         })
+    }
+
+    /// From now on the weights of this phase hold.
+    pub fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.phased.retain(|(path, weights)| {
+            // What cannot be written was told when the group was made.
+            cgroup::weights(*weights, phase).for_each(|(file, value)| _ = write(&path.join(file), &value));
+            path.is_dir()
+        });
     }
 
     /// What to wait for to hear of groups that became empty.
@@ -137,7 +153,7 @@ impl Cgroups {
 
     /// Makes a slice's group, and those that it is in, each with its limits. Returns what did not
     /// work.
-    pub fn make_slice(&self, slice: &UnitName, graph: &Graph) -> Result<Vec<String>> {
+    pub fn make_slice(&mut self, slice: &UnitName, graph: &Graph) -> Result<Vec<String>> {
         let (path, mut complaints) = self.slice_folder(slice, graph)?;
         // It may have been there already, for a service, by what the slice's file said then.
         if let Some(limits) = slice_limits(slice, graph).filter(|_| self.root.is_some()) {
@@ -156,12 +172,11 @@ impl Cgroups {
     }
 
     /// The folder of a slice, made where it is not there; and what did not work.
-    fn slice_folder(&self, slice: &UnitName, graph: &Graph) -> Result<(PathBuf, Vec<String>)> {
+    fn slice_folder(&mut self, slice: &UnitName, graph: &Graph) -> Result<(PathBuf, Vec<String>)> {
         let mut complaints = Vec::new();
-        let Some(root) = &self.root else {
+        let Some(mut path) = self.root.clone() else {
             return Ok((PathBuf::new(), complaints));
         };
-        let mut path = root.clone();
         for part in cgroup::slice_path(slice).split('/').filter(|part| !part.is_empty()) {
             path.push(part);
             let is_new = !path.is_dir();
@@ -177,8 +192,13 @@ impl Cgroups {
 
     /// Writes a group's limits. Returns what did not work: a limit on something that this machine
     /// does not have.
-    fn limit(&self, path: &Path, limits: &CgroupLimits) -> Vec<String> {
-        let settings = cgroup::settings(limits, self.memory, max_tasks()).into_iter();
+    fn limit(&mut self, path: &Path, limits: &CgroupLimits) -> Vec<String> {
+        let weights = limits.weights;
+        if weights.startup_cpu.is_some() || weights.startup_io.is_some() {
+            self.phased.retain(|(known, _)| known != path);
+            self.phased.push((path.to_owned(), weights));
+        }
+        let settings = cgroup::settings(limits, self.memory, max_tasks(), self.phase).into_iter();
         let failed = settings.filter_map(|(file, value)| write(&path.join(file), &value).err());
         let devices = limits.io_devices.iter().filter_map(|limit| {
             let set = block_device(Path::new(&limit.path)).and_then(|device| {
@@ -311,6 +331,7 @@ impl Cgroups {
         // What still runs in it (KillMode=process) keeps it: the next start finds it again.
         if !is_populated(&group.path) {
             remove_tree(&group.path);
+            self.phased.retain(|(path, _)| *path != group.path);
             for watch in group.watches.drain(..) {
                 self.watched.remove(&watch);
             }
@@ -572,16 +593,24 @@ mod tests {
     #[test]
     fn nested_slices_are_folders_with_their_limits() {
         let root = tempfile::tempdir().unwrap();
-        let cgroups = Cgroups::new(Some(root.path().to_owned())).unwrap();
+        let mut cgroups = Cgroups::new(Some(root.path().to_owned())).unwrap();
         let name = |text: &str| UnitName::parse(text).unwrap();
         let mut graph = Graph::default();
         for (slice, tasks) in [("a.slice", 7), ("a-b.slice", 5)] {
-            let limits = CgroupLimits { tasks_max: Some(Amount::Absolute(tasks)), ..CgroupLimits::default() };
+            let weights = Weights { startup_cpu: Some(10 * tasks as u16), ..Weights::default() };
+            let tasks_max = Some(Amount::Absolute(tasks));
+            let limits = CgroupLimits { tasks_max, weights, ..CgroupLimits::default() };
             graph.insert(Unit::empty(name(slice), Kind::Slice(Box::new(limits))));
         }
+        cgroups.enter(Phase::Startup);
         assert_eq!(cgroups.make_slice(&name("a-b.slice"), &graph).unwrap(), Vec::<String>::new());
         let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
         assert_eq!(read("a.slice/pids.max"), "7");
         assert_eq!(read("a.slice/a-b.slice/pids.max"), "5");
+        assert_eq!(read("a.slice/a-b.slice/cpu.weight"), "50");
+        cgroups.enter(Phase::Running);
+        assert_eq!(read("a.slice/a-b.slice/cpu.weight"), "100");
+        cgroups.enter(Phase::Startup);
+        assert_eq!(read("a.slice/cpu.weight"), "70");
     }
 }

@@ -1,11 +1,13 @@
 //! Control groups: where a unit's is, and what is written to it (the kernel's cgroup-v2.rst).
 
 use crate::name::{UnitName, UnitType};
-use crate::service::config::{CgroupLimits, IoLimit};
+use crate::service::config::{CgroupLimits, IoLimit, Weights};
 use crate::text::value::{Amount, Bound};
 
 /// The period of a processor quota, in microseconds.
 const QUOTA_PERIOD_US: u64 = 100_000;
+/// The kernel's own weight.
+const WEIGHT: u16 = 100;
 
 /// The slice of a unit that names none: `system.slice`, or below it one for all instances of
 /// its template.
@@ -60,7 +62,7 @@ pub fn unit_in(path: &str) -> Option<&str> {
 
 /// What to write where, for a group's limits. `memory` is the machine's, in bytes, and `tasks`
 /// the most that it can have: shares are of these. Files come in a fixed order.
-pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64) -> Vec<(&'static str, String)> {
+pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64, phase: Phase) -> Vec<(&'static str, String)> {
     let amount = |amount: &Amount, whole: u64| match amount {
         Amount::Absolute(value) => value.to_string(),
         Amount::Share(share) => (u128::from(whole) * u128::from(*share) / 10_000).to_string(),
@@ -78,8 +80,7 @@ pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64) -> Vec<(&'static
     ] {
         out.extend(limit.as_ref().map(|limit| (file, amount(limit, whole))));
     }
-    out.extend(limits.cpu_weight.map(|weight| ("cpu.weight", weight.to_string())));
-    out.extend(limits.io_weight.map(|weight| ("io.weight", format!("default {weight}"))));
+    out.extend(weights(limits.weights, phase));
     out.extend(limits.cpu_quota.map(|quota| {
         let period = limits.cpu_quota_period.map_or(QUOTA_PERIOD_US, |period| period.as_micros() as u64);
         let period = period.clamp(1_000, 1_000_000);
@@ -90,6 +91,26 @@ pub fn settings(limits: &CgroupLimits, memory: u64, tasks: u64) -> Vec<(&'static
     out.extend(limits.allowed_nodes.clone().map(|nodes| ("cpuset.mems", nodes)));
     out.extend(limits.oom_group.then(|| ("memory.oom.group", "1".to_owned())));
     out
+}
+
+/// Which weights hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The system starts or ends: those of `StartupCPUWeight=` and `StartupIOWeight=`, where there are any.
+    Startup,
+    /// The others.
+    Running,
+}
+
+/// What to write where for weights. Where something is to be undone, that is the kernel's own weight.
+pub fn weights(weights: Weights, phase: Phase) -> impl Iterator<Item = (&'static str, String)> {
+    let of = |always: Option<u16>, startup: Option<u16>| match phase {
+        Phase::Startup => startup.or(always),
+        Phase::Running => always.or(startup.and(Some(WEIGHT))),
+    };
+    let cpu = of(weights.cpu, weights.startup_cpu).map(|weight| ("cpu.weight", weight.to_string()));
+    let io = of(weights.io, weights.startup_io).map(|weight| ("io.weight", format!("default {weight}")));
+    cpu.into_iter().chain(io)
 }
 
 /// What to write for a limit of one block device, `device` being its numbers as `MAJOR:MINOR`.
@@ -152,11 +173,11 @@ mod tests {
             memory_high: Some(Amount::Share(5000)),
             tasks_max: Some(Amount::Infinite),
             cpu_quota: Some(15_000),
-            cpu_weight: Some(50),
+            weights: Weights { cpu: Some(50), startup_cpu: Some(500), ..Weights::default() },
             ..CgroupLimits::default()
         };
         assert_eq!(
-            settings(&limits, 1000, 10),
+            settings(&limits, 1000, 10, Phase::Running),
             [
                 ("memory.high", "500".to_owned()),
                 ("memory.max", "67108864".to_owned()),
@@ -165,5 +186,17 @@ mod tests {
                 ("cpu.max", "150000 100000".to_owned()),
             ]
         );
+        for (cpu, startup_cpu, startup_io, phase, expected) in [
+            (Some(50), Some(500), None, Phase::Startup, "cpu.weight=500"),
+            (Some(50), None, None, Phase::Startup, "cpu.weight=50"),
+            (None, Some(500), Some(7), Phase::Startup, "cpu.weight=500 io.weight=default 7"),
+            (None, Some(500), Some(7), Phase::Running, "cpu.weight=100 io.weight=default 100"),
+            (None, None, None, Phase::Running, ""),
+        ] {
+            let given = Weights { cpu, startup_cpu, startup_io, ..Weights::default() };
+            let written: Vec<String> =
+                weights(given, phase).map(|(file, value)| format!("{file}={value}")).collect();
+            assert_eq!(written.join(" "), expected);
+        }
     }
 }

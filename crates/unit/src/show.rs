@@ -171,7 +171,13 @@ impl Properties {
         self.amount("MemoryMax", limits.memory_max.as_ref());
         self.amount("MemorySwapMax", limits.memory_swap_max.as_ref());
         self.amount("TasksMax", limits.tasks_max.as_ref());
-        for (name, weight) in [("CPUWeight", limits.cpu_weight), ("IOWeight", limits.io_weight)] {
+        let weights = limits.weights;
+        for (name, weight) in [
+            ("CPUWeight", weights.cpu),
+            ("StartupCPUWeight", weights.startup_cpu),
+            ("IOWeight", weights.io),
+            ("StartupIOWeight", weights.startup_io),
+        ] {
             self.add(name, weight.map_or_else(|| "[not set]".to_owned(), |weight| weight.to_string()));
         }
         // In systemd's unit: the processor time of each second.

@@ -114,7 +114,7 @@ fn sample(section: &str, name: &str) -> &'static str {
         | "LockPersonality"
         | "MemoryDenyWriteExecute" => "yes",
         "ConditionFirstBoot" | "AssertFirstBoot" => "yes",
-        "CPUWeight" | "IOWeight" => "50",
+        "CPUWeight" | "IOWeight" | "StartupCPUWeight" | "StartupIOWeight" => "50",
         "TasksMax" => "10",
         "AllowIsolate" | "IgnoreOnIsolate" => "yes",
         "CollectMode" => "inactive-or-failed",

@@ -633,7 +633,7 @@ fn a_shutdown_unmounts_what_units_mounted_and_leaves_the_rest() {
 fn a_slices_limits_are_read_as_a_services_are() {
     let unit = load("a.slice", "[Slice]\nTasksMax=5\nMemoryMax=64M\n");
     let Kind::Slice(limits) = &unit.kind else { panic!("no slice") };
-    let settings = unit::cgroup::settings(limits, 1 << 30, 100);
+    let settings = unit::cgroup::settings(limits, 1 << 30, 100, unit::cgroup::Phase::Running);
     assert_eq!(settings, [("memory.max", (64u64 << 20).to_string()), ("pids.max", "5".to_owned())]);
 }
 

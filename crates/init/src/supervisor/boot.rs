@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use event::{Event, Stage as BootStage};
 use sys::machine::monotonic;
+use unit::cgroup::Phase;
 use unit::graph::Graph;
 use unit::load::{self, UnitFiles};
 use unit::manager::JobResult;
@@ -64,6 +65,7 @@ impl Supervisor {
             true => self.log_to_own_pipe(),
             false => self.outputs.pass_through(),
         }
+        self.cgroups.enter(Phase::Startup);
         self.reporter.event(Event::InitStarted {
             boot_id: self.facts.host.boot_id.clone(),
             version: crate::machine::version(),
@@ -161,8 +163,12 @@ impl Supervisor {
                 self.emergency(format!("{unit} requires {on}, which failed: {reason}"), Some(on));
             }
             // A shutdown during the boot.
-            JobResult::Canceled => self.stage = Stage::Up,
+            JobResult::Canceled => {
+                self.stage = Stage::Up;
+                return;
+            }
         }
+        self.cgroups.enter(Phase::Running);
     }
 
     fn reached(&self, unit: &UnitName) -> Event {

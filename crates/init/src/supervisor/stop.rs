@@ -6,6 +6,7 @@ use event::{Event, ShutdownKind};
 use sys::machine::monotonic;
 use sys::signal::Signals;
 use unit::UnitName;
+use unit::cgroup::Phase;
 
 use super::{Finished, Stage, Supervisor};
 use crate::cgroups::Cgroups;
@@ -27,6 +28,7 @@ impl Supervisor {
         let now = monotonic();
         self.shutdown = Some((kind, now));
         self.stage = Stage::Stopping;
+        self.cgroups.enter(Phase::Startup);
         self.count_waits(now);
         self.reporter.info(&format!("{kind}: {why}"));
         self.reporter.event(Event::Shutdown { kind });

@@ -353,6 +353,20 @@ pub struct IoLimit {
     pub value: Bound<u64>,
 }
 
+/// How much of what is shared a control group gets, beside its siblings: 1 to 10000 each, the kernel's 100
+/// where none is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Weights {
+    /// `CPUWeight=`.
+    pub cpu: Option<u16>,
+    /// `StartupCPUWeight=`: while the system starts and ends.
+    pub startup_cpu: Option<u16>,
+    /// `IOWeight=`.
+    pub io: Option<u16>,
+    /// `StartupIOWeight=`: while the system starts and ends.
+    pub startup_io: Option<u16>,
+}
+
 /// Limits of a control group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CgroupLimits {
@@ -368,12 +382,10 @@ pub struct CgroupLimits {
     pub memory_swap_max: Option<Amount>,
     /// `TasksMax=`.
     pub tasks_max: Option<Amount>,
-    /// `CPUWeight=`, 1 to 10000.
-    pub cpu_weight: Option<u64>,
+    /// `CPUWeight=`, `IOWeight=` and what they are at start-up.
+    pub weights: Weights,
     /// `CPUQuota=`, in hundredths of a percent of one processor.
     pub cpu_quota: Option<u32>,
-    /// `IOWeight=`, 1 to 10000.
-    pub io_weight: Option<u64>,
     /// `AllowedCPUs=`, as the kernel takes it.
     pub allowed_cpus: Option<String>,
     /// `AllowedMemoryNodes=`, as the kernel takes it.

@@ -39,8 +39,8 @@ pub(super) fn limit(limits: &mut CgroupLimits, setter: &Setter, key: &str) -> Ou
             value => value::amount(value).map(Some).map_err(text),
         }
     };
-    let weight = || -> Outcome<Option<u64>> {
-        match setter.value.parse::<u64>() {
+    let weight = || -> Outcome<Option<u16>> {
+        match setter.value.parse::<u16>() {
             _ if setter.value.is_empty() => Ok(None),
             Ok(weight) if (1..=10_000).contains(&weight) => Ok(Some(weight)),
             _ => Err("expected a number from 1 to 10000".to_owned()),
@@ -53,8 +53,10 @@ pub(super) fn limit(limits: &mut CgroupLimits, setter: &Setter, key: &str) -> Ou
         "MemoryMax" => limits.memory_max = amount()?,
         "MemorySwapMax" => limits.memory_swap_max = amount()?,
         "TasksMax" => limits.tasks_max = amount()?,
-        "CPUWeight" => limits.cpu_weight = weight()?,
-        "IOWeight" => limits.io_weight = weight()?,
+        "CPUWeight" => limits.weights.cpu = weight()?,
+        "StartupCPUWeight" => limits.weights.startup_cpu = weight()?,
+        "IOWeight" => limits.weights.io = weight()?,
+        "StartupIOWeight" => limits.weights.startup_io = weight()?,
         "MemoryZSwapMax" => limits.memory_zswap_max = amount()?,
         "CPUQuotaPeriodSec" => {
             limits.cpu_quota_period = match setter.value {
