@@ -96,6 +96,8 @@ fn what_is_not_built_is_refused_by_name() {
         ("journalctl", &["A=1", "+"], "+ stands between two matches"),
         ("journalctl", &["-o", "fancy"], "output format fancy is unknown: short, short-precise"),
         ("journalctl", &["-p", "loud"], "\"loud\" is not a priority"),
+        ("journalctl", &["-D", "/nonexistent"], "cannot read /nonexistent: No such file"),
+        ("journalctl", &["-D", "/dev/null"], "/dev/null is not a folder"),
         ("journalctl", &["-g", "("], "is not a pattern"),
         ("journalctl", &["--since", "soon"], "--since: \"soon\" is not a timestamp"),
         ("journalctl", &["-b", "x"], "-b takes 0, -1, ..., a boot's id or `all`, not x"),

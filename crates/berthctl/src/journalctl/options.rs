@@ -1,5 +1,6 @@
 //! The command line of `journalctl`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -179,8 +180,8 @@ pub fn plan(parsed: &Parsed) -> Result<Plan> {
         notes.push("there is no catalog of explanations: -x adds nothing");
     }
     let reader = match (parsed.value("directory"), parsed.value("root")) {
-        (Some(directory), _) => Reader::new(directory),
-        (None, root) => Reader::of_machine(Path::new(root.unwrap_or("/"))),
+        (Some(directory), _) => Reader::new(folder(directory)?),
+        (None, root) => Reader::of_machine(folder(root.unwrap_or("/"))?),
     };
     let what = what(parsed, &mut notes)?;
     let zones = Zoneinfo::of_caller();
@@ -210,6 +211,13 @@ pub fn plan(parsed: &Parsed) -> Result<Plan> {
         marks_boots,
         notes,
     })
+}
+
+/// A folder that was named: one that is not there is a mistake, not an empty journal.
+fn folder(path: &str) -> Result<&Path> {
+    let is_folder = fs::metadata(path).with_context(|| format!("cannot read {path}"))?.is_dir();
+    ensure!(is_folder, "{path} is not a folder with a journal");
+    Ok(Path::new(path))
 }
 
 fn zones_root(parsed: &Parsed) -> PathBuf {
