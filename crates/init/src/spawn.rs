@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
@@ -20,7 +20,7 @@ use unit::service::sandbox::{self, PrivateUsers};
 use unit::text::value::Bound;
 use unit::text::{environment, expand};
 
-use crate::confine::{self, View};
+use crate::confine::{self, Common, View};
 use crate::dynamic::DynamicUsers;
 use crate::users::{Database, Identity};
 use crate::{credentials, directories};
@@ -53,8 +53,8 @@ pub struct Given<'a> {
     pub notify: &'a Path,
     /// PID 1's own folder.
     pub runtime: &'a Path,
-    /// The service's folders in place of the shared temporary ones.
-    pub private: &'a [PathBuf],
+    /// What its processes share.
+    pub common: &'a Common,
     /// The main process, where this is a process beside it.
     pub main: Option<i32>,
     /// Whether this is a process beside the main one.
@@ -94,7 +94,7 @@ pub fn start(
         bail!("a standard stream is to be the socket, and there is none: start it by its socket");
     }
     let confined = !command.unconfined;
-    let view = View::plan(exec, given.private, given.runtime).filter(|_| confined);
+    let view = View::plan(exec, given.common, given.runtime).filter(|_| confined);
     if let Some(view) = &view {
         view.prepare().context("cannot prepare its view of the file system")?;
     }

@@ -31,7 +31,7 @@ use unit::text::signal::Signal;
 use crate::cgroups::Cgroups;
 use crate::clock::WallClock;
 use crate::conditions::Facts;
-use crate::confine::PrivateFolders;
+use crate::confine::InCommon;
 use crate::control::ControlSocket;
 use crate::devices::Devices;
 use crate::dynamic::DynamicUsers;
@@ -101,7 +101,7 @@ pub struct Supervisor {
     /// Processes that were started, and whose they are.
     owners: BTreeMap<i32, UnitName>,
     /// Folders in place of the shared temporary ones.
-    private: PrivateFolders,
+    in_common: InCommon,
     dynamic: DynamicUsers,
     /// Pipes that tell whether a process could execute its program.
     reports: BTreeMap<u32, (OwnedFd, UnitName, i32)>,
@@ -193,7 +193,7 @@ impl Supervisor {
             notify,
             control,
             owners: BTreeMap::new(),
-            private: PrivateFolders::default(),
+            in_common: InCommon::default(),
             dynamic: DynamicUsers::default(),
             reports: BTreeMap::new(),
             last_report: 0,

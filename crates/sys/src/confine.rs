@@ -46,6 +46,49 @@ pub fn leave(namespaces: Namespaces) -> io::Result<()> {
     Ok(())
 }
 
+/// Namespaces that are held, whoever is in them.
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the namespaces of namespaces(7)")]
+pub struct Held {
+    pub network: Option<OwnedFd>,
+    pub ipc: Option<OwnedFd>,
+}
+
+/// Makes a network and queues for others to go into; this process stays where it is. A copy of it leaves, and
+/// what it has then is taken. There must be one thread only.
+pub fn make(namespaces: Namespaces) -> io::Result<Held> {
+    let (made_read, made_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    let (taken_read, taken_write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // It must see the end of either pipe, whose other ends are copied to it.
+    let mut ends = Some((made_read, taken_write));
+    let helper = crate::child::fork(|| {
+        drop(ends.take());
+        if let Err(error) = leave(namespaces) {
+            return error.raw_os_error().unwrap_or(libc::EIO);
+        }
+        _ = rustix::io::write(&made_write, b"x");
+        _ = rustix::io::read(&taken_read, &mut [0u8; 1]);
+        0
+    })?;
+    drop((made_write, taken_read));
+    let Some((made_read, taken_write)) = ends else { return Err(io::Error::other("no pipes")) };
+    let is_made = rustix::io::read(&made_read, &mut [0u8; 1]).is_ok_and(|read| read == 1);
+    let take = |is_asked: bool, kind: &str| -> io::Result<Option<OwnedFd>> {
+        let open = || std::fs::File::open(format!("/proc/{helper}/ns/{kind}"));
+        (is_made && is_asked).then(open).transpose().map(|file| file.map(Into::into))
+    };
+    let held = take(namespaces.network, "net")
+        .and_then(|network| Ok(Held { network, ipc: take(namespaces.ipc, "ipc")? }));
+    drop(taken_write);
+    let mut status = 0;
+    // SAFETY: the status is a number on this stack.
+    unsafe { libc::waitpid(helper, &raw mut status, 0) };
+    match libc::WEXITSTATUS(status) {
+        0 if is_made => held,
+        code => Err(io::Error::from_raw_os_error(if code == 0 { libc::EIO } else { code })),
+    }
+}
+
 /// Goes into the namespace that a file of nsfs(5) stands for; no other kind of file will do.
 pub fn join(path: &Path) -> io::Result<()> {
     let file = std::fs::File::open(path)?;

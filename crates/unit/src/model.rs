@@ -46,11 +46,12 @@ pub enum Relation {
     UpheldBy,
     Triggers,
     TriggeredBy,
+    JoinsNamespaceOf,
 }
 
 impl Relation {
     /// Every relation, in the order that `systemctl show` gives them.
-    pub const ALL: [Relation; 26] = {
+    pub const ALL: [Relation; 27] = {
         use Relation::*;
         [
             Requires,
@@ -79,6 +80,7 @@ impl Relation {
             UpheldBy,
             Triggers,
             TriggeredBy,
+            JoinsNamespaceOf,
         ]
     };
 
@@ -101,6 +103,7 @@ impl Relation {
             PropagatesStopTo,
             StopPropagatedFrom,
             Upholds,
+            JoinsNamespaceOf,
         ];
         stated.into_iter().find(|relation| relation.name() == key)
     }
@@ -135,6 +138,7 @@ impl Relation {
             UpheldBy => "UpheldBy",
             Triggers => "Triggers",
             TriggeredBy => "TriggeredBy",
+            JoinsNamespaceOf => "JoinsNamespaceOf",
         }
     }
 
@@ -168,6 +172,8 @@ impl Relation {
             UpheldBy => Upholds,
             Triggers => TriggeredBy,
             TriggeredBy => Triggers,
+            // Who joins another is joined by it.
+            JoinsNamespaceOf => JoinsNamespaceOf,
         }
     }
 }

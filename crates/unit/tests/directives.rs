@@ -136,6 +136,7 @@ fn sample(section: &str, name: &str) -> &'static str {
         | "ReloadPropagatedFrom"
         | "PropagatesStopTo"
         | "StopPropagatedFrom"
+        | "JoinsNamespaceOf"
         | "Upholds" => "b.service",
         "OnFailureJobMode" | "OnSuccessJobMode" => "isolate",
         "FailureAction" | "SuccessAction" | "StartLimitAction" | "JobTimeoutAction" => "reboot",

@@ -14,7 +14,7 @@ use sys::confine::{self, Namespaces};
 use unit::service::config::ExecContext;
 use unit::service::sandbox::{Access, Bind, PrivateTmp, Propagation, ProtectControlGroups, Rule};
 
-use super::private::SHARED;
+use super::common::{Common, SHARED};
 use crate::directories;
 
 /// What a service sees.
@@ -40,22 +40,25 @@ pub struct View {
 }
 
 impl View {
-    /// Plans the view of a service, `private` being its folders in place of the shared ones and
-    /// `runtime` PID 1's folder; none where it sees everything.
-    pub fn plan(exec: &ExecContext, private: &[PathBuf], runtime: &Path) -> Option<View> {
+    /// Plans the view of a service, `common` being what its processes share and `runtime` PID 1's folder; none
+    /// where it sees everything.
+    pub fn plan(exec: &ExecContext, common: &Common, runtime: &Path) -> Option<View> {
         let sandbox = &exec.sandbox;
+        let named = |path: &Option<String>| path.as_ref().map(PathBuf::from);
+        let other_network = named(&sandbox.network_namespace)
+            .or_else(|| common.network().filter(|_| sandbox.private_network));
+        let other_ipc =
+            named(&sandbox.ipc_namespace).or_else(|| common.ipc().filter(|_| sandbox.private_ipc));
         let namespaces = Namespaces {
             mount: sandbox.wants_mounts(),
-            network: sandbox.private_network && sandbox.network_namespace.is_none(),
-            ipc: sandbox.private_ipc && sandbox.ipc_namespace.is_none(),
+            network: sandbox.private_network && other_network.is_none(),
+            ipc: sandbox.private_ipc && other_ipc.is_none(),
             host_name: sandbox.protect_hostname,
             control_groups: matches!(
                 sandbox.protect_control_groups,
                 ProtectControlGroups::Private | ProtectControlGroups::Strict
             ),
         };
-        let other_network = sandbox.network_namespace.as_ref().map(PathBuf::from);
-        let other_ipc = sandbox.ipc_namespace.as_ref().map(PathBuf::from);
         if namespaces == Namespaces::default() && other_network.is_none() && other_ipc.is_none() {
             return None;
         }
@@ -108,7 +111,7 @@ impl View {
             propagation: sandbox.propagation,
             no_identity: exec.no_new_privileges,
             temporary,
-            private: if sandbox.private_tmp == PrivateTmp::Yes { private.to_vec() } else { Vec::new() },
+            private: if sandbox.private_tmp == PrivateTmp::Yes { common.folders.clone() } else { Vec::new() },
             devices: sandbox.private_devices,
             proc,
             binds,

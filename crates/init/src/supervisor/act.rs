@@ -9,17 +9,17 @@ use event::{Event as Milestone, ShutdownKind};
 use sys::child::Failure;
 use sys::machine::monotonic;
 use unit::manager::{Action, Input, JobResult};
-use unit::model::SystemAction;
+use unit::model::{Relation, SystemAction};
 use unit::service::config::{ExecList, ServiceType};
 use unit::service::exit::Exit;
 use unit::service::machine::{self, Event, Role, Whom};
-use unit::service::sandbox::PrivateTmp;
 use unit::service::state::Active;
 use unit::text::signal::Signal;
 use unit::{Kind, UnitName, manager};
 
 use super::Supervisor;
 use super::boot::SHELL_UNIT;
+use crate::confine::Joined;
 use crate::poller::{Readiness, Source};
 use crate::{conditions, output, spawn, tables};
 
@@ -128,7 +128,7 @@ impl Supervisor {
             machine::Action::Release => {
                 self.cgroups.release(&unit);
                 self.outputs.release(&unit);
-                self.private.release(&unit);
+                self.in_common.release(&unit);
                 self.sockets.hand_over(&unit);
                 if let Some(service) = self.manager.graph().get(&unit).and_then(|unit| unit.processes()) {
                     spawn::clean_up(&unit, &service.exec, &mut self.dynamic);
@@ -168,10 +168,8 @@ impl Supervisor {
             let (code, status) = exit_words(state.main_exit);
             (state.outcome.word(), code, status)
         });
-        let private = match service.exec.sandbox.private_tmp {
-            PrivateTmp::Yes => self.private.of(name)?,
-            PrivateTmp::No | PrivateTmp::Disconnected => &[],
-        };
+        let joins = self.joined(name);
+        let common = self.in_common.of(name, service, &joins)?;
         let log = spawn::log_settings(service);
         let mut passed: Vec<_> = log_control.iter().map(|fd| (fd.as_fd(), output::CONTROL_NAME)).collect();
         let mut socket = None;
@@ -197,7 +195,7 @@ impl Supervisor {
             peer: peer.flatten(),
             notify: self.notify.path(),
             runtime: &self.options.runtime,
-            private,
+            common,
             main,
             is_control: role == Role::Control,
             // A command before the service may see to what they are made of; from its start on they stay.
@@ -214,6 +212,28 @@ impl Supervisor {
         self.poller.add(&started.report, Source::Report(self.last_report), Readiness::Read)?;
         self.reports.insert(self.last_report, (started.report, name.clone(), started.pid));
         Ok(started.pid)
+    }
+
+    /// The services whose namespaces one is to share, as far as they lead from one to the next.
+    fn joined(&self, name: &UnitName) -> Vec<Joined> {
+        let graph = self.manager.graph();
+        let mut names = vec![name];
+        let mut at = 0;
+        while let Some(unit) = names.get(at) {
+            let more: Vec<&UnitName> = graph.related(unit, Relation::JoinsNamespaceOf).collect();
+            names.extend(more.into_iter().filter(|other| !names.contains(other)).collect::<Vec<_>>());
+            at += 1;
+        }
+        let joined = |unit: &&UnitName| {
+            let sandbox = &graph.get(unit)?.processes()?.exec.sandbox;
+            let process = self.cgroups.members(unit).first().copied();
+            Some(Joined {
+                unit: (*unit).clone(),
+                in_network: process.filter(|_| sandbox.private_network),
+                in_ipc: process.filter(|_| sandbox.private_ipc),
+            })
+        };
+        names.iter().skip(1).filter_map(joined).collect()
     }
 
     fn signal(&mut self, unit: &UnitName, whom: Whom, signal: Signal) {

@@ -299,6 +299,77 @@ fn credentials_are_imported_by_pattern_from_where_they_are_stored() {
     }
 }
 
+/// What a process has: its network, its queues, and what is in its `/tmp` once it has left its name there.
+const LOOK: &str = "readlink /proc/self/ns/net /proc/self/ns/ipc; touch /tmp/$1; echo $(ls /tmp)";
+
+#[test]
+fn all_processes_of_a_service_are_in_its_namespaces() {
+    let units = Units::new().with("all.target", "[Unit]\nDescription=all\n").with("look", LOOK).with(
+        "a.service",
+        &service(
+            "Type=oneshot\nPrivateNetwork=yes\nPrivateIPC=yes\nPrivateTmp=yes\nStandardOutput=append:@/out\n\
+             BindReadOnlyPaths=@/look:/opt/look\nTemporaryFileSystem=/opt\n\
+             ExecStartPre=/bin/sh /opt/look 1\nExecStart=/bin/sh /opt/look 2\nExecStartPost=/bin/sh /opt/look 3",
+        ),
+    );
+    let machine = units.boot().reached();
+    machine.job(JobAction::Start, "a.service");
+    let out = machine.read("out");
+    let said: Vec<&str> = out.lines().collect();
+    assert_eq!(said.len(), 9, "{}: {out}", machine.status("a.service").result);
+    assert_eq!((said[0], said[1]), (said[3], said[4]));
+    assert_eq!((said[0], said[1]), (said[6], said[7]));
+    assert_eq!([said[2], said[5], said[8]], ["1", "1 2", "1 2 3"]);
+    let outside = ["net", "ipc"].map(|kind| std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap());
+    assert_ne!([said[0], said[1]].map(std::path::PathBuf::from), outside);
+}
+
+#[test]
+fn services_join_the_namespaces_of_others() {
+    let own = "PrivateNetwork=yes\nPrivateIPC=yes\nPrivateTmp=yes\nBindReadOnlyPaths=@/look:/opt/look\nTemporaryFileSystem=/opt";
+    let stays = |name: &str, settings: &str| {
+        service(&format!(
+            "Type=exec\nStandardOutput=file:@/{name}\n{settings}\nExecStart=/bin/sh -c '. /opt/look; exec sleep 1000' sh {name}"
+        ))
+    };
+    let joins =
+        |text: String, other: &str| text.replace("[Unit]", &format!("[Unit]\nJoinsNamespaceOf={other}"));
+    let mut machine = Units::new()
+        .with("look", LOOK)
+        .with("all.target", &crate::harness::target("a.service"))
+        .with("a.service", &stays("a", own))
+        // Not known when the first starts; the last is joined by way of another.
+        .with("b.service", &joins(stays("b", own), "a.service"))
+        .with("c.service", &joins(stays("c", own), "b.service"))
+        .with("alone.service", &stays("alone", own))
+        .with(
+            "net.service",
+            &joins(stays("net", &own.replace("PrivateTmp=yes", "PrivateTmp=disconnected")), "a.service"),
+        )
+        .boot()
+        .reached();
+    let said = |machine: &crate::harness::Machine, name: &str| -> Vec<String> {
+        machine.wait_for_file(name, |text| text.lines().count() == 3).lines().map(str::to_owned).collect()
+    };
+    let a = said(&machine, "a");
+    for name in ["b.service", "c.service", "alone.service", "net.service"] {
+        machine.job(JobAction::Start, name);
+    }
+    let (b, c, alone, net) =
+        (said(&machine, "b"), said(&machine, "c"), said(&machine, "alone"), said(&machine, "net"));
+    assert_eq!((&a[..2], &a[..2], &a[..2]), (&b[..2], &c[..2], &net[..2]));
+    assert!(a[0] != alone[0] && a[1] != alone[1]);
+    assert_eq!([&a[2], &b[2], &c[2], &alone[2], &net[2]], ["a", "a b", "a b c", "alone", "net"]);
+    // It is there for as long as one of them is.
+    machine.job(JobAction::Stop, "a.service");
+    machine.job(JobAction::Stop, "b.service");
+    std::fs::remove_file(machine.units.path("a")).unwrap();
+    machine.job(JobAction::Start, "a.service");
+    let again = said(&machine, "a");
+    assert_eq!((&again[..2], again[2].as_str()), (&c[..2], "a b c"));
+    machine.shut_down();
+}
+
 #[test]
 fn what_a_user_leaves_in_memory_goes_with_the_last_of_its_processes() {
     if !is_root() {
