@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use layout::path::{CONFIGURATION, ETC_UNITS, PRESETS, RUN_TRANSIENT, RUN_UNITS, UNITS};
+use layout::path::{ETC_UNITS, PRESETS, RUN_TRANSIENT, RUN_UNITS, UNITS};
 use unit::control::Request;
 use unit::install::{Change, FileState, Folder, Node, Scope, View};
 use unit::load;
@@ -256,17 +256,9 @@ pub fn host(root: &Path) -> Host {
 
 /// The presets of a system: files by name, over all folders.
 fn presets(root: &Path) -> Presets {
-    let mut winners: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for folder in CONFIGURATION {
-        for (name, path) in entries(&below(root, &format!("{folder}/{PRESETS}"))).unwrap_or_default() {
-            if name.ends_with(".preset") {
-                winners.entry(name).or_insert(path);
-            }
-        }
-    }
     let mut presets = Presets::default();
-    for path in winners.values() {
-        for line in presets.add(&fs::read_to_string(path).unwrap_or_default()) {
+    for path in unit_files::settings::of_kind(root, PRESETS, ".preset") {
+        for line in presets.add(&fs::read_to_string(&path).unwrap_or_default()) {
             eprintln!("{}:{line}: the line makes no sense, and is left out", path.display());
         }
     }

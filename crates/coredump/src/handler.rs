@@ -1,7 +1,6 @@
 //! The handler that the kernel starts: as root, outside every unit, once for each crash, with the
 //! core on its standard input. The process is kept as it is until this ends.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -153,19 +152,7 @@ fn counted(uid: u32, path: &Path) -> Result<Verdict> {
 
 /// The settings, and what is wrong with their files.
 fn settings() -> (Settings, Vec<String>) {
-    let mut paths = Vec::new();
-    let main = settings::FOLDERS.iter().map(|folder| Path::new(folder).join(settings::FILE));
-    paths.extend(main.into_iter().find(|path| path.exists()));
-    let mut drop_ins = BTreeMap::new();
-    for folder in settings::FOLDERS {
-        let folder = Path::new(folder).join(format!("{}.d", settings::FILE));
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|end| end == "conf") {
-                drop_ins.entry(entry.file_name()).or_insert(entry.path());
-            }
-        }
-    }
-    paths.extend(drop_ins.into_values());
+    let paths = unit_files::settings::of_program(Path::new("/"), settings::FILE);
     let sources = paths.into_iter().filter_map(|path| {
         let text = fs::read_to_string(&path).ok()?;
         Some(Source { path: path.to_string_lossy().into(), text })

@@ -3,10 +3,8 @@
 use unit::text::file::{self, Source};
 use unit::text::value;
 
-/// The main file; the drop-ins beside it are in `coredump.conf.d`.
-pub const FILE: &str = "coredump.conf";
-/// Folders of the main file and its drop-ins, the first wins.
-pub const FOLDERS: [&str; 3] = ["/etc/systemd", "/run/systemd", "/usr/lib/systemd"];
+/// The file, below each of the folders of settings.
+pub const FILE: &str = "systemd/coredump.conf";
 
 /// The share of the file system that cores take where nothing says otherwise, and that they leave
 /// free: 10 and 15 of a hundred, up to 4 GiB.

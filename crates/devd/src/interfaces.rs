@@ -4,24 +4,20 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use devices::net::link_file::{LinkFile, Read, in_order};
+use devices::net::link_file::{LinkFile, Read};
 use devices::net::matching::Interface;
 use devices::net::{NameOrigin, names, policy};
 use devices::path_id;
 use devices::sysfs::Device;
 use devices::uevent::Properties;
+use unit_files::settings::of_kind;
 
 use crate::log;
 use crate::machine;
 use crate::rtnl::{Details, Kernel};
 
-/// Folders of `.link` files, the first winning over one of the same name later (systemd.link(5)).
-const FOLDERS: [&str; 4] = [
-    "/etc/systemd/network",
-    "/run/systemd/network",
-    "/usr/local/lib/systemd/network",
-    "/usr/lib/systemd/network",
-];
+/// What `.link` files are in, below each of the folders of settings (systemd.link(5)).
+const KIND: &str = "systemd/network";
 
 /// What interfaces are named by.
 #[derive(Debug)]
@@ -132,10 +128,9 @@ fn describe(device: &Device<'_>, properties: &Properties, details: Details) -> I
 }
 
 fn files() -> Vec<LinkFile> {
-    let names = |folder: &str| devices::sysfs::Sysfs::list(&sysfs::Kernel, folder);
-    let folders = FOLDERS.map(|folder| (folder.to_owned(), names(folder)));
     let mut files = Vec::new();
-    for path in in_order(&folders) {
+    for path in of_kind(Path::new("/"), KIND, ".link") {
+        let path = path.display().to_string();
         let Some(text) = text(&path) else { continue };
         // An empty file hides those of its name.
         if text.trim().is_empty() {
@@ -157,19 +152,10 @@ fn files() -> Vec<LinkFile> {
 /// `NAME.link.d/*.conf`, of any of the folders.
 fn add_drop_ins(path: &str, read: &mut Read) {
     let name = devices::sysfs::base_name(path);
-    let mut chosen = std::collections::BTreeMap::new();
-    for folder in FOLDERS {
-        let folder = format!("{folder}/{name}.d");
-        for file in devices::sysfs::Sysfs::list(&sysfs::Kernel, &folder) {
-            if file.ends_with(".conf") {
-                let path = format!("{folder}/{file}");
-                chosen.entry(file).or_insert(path);
-            }
-        }
-    }
-    for path in chosen.values() {
-        if let Some(text) = text(path) {
-            read.add(path, &text);
+    for path in of_kind(Path::new("/"), &format!("{KIND}/{name}.d"), ".conf") {
+        let path = path.display().to_string();
+        if let Some(text) = text(&path) {
+            read.add(&path, &text);
         }
     }
 }

@@ -4,15 +4,14 @@
 //! decided by and gives the modules' files to the kernel.
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use devices::modules::{Configuration, Index, Step};
 
-/// Folders of modprobe.d(5), the first winning over one of the same name later.
-const CONFIGURATION: [&str; 4] =
-    ["/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d"];
+/// The kind of the files of modprobe.d(5).
+const KIND: &str = "modprobe.d";
 const LOADED: &str = "/sys/module";
 
 /// What happened to a module.
@@ -40,8 +39,7 @@ impl Modules {
         let folder = Path::new(layout::path::MODULES).join(sys::machine::kernel_release());
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
         let index = Index::new(read("modules.alias"), read("modules.dep"), read("modules.softdep"));
-        let folders = CONFIGURATION.map(Path::new);
-        let mut configuration = configuration(&folders);
+        let mut configuration = configuration(Path::new("/"));
         configuration.command_line(&fs::read_to_string("/proc/cmdline").unwrap_or_default());
         Self { folder, index, configuration, tried: BTreeSet::new() }
     }
@@ -101,19 +99,10 @@ pub fn is_loaded(name: &str) -> bool {
     Path::new(LOADED).join(name).exists()
 }
 
-fn configuration(folders: &[&Path]) -> Configuration {
-    let mut files = BTreeMap::new();
-    for folder in folders {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if name.ends_with(".conf") {
-                files.entry(name).or_insert_with(|| entry.path());
-            }
-        }
-    }
+fn configuration(root: &Path) -> Configuration {
     let mut configuration = Configuration::default();
-    for path in files.values() {
-        match fs::read_to_string(path) {
+    for path in unit_files::settings::of_kind(root, KIND, ".conf") {
+        match fs::read_to_string(&path) {
             Ok(text) => configuration.read(&path.to_string_lossy(), &text),
             Err(error) => configuration.warnings.push(format!("cannot read {}: {error}", path.display())),
         }
@@ -128,7 +117,7 @@ mod tests {
     #[test]
     fn the_first_folders_file_of_a_name_counts_and_each_is_read() {
         let root = tempfile::tempdir().unwrap();
-        let [first, second] = ["etc", "usr"].map(|name| root.path().join(name));
+        let [first, second] = ["etc", "usr/lib"].map(|name| root.path().join(name).join(KIND));
         for (folder, name, text) in [
             (&first, "a.conf", "nonsense 1"),
             (&second, "a.conf", "nonsense 2"),
@@ -138,12 +127,15 @@ mod tests {
             fs::create_dir_all(folder).unwrap();
             fs::write(folder.join(name), text).unwrap();
         }
-        let read = configuration(&[&first, &second, Path::new("/none")]);
-        let places: Vec<_> =
-            read.warnings.iter().map(|line| line.rsplit('/').take(2).collect::<Vec<_>>()).collect();
+        let read = configuration(root.path());
+        let places: Vec<_> = read
+            .warnings
+            .iter()
+            .map(|line| line.rsplit('/').step_by(2).take(2).collect::<Vec<_>>())
+            .collect();
         let expected = [
             ["a.conf:1: unknown command nonsense, ignored", "etc"],
-            ["b.conf:1: unknown command nonsense, ignored", "usr"],
+            ["b.conf:1: unknown command nonsense, ignored", "lib"],
         ];
         assert_eq!(places, expected);
     }

@@ -10,9 +10,8 @@ use unit::text::value;
 use crate::forward::Target;
 use crate::limiter::Rate;
 
-const FILE: &str = "journald.conf";
-/// Folders of the file and of its drop-ins; the first wins.
-const FOLDERS: [&str; 3] = ["/etc/systemd", "/run/systemd", "/usr/lib/systemd"];
+/// The file, below each of the folders of settings.
+const FILE: &str = "systemd/journald.conf";
 /// Keys that are known and do nothing here.
 const NOT_DONE: [&str; 9] = [
     "Seal",
@@ -140,7 +139,7 @@ impl Config {
     pub fn load(only: Option<&Path>) -> (Self, Vec<String>) {
         let files = match only {
             Some(path) => vec![path.to_owned()],
-            None => files(&FOLDERS.map(PathBuf::from)),
+            None => unit_files::settings::of_program(Path::new("/"), FILE),
         };
         let mut warnings = Vec::new();
         let mut sources = Vec::new();
@@ -281,22 +280,6 @@ fn level(key: &str, value: &str) -> Result<Option<Priority>, String> {
     }
 }
 
-/// The file, and its drop-ins by name.
-fn files(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let main = folders.iter().map(|folder| folder.join(FILE)).find(|path| path.exists());
-    let mut drop_ins = std::collections::BTreeMap::new();
-    for folder in folders {
-        let listing = fs::read_dir(folder.join(format!("{FILE}.d")));
-        for item in listing.into_iter().flatten().flatten() {
-            let name = item.file_name();
-            if name.as_encoded_bytes().ends_with(b".conf") {
-                drop_ins.entry(name).or_insert_with(|| item.path());
-            }
-        }
-    }
-    main.into_iter().chain(drop_ins.into_values()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,30 +363,5 @@ mod tests {
             assert_eq!(warnings.len(), 1, "{line}");
             assert!(warnings[0].starts_with("j.conf:") && warnings[0].ends_with(warning), "{warnings:?}");
         }
-    }
-
-    #[test]
-    fn drop_ins_stand_over_the_file() {
-        let root = tempfile::tempdir().unwrap();
-        let folders = ["etc", "run", "usr"].map(|name| root.path().join(name));
-        for (path, burst) in [
-            ("usr/journald.conf", 1),
-            ("etc/journald.conf", 2),
-            ("usr/journald.conf.d/20.conf", 3),
-            ("etc/journald.conf.d/20.conf", 4),
-            ("run/journald.conf.d/10.conf", 5),
-        ] {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, format!("[Journal]\nRateLimitBurst={burst}\n")).unwrap();
-        }
-        let found: Vec<String> = files(&folders)
-            .iter()
-            .map(|path| path.strip_prefix(root.path()).unwrap().display().to_string())
-            .collect();
-        assert_eq!(
-            found,
-            ["etc/journald.conf", "run/journald.conf.d/10.conf", "etc/journald.conf.d/20.conf"]
-        );
     }
 }

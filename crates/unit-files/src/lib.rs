@@ -1,6 +1,8 @@
 //! Layer: effects. Finding and reading unit files: which file, alias, template, drop-in and link makes
-//! a unit (systemd.unit(5), "Unit File Load Path").
+//! a unit (systemd.unit(5), "Unit File Load Path"). Also which files of settings count.
 #![forbid(unsafe_code)]
+
+pub mod settings;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,5 @@
 //! `.link` files (systemd.link(5)): which interfaces they are for, and what they ask for.
 
-use unit::text::glob;
-
 use super::is_valid_name;
 use super::matching::{Condition, Match};
 use super::policy::Policy;
@@ -237,18 +235,6 @@ fn bytes(value: &str) -> Option<u32> {
     digits.trim().parse::<u32>().ok()?.checked_mul(factor)
 }
 
-/// The files' own names in the order in which they are asked, given every path: of two with one name the first
-/// folder's counts. `folders` come by precedence.
-pub fn in_order(folders: &[(String, Vec<String>)]) -> Vec<String> {
-    let mut chosen = std::collections::BTreeMap::new();
-    for (folder, names) in folders {
-        for name in names.iter().filter(|name| glob::matches("*.link", name)) {
-            chosen.entry(name.clone()).or_insert_with(|| format!("{folder}/{name}"));
-        }
-    }
-    chosen.into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,15 +276,5 @@ mod tests {
         ];
         assert_eq!(read.warnings, expected);
         assert!(read.file.matching.never);
-    }
-
-    #[test]
-    fn of_two_files_of_one_name_the_first_folders_counts() {
-        let folder = |path: &str, names: &[&str]| {
-            (path.to_owned(), names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-        };
-        let folders =
-            [folder("/etc", &["50-b.link", "x.network"]), folder("/usr", &["10-a.link", "50-b.link"])];
-        assert_eq!(in_order(&folders), ["/usr/10-a.link", "/etc/50-b.link"]);
     }
 }
