@@ -2,6 +2,7 @@
 
 use crate::name::UnitName;
 use crate::text::escape::{escape_path, unescape_path};
+use crate::text::link;
 use crate::text::words::{self, Backslash};
 
 /// Where a device's path in sysfs begins.
@@ -12,6 +13,14 @@ const NETWORK: &str = "/sys/subsystem/net/devices/";
 const NETWORK_CLASS: &str = "/sys/class/net/";
 /// Links that every device has: no names that a person would use.
 const NUMBERED: [&str; 2] = ["/dev/block/", "/dev/char/"];
+
+/// Tags that fstab(5) names a device by, and the folders of the links that devd makes of them.
+const TAGS: [(&str, &str); 4] = [
+    ("LABEL=", "/dev/disk/by-label"),
+    ("UUID=", "/dev/disk/by-uuid"),
+    ("PARTLABEL=", "/dev/disk/by-partlabel"),
+    ("PARTUUID=", "/dev/disk/by-partuuid"),
+];
 
 /// A device unit. That it is there is all that there is to it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,6 +111,18 @@ pub fn unit_name(path: &str) -> Option<UnitName> {
     UnitName::parse(&format!("{}.device", escape_path(path)?)).ok()
 }
 
+/// What is to be mounted or swapped to, a tag as the link that stands for it: `LABEL=a b` is
+/// `/dev/disk/by-label/a\x20b`.
+pub fn source(what: &str) -> String {
+    let tagged = TAGS.iter().find_map(|(tag, folder)| Some((what.strip_prefix(tag)?, folder)));
+    let Some((value, folder)) = tagged else { return what.to_owned() };
+    let quoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    match quoted.unwrap_or(value) {
+        "" => what.to_owned(),
+        value => format!("{folder}/{}", link::encode(value)),
+    }
+}
+
 /// The unit of the device that something to be mounted is on.
 pub fn of_source(what: &str) -> Option<UnitName> {
     what.strip_prefix("/dev/").filter(|rest| !rest.is_empty()).and_then(|_| unit_name(what))
@@ -165,6 +186,25 @@ mod tests {
         }
         let long = format!("SYSPATH=/sys/{}\n", "x".repeat(300));
         assert!(Record::parse(&long).unwrap().names().is_empty());
+    }
+
+    #[test]
+    fn a_tag_is_a_link_of_devd() {
+        for (what, expected) in [
+            ("LABEL=data", "/dev/disk/by-label/data"),
+            ("LABEL=a b/c", r"/dev/disk/by-label/a\x20b\x2fc"),
+            ("LABEL=\"my disk\"", r"/dev/disk/by-label/my\x20disk"),
+            ("LABEL=größe", "/dev/disk/by-label/größe"),
+            ("UUID=1234-ABCD", "/dev/disk/by-uuid/1234-ABCD"),
+            ("PARTLABEL='var'", "/dev/disk/by-partlabel/var"),
+            ("PARTUUID=0f-02", "/dev/disk/by-partuuid/0f-02"),
+            ("LABEL=", "LABEL="),
+            ("label=x", "label=x"),
+            ("/dev/vda", "/dev/vda"),
+            ("tmpfs", "tmpfs"),
+        ] {
+            assert_eq!(source(what), expected, "{what}");
+        }
     }
 
     #[test]

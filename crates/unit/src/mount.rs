@@ -46,7 +46,7 @@ pub fn is_kept(place: &str) -> bool {
 /// A mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// `What=`: a device, a folder, or a word.
+    /// `What=`: a device, a folder, or a word. A tag such as `LABEL=` is the link that stands for it.
     pub what: String,
     /// `Where=`: an absolute path without a slash at its end.
     pub place: String,

@@ -7,7 +7,7 @@ use crate::service::config::Service;
 /// A swap device or file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
-    /// `What=`: an absolute path.
+    /// `What=`: an absolute path. A tag such as `LABEL=` is the link that stands for it.
     pub what: String,
     /// `Priority=`: where there are several, the highest is used first.
     pub priority: Option<i32>,

@@ -1,5 +1,6 @@
 //! `[Mount]` (systemd.mount(5)).
 
+use crate::device;
 use crate::load::service::{self, Seen};
 use crate::load::setter::{Outcome, Setter, path, text};
 use crate::mount::{Mount, place_of, unit_name};
@@ -10,7 +11,7 @@ use crate::text::value;
 pub(super) fn assign(mount: &mut Mount, seen: &mut Seen, setter: &Setter, key: &str) -> Outcome {
     let flag = || value::boolean(setter.value).map_err(text);
     match key {
-        "What" => mount.what = setter.expanded()?,
+        "What" => mount.what = device::source(&setter.expanded()?),
         "Where" => mount.place = path(&setter.expanded()?)?,
         "Type" => setter.option(&mut mount.kind)?,
         "Options" => mount.options = options(&setter.expanded()?),

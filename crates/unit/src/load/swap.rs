@@ -1,5 +1,6 @@
 //! `[Swap]` (systemd.swap(5)).
 
+use crate::device;
 use crate::load::mount::options;
 use crate::load::service::{self, Seen};
 use crate::load::setter::{Outcome, Setter, path};
@@ -14,7 +15,7 @@ const PRIORITIES: std::ops::RangeInclusive<i32> = -1..=32767;
 /// Applies one directive.
 pub(super) fn assign(swap: &mut Swap, seen: &mut Seen, setter: &Setter, key: &str) -> Outcome {
     match key {
-        "What" => swap.what = path(&setter.expanded()?)?,
+        "What" => swap.what = path(&device::source(&setter.expanded()?))?,
         "Priority" => {
             let priority = setter.value.parse().ok().filter(|priority| PRIORITIES.contains(priority));
             let priority = priority.ok_or_else(|| "expected a number from -1 to 32767".to_owned())?;

@@ -7,6 +7,7 @@ pub mod escape;
 pub mod expand;
 pub mod file;
 pub mod glob;
+pub mod link;
 pub mod signal;
 pub mod specifier;
 pub mod syscall;
