@@ -96,8 +96,9 @@ fn entries(plan: &Plan) -> Result<u8> {
         }
         match &mut watch {
             Some(watch) if left > 0 => {
-                watch.wait()?;
-                entries.refresh()?;
+                if watch.wait()? {
+                    entries.refresh()?;
+                }
             }
             _ => break,
         }

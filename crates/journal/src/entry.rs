@@ -101,7 +101,7 @@ impl Entry {
 
     /// Its place, to read on from later.
     pub fn cursor(&self) -> Cursor {
-        Cursor { boot: self.boot.clone(), seq: self.seq, realtime_us: self.record.realtime_us }
+        Cursor { boot: self.boot, seq: self.seq, realtime_us: self.record.realtime_us }
     }
 }
 

@@ -118,6 +118,19 @@ impl Reader {
         Ok(Entries::new(self.clone(), query, places, newest, start))
     }
 
+    /// The boot that was written last, by the look at one segment; none in an empty journal.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn newest_boot(&self) -> Result<Option<BootId>, Error> {
+        for place in self.list()?.iter().rev() {
+            if let Some(stream) = self.open(place)? {
+                return Ok(Some(stream.header.origin.boot));
+            }
+        }
+        Ok(None)
+    }
+
     /// Boots, oldest first.
     ///
     /// # Errors
@@ -128,7 +141,7 @@ impl Reader {
             let Some(mut stream) = self.open(&place)? else {
                 continue;
             };
-            let id = stream.header.origin.boot.clone();
+            let id = stream.header.origin.boot;
             let (mut first_us, mut last_us) = (0, 0);
             if let Some(entry) = stream.next()? {
                 first_us = entry.record.realtime_us;

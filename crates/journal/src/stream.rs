@@ -175,7 +175,7 @@ impl Stream {
                             let context = self.contexts.get(&raw.context).unwrap_or(&self.none).clone();
                             return Ok(Some(Entry {
                                 seq: self.number << 32 | (raw.index & u64::from(u32::MAX)),
-                                boot: self.header.origin.boot.clone(),
+                                boot: self.header.origin.boot,
                                 origin: self.origin.clone(),
                                 record: raw.record(context),
                             }));

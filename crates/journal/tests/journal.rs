@@ -129,6 +129,7 @@ fn boots_are_told_apart() {
     }
     let ids: Vec<BootId> = Reader::new(dir.path()).boots().unwrap().into_iter().map(|b| b.id).collect();
     assert_eq!(ids, [boot(1), boot(2), boot(3)]);
+    assert_eq!(Reader::new(dir.path()).newest_boot().unwrap(), Some(boot(3)));
 
     let cases = [
         (WhichBoot::Offset(0), "boot 3"),
@@ -333,6 +334,7 @@ fn a_missing_folder_is_an_empty_journal() {
     let missing = dir.path().join("none");
     assert!(messages(&missing, &Query::default()).is_empty());
     assert_eq!(Reader::new(&missing).boots().unwrap(), []);
+    assert_eq!(Reader::new(&missing).newest_boot().unwrap(), None);
 }
 
 #[test]

@@ -413,8 +413,12 @@ fn told<T>(result: Result<T>) -> Option<T> {
 /// Time of the newest kernel record of this boot in the journal: after a restart of the daemon
 /// the kernel shows all its records again.
 fn last_kernel_record(reader: &Reader, boot: &BootId) -> Option<u64> {
+    // After a boot there is none, and what was before it need not be looked at.
+    if reader.newest_boot().ok()?? != *boot {
+        return None;
+    }
     let query = Query {
-        boot: Some(WhichBoot::Id(boot.clone(), 0)),
+        boot: Some(WhichBoot::Offset(0)),
         filter: Filter::kernel(),
         last: Some(1),
         reverse: true,

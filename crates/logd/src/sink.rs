@@ -26,7 +26,7 @@ const NO_UNIT: &str = "processes outside units";
 pub struct Speaker {
     /// The unit.
     pub unit: Option<String>,
-    settings: LogSettings,
+    settings: Arc<LogSettings>,
     context: Arc<Fields>,
 }
 
@@ -42,7 +42,9 @@ pub struct Sink {
     pub rate: Rate,
     limiter: Limiter,
     processes: Processes,
-    units: HashMap<String, LogSettings>,
+    units: HashMap<String, Arc<LogSettings>>,
+    /// Those of who is of no unit.
+    unset: Arc<LogSettings>,
     kernel: Arc<Fields>,
     own: Arc<Fields>,
     /// The context of the last message that was sent, and whose it is.
@@ -66,6 +68,7 @@ impl Sink {
             limiter: Limiter::default(),
             processes: Processes::default(),
             units: HashMap::new(),
+            unset: Arc::default(),
             kernel: Arc::new(kernel),
             own: Arc::new(own),
             last: None,
@@ -75,11 +78,12 @@ impl Sink {
     /// The speaker of what threads of the daemon say.
     pub fn own_speaker(&self) -> Speaker {
         let settings = LogSettings { burst: Some(0), ..LogSettings::default() };
-        Speaker { unit: None, settings, context: self.own.clone() }
+        Speaker { unit: None, settings: Arc::new(settings), context: self.own.clone() }
     }
 
     /// PID 1 tells of a unit: the speaker of its output.
     pub fn announce(&mut self, unit: String, settings: LogSettings) -> Speaker {
+        let settings = Arc::new(settings);
         self.units.insert(unit.clone(), settings.clone());
         let mut context = Fields::default().with("_TRANSPORT", "stdout");
         if unit == PID_1 {
@@ -97,15 +101,20 @@ impl Sink {
     /// The speaker on a connection.
     pub fn connection(&mut self, sender: Credentials, said: LogSettings) -> Speaker {
         let process = self.processes.get(sender, self.now.monotonic_us);
-        let own = process.unit.as_ref().and_then(|unit| self.units.get(unit)).cloned().unwrap_or_default();
+        let own = LogSettings::clone(&self.of_unit(process.unit.as_deref()));
         let LogSettings { identifier, level, facility, level_prefix, .. } = said;
-        let settings = LogSettings { identifier, level, facility, level_prefix, ..own };
+        let settings = Arc::new(LogSettings { identifier, level, facility, level_prefix, ..own });
         let mut context = Fields::default().with("_TRANSPORT", "stdout");
         context.extend(&process.fields);
         Self::speaker(process.unit.clone(), settings, context)
     }
 
-    fn speaker(unit: Option<String>, settings: LogSettings, mut context: Fields) -> Speaker {
+    /// What is said of the log of a unit.
+    fn of_unit(&self, unit: Option<&str>) -> Arc<LogSettings> {
+        unit.and_then(|unit| self.units.get(unit)).unwrap_or(&self.unset).clone()
+    }
+
+    fn speaker(unit: Option<String>, settings: Arc<LogSettings>, mut context: Fields) -> Speaker {
         if let Some(identifier) = &settings.identifier {
             context.push("SYSLOG_IDENTIFIER", identifier);
         }
@@ -149,7 +158,7 @@ impl Sink {
     fn sent(&mut self, transport: &'static str, entries: Vec<Fields>, sender: Option<Credentials>) {
         let process = sender.map(|sender| self.processes.get(sender, self.now.monotonic_us));
         let unit = process.as_ref().and_then(|process| process.unit.as_deref());
-        let settings = unit.and_then(|unit| self.units.get(unit)).cloned().unwrap_or_default();
+        let settings = self.of_unit(unit);
         let context = self.context(process.as_ref(), transport, &settings);
         for fields in entries {
             let priority = fields.get("PRIORITY").and_then(Priority::of_field);

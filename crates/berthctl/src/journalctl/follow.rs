@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
 /// Tells when something was written to a journal. It sleeps until then.
@@ -34,17 +34,22 @@ impl Watch {
     }
 
     /// Waits until something was written. What was written before it counts: nothing is missed
-    /// between two calls.
+    /// between two calls. Returns whether there are files that were not there.
     ///
     /// # Errors
     /// The kernel does not tell.
-    pub fn wait(&mut self) -> Result<()> {
+    pub fn wait(&mut self) -> Result<bool> {
         let mut space = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.fd, &mut space);
-        reader.next().context("cannot wait for the journal")?;
-        while !reader.is_buffer_empty() {
-            reader.next().context("cannot wait for the journal")?;
+        let mut has_new = false;
+        loop {
+            let event = reader.next().context("cannot wait for the journal")?;
+            // Of events that were too many nothing is known.
+            let new = ReadFlags::CREATE | ReadFlags::MOVED_TO | ReadFlags::QUEUE_OVERFLOW;
+            has_new |= event.events().intersects(new);
+            if reader.is_buffer_empty() {
+                return Ok(has_new);
+            }
         }
-        Ok(())
     }
 }

@@ -173,7 +173,7 @@ impl Printer {
 
     /// Tells where another boot begins.
     pub fn mark_boot(&mut self, entry: &Entry, out: &mut impl Write) -> io::Result<()> {
-        let before = self.boot.replace(entry.boot.clone());
+        let before = self.boot.replace(entry.boot);
         match before {
             Some(boot) if boot != entry.boot => writeln!(out, "-- Boot {} --", entry.boot),
             _ => Ok(()),
