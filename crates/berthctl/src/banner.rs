@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use boots::{End, History};
 use observe::{Root, slot};
 
@@ -43,25 +43,18 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     let is_new = fs::read_to_string(layout::path::ISSUE).unwrap_or_default() != text;
     if is_new {
         for path in [layout::path::MOTD, layout::path::ISSUE] {
-            replace(Path::new(path), &text)?;
+            sys::file::replace(Path::new(path), text.as_bytes(), 0o644)?;
         }
         sys::console::write_to_all(&text.replace('\n', "\r\n"));
     }
     Ok(0)
 }
 
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let doing = || format!("cannot write {}", path.display());
-    let new = path.with_extension("new");
-    fs::write(&new, text).with_context(doing)?;
-    fs::rename(&new, path).with_context(doing)
-}
-
 fn gather() -> Facts {
     let root = Root::of_machine();
     let release = os_release(&root);
     let named = |name: &str| release.get(name).cloned().unwrap_or_default();
-    let this = root.text("/proc/sys/kernel/random/boot_id").trim().replace('-', "");
+    let this = root.boot_id();
     let history = History::parse(&root.text(layout::path::BOOTS));
     let last = history
         .before(&this)

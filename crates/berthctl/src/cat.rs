@@ -11,7 +11,7 @@ use journal::Priority;
 use crate::arguments::{self, Takes, both, long};
 
 /// Where logd takes messages (syslog(3)); another one for tests.
-const SOCKET: &str = "/dev/log";
+const SOCKET: &str = layout::path::SYSLOG_SOCKET;
 const SOCKET_VARIABLE: &str = "BERTH_LOG_SOCKET";
 /// The longest line; what is longer is cut into several.
 const LINE_MAX: u64 = 8192;

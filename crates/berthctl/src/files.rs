@@ -248,7 +248,7 @@ pub fn host(root: &Path) -> Host {
     let read = |path: &Path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     Host {
         machine_id: read(&below(root, "/etc/machine-id")),
-        boot_id: read(Path::new("/proc/sys/kernel/random/boot_id")).replace('-', ""),
+        boot_id: read(Path::new(layout::path::BOOT_ID)).replace('-', ""),
         hostname: read(Path::new("/proc/sys/kernel/hostname")),
         kernel_release: read(Path::new("/proc/sys/kernel/osrelease")),
     }

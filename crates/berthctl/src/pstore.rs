@@ -146,14 +146,11 @@ fn tell(sender: &Sender, dump: &Dump, folder: &Path) {
 /// Writes into the record of boots that the last one ended so.
 fn note(dump: &Dump) -> Result<()> {
     let path = Path::new(BOOTS);
-    let doing = || format!("cannot write {}", path.display());
     let root = Root::of_machine();
-    let this = root.text("/proc/sys/kernel/random/boot_id").trim().replace('-', "");
+    let this = root.boot_id();
     let mut history = History::parse(&root.text(BOOTS));
     history.panicked(&this, &dump.reason());
-    let new = path.with_extension("new");
-    fs::write(&new, history.encode()).with_context(doing)?;
-    fs::rename(&new, path).with_context(doing)
+    Ok(sys::file::replace(path, history.encode().as_bytes(), 0o644)?)
 }
 
 #[cfg(test)]

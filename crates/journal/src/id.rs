@@ -17,7 +17,7 @@ impl BootId {
     /// # Errors
     /// /proc is not there.
     pub fn current() -> Result<Self, Error> {
-        let path = Path::new("/proc/sys/kernel/random/boot_id");
+        let path = Path::new(layout::path::BOOT_ID);
         fs::read_to_string(path).map_err(Error::io("read", path))?.parse()
     }
 

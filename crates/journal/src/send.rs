@@ -32,8 +32,8 @@ impl<'a> Sender<'a> {
     pub fn new(identifier: &'a str) -> Self {
         Self {
             identifier,
-            journal: Path::new("/run/systemd/journal/socket"),
-            syslog: Path::new("/dev/log"),
+            journal: Path::new(layout::path::JOURNAL_SOCKET),
+            syslog: Path::new(layout::path::SYSLOG_SOCKET),
             kernel: Path::new("/dev/kmsg"),
             patience: None,
         }

@@ -95,6 +95,10 @@ pub const ETCD_DATA: &str = "/var/lib/etcd";
 pub const CONTAINERD_DATA: &str = "/var/lib/containerd";
 /// Cores of processes that crashed, and what is known of each.
 pub const COREDUMPS: &str = "/var/lib/systemd/coredump";
+/// What services are handed as files of their own, a folder a unit.
+pub const CREDENTIALS: &str = "/run/credentials";
+/// This boot's random id, with dashes (random(4)).
+pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// What firmware kept of kernel panics, once it has been taken out of it.
 pub const PSTORE: &str = "/var/lib/systemd/pstore";
 /// Where the kernel shows what firmware keeps.
@@ -108,6 +112,10 @@ pub const RUN: &str = "/run/berth";
 pub const SETTINGS_DONE: &str = "/run/berth/settings-done";
 /// PID 1's control socket.
 pub const INIT_SOCKET: &str = "/run/berth/init.sock";
+/// The socket of syslog(3).
+pub const SYSLOG_SOCKET: &str = "/dev/log";
+/// Where the log daemon takes messages with fields (sd_journal_send(3)).
+pub const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 /// Where the log daemon takes orders of root, by datagrams.
 pub const LOGD_SOCKET: &str = "/run/berth/logd.sock";
 /// What a login on a console is told before it, and after it (motd(5)).
@@ -118,6 +126,11 @@ pub const MOTD: &str = "/run/motd";
 pub const METRICS_SOCKET: &str = "/run/berth/metrics.sock";
 /// The sd_notify socket.
 pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
+
+/// What the network daemon says of its links, in a folder of its choice; usually in [`RUN`].
+pub const NETD_STATE: &str = "netd.json";
+/// The name servers that it was given, as resolv.conf(5), beside it.
+pub const NETD_RESOLV: &str = "resolv.conf";
 
 /// devd's control socket.
 pub const DEVD_SOCKET: &str = "/run/berth/devd.sock";

@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 /// Name of the state's file in the runtime folder.
-pub const FILE: &str = "netd.json";
+pub const FILE: &str = layout::path::NETD_STATE;
 /// Name of the resolver's file in the runtime folder.
-pub const RESOLV_CONF: &str = "resolv.conf";
+pub const RESOLV_CONF: &str = layout::path::NETD_RESOLV;
 
 /// The state of the network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,10 +75,7 @@ impl Status {
 /// # Errors
 /// The runtime folder cannot be written.
 pub fn replace(run: &Path, name: &str, text: &[u8]) -> Result<()> {
-    let (path, new) = (run.join(name), run.join(format!(".{name}.new")));
-    fs::write(&new, text)
-        .and_then(|()| fs::rename(&new, &path))
-        .with_context(|| format!("cannot write {}", path.display()))
+    Ok(sys::file::replace(&run.join(name), text, 0o644)?)
 }
 
 #[cfg(test)]

@@ -57,6 +57,11 @@ impl Root {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// This boot's id, without dashes; empty where the kernel does not tell.
+    pub fn boot_id(&self) -> String {
+        self.text(layout::path::BOOT_ID).trim().replace('-', "")
+    }
+
     /// Names in a folder, in order; none where it cannot be read.
     pub fn names(&self, path: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(path)).into_iter().flatten().flatten();

@@ -18,6 +18,7 @@ pub mod device_filter;
 pub mod dm;
 pub mod error;
 pub mod ext4;
+pub mod file;
 pub mod interfaces;
 mod ioctl;
 pub mod ipc;

@@ -67,7 +67,8 @@ pub const SOURCES: [Source; 21] = [
     source("processes.txt", "processes, without their arguments", processes),
     source("network.txt", "addresses, routes, counters", network),
     source("netd.txt", "what the network daemon says", |root| {
-        files(root, &["/run/berth/netd.json", "/run/berth/resolv.conf"])
+        let paths = [path::NETD_STATE, path::NETD_RESOLV].map(|name| format!("{}/{name}", path::RUN));
+        files(root, &paths.each_ref().map(String::as_str))
     }),
     source("sysctl.txt", "kernel settings that are not the image's", sysctl),
     source("etc.txt", "what differs in /etc, by name", etc),
@@ -212,7 +213,7 @@ fn kernel_log() -> Result<String> {
 
 fn boots(root: &Root) -> Result<String> {
     let text = root.read(path::BOOTS).with_context(|| format!("cannot read {}", path::BOOTS))?;
-    let this = root.text("/proc/sys/kernel/random/boot_id").trim().replace('-', "");
+    let this = root.boot_id();
     let line = |boot: &boots::Boot| {
         format!(
             "{} {} {} {}\n",

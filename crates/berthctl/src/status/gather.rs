@@ -21,7 +21,6 @@ use crate::client;
 /// How long something has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 const CONTAINERD: &str = "/run/containerd/containerd.sock";
-const SYSLOG: &str = "/dev/log";
 /// Interfaces of containers, which are many and tell nothing of the machine.
 const CONTAINER_LINKS: [&str; 3] = ["veth", "cali", "lxc"];
 
@@ -31,7 +30,7 @@ pub fn gather() -> Facts {
     let release = os_release(&root);
     let named = |name: &str| release.get(name).cloned().unwrap_or_default();
     let memory = Memory::parse(&root.text("/proc/meminfo"));
-    let boot_id = root.text("/proc/sys/kernel/random/boot_id").trim().replace('-', "");
+    let boot_id = root.boot_id();
     let pressure = |resource: &str| {
         let pressure = Pressure::parse(&root.text(&format!("/proc/pressure/{resource}")))?;
         Some((resource.to_owned(), pressure))
@@ -110,7 +109,7 @@ fn containerd() -> Option<bool> {
 }
 
 fn log() -> Option<bool> {
-    reached(UnixDatagram::unbound().and_then(|socket| socket.connect(SYSLOG)))
+    reached(UnixDatagram::unbound().and_then(|socket| socket.connect(layout::path::SYSLOG_SOCKET)))
 }
 
 /// Connects to a socket and hangs up. One that takes no more connections now is not waited for.

@@ -1,10 +1,9 @@
 //! Who this machine is: its id, its name.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 const MACHINE_ID: &str = "/etc/machine-id";
 const HOST_NAME: &str = "/etc/hostname";
@@ -22,13 +21,7 @@ pub fn machine_id() -> Result<bool> {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    // In one step: a power cut leaves the old file or the whole new one.
-    let new = Path::new("/etc/machine-id.new");
-    let doing = || format!("cannot write {}", path.display());
-    fs::write(new, format!("{id}\n")).with_context(doing)?;
-    fs::set_permissions(new, fs::Permissions::from_mode(0o444)).with_context(doing)?;
-    fs::File::open(new).and_then(|file| file.sync_all()).with_context(doing)?;
-    fs::rename(new, path).with_context(doing)?;
+    sys::file::replace_synced(path, format!("{id}\n").as_bytes(), 0o444)?;
     Ok(true)
 }
 
@@ -48,7 +41,7 @@ pub fn host_name() -> Result<()> {
 
 /// This boot's id, without dashes.
 pub fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let id = fs::read_to_string(layout::path::BOOT_ID).unwrap_or_default();
     id.trim().replace('-', "")
 }
 

@@ -46,7 +46,7 @@ const APIS: [Api; 16] = [
     optional("bpf", "/sys/fs/bpf", "mode=0700"),
     optional("tracefs", "/sys/kernel/tracing", "mode=0700"),
     optional("configfs", "/sys/kernel/config", ""),
-    optional("pstore", "/sys/fs/pstore", ""),
+    optional("pstore", layout::path::FIRMWARE_RECORDS, ""),
     optional("efivarfs", "/sys/firmware/efi/efivars", ""),
 ];
 

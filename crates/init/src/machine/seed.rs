@@ -1,8 +1,6 @@
 //! Randomness carried from one boot to the next (random(4)).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -33,11 +31,5 @@ pub fn save() -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(doing)?;
     }
-    let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file: File =
-        options.write(true).create(true).truncate(true).mode(0o600).open(&new).with_context(doing)?;
-    file.write_all(halves.as_flattened()).with_context(doing)?;
-    file.sync_all().with_context(doing)?;
-    fs::rename(&new, path).with_context(doing)
+    Ok(sys::file::replace_synced(path, halves.as_flattened(), 0o600)?)
 }

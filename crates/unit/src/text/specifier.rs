@@ -17,7 +17,7 @@ pub struct Host {
 }
 
 /// The folder of the folders of services' credentials.
-pub const CREDENTIALS: &str = "/run/credentials";
+pub use layout::path::CREDENTIALS;
 
 /// Why a specifier could not be expanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,65 @@
+//! Files that are replaced whole: whoever reads one sees the old one or the new one.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::error::{Doing, Result};
+
+/// Replaces a file, which need not be there yet, by one with these permissions. After a power cut it may be
+/// either, or empty: for what does not outlast the boot.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    write(path, content, mode, |_| Ok(())).doing_to("write", path)
+}
+
+/// The same; after a power cut it is the old one or the whole new one.
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn replace_synced(path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    write(path, content, mode, File::sync_all).doing_to("write", path)
+}
+
+fn write(path: &Path, content: &[u8], mode: u32, sync: fn(&File) -> io::Result<()>) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let new = path.with_file_name(name);
+    // One that a power cut left may have an owner or permissions of its own.
+    _ = fs::remove_file(&new);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(&new)?;
+    let done = file
+        .write_all(content)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
+        .and_then(|()| sync(&file))
+        .and_then(|()| fs::rename(&new, path));
+    if done.is_err() {
+        _ = fs::remove_file(&new);
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.txt");
+        for (content, mode) in [("one", 0o600), ("two", 0o444), ("", 0o644)] {
+            replace(&path, content.as_bytes(), mode).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
+        }
+        // What cannot be put in its place leaves nothing beside it.
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        let error = replace_synced(&folder.path().join("folder"), b"x", 0o600).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write ") && error.contains("/folder: "), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}
