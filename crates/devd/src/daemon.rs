@@ -103,14 +103,14 @@ impl Daemon {
         loop {
             self.drain()?;
             for device in self.watches.take() {
-                let mut look = Look::default();
-                if let Some(event) = coldplug::event(&look.sysfs, &device, "change") {
-                    self.look_at(&event, &mut look);
-                }
+                self.look_again(&device);
             }
             for request in self.control.take() {
                 match request {
-                    Request::Reload => self.interfaces.reload(),
+                    Request::Reload => {
+                        self.interfaces.reload();
+                        self.loading.reload();
+                    }
                 }
             }
             if self.control.has_waiting() && !self.loading.is_busy() {
@@ -165,6 +165,18 @@ impl Daemon {
                     self.forget(old);
                 }
                 self.look_at(event, &mut Look::default());
+            }
+        }
+    }
+
+    /// A program wrote to a block device. What was written to a disk may be its partitions' own.
+    fn look_again(&mut self, device: &str) {
+        let mut look = Look::default();
+        let mut devices = vec![device.to_owned()];
+        devices.extend(block::partitions(&Device::at(&Kernel, device)));
+        for device in devices {
+            if let Some(event) = coldplug::event(&look.sysfs, &device, "change") {
+                self.look_at(&event, &mut look);
             }
         }
     }

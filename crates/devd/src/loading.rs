@@ -54,6 +54,11 @@ impl Loading {
         }
     }
 
+    /// What modprobe.d says may be different: devices that come again are asked for again.
+    pub fn reload(&mut self) {
+        self.asked.clear();
+    }
+
     fn with_queue(&self, change: impl FnOnce(&mut Queue)) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut queue);

@@ -16,6 +16,7 @@ const GET_LINK: u16 = 18;
 const SET_LINK: u16 = 19;
 const NEW_LINK: u16 = 16;
 const NEW_PROPERTY: u16 = 108;
+const REMOVE_PROPERTY: u16 = 109;
 const ERROR: u16 = 2;
 const REQUEST: u16 = 0x1;
 const ACKNOWLEDGE: u16 = 0x4;
@@ -85,12 +86,22 @@ impl Kernel {
         Ok(details)
     }
 
-    /// Gives it another name.
+    /// Gives it another name. A further name that it has may become its name.
     ///
     /// # Errors
     /// Another has this name, or it is gone.
     pub fn rename(&self, index: u32, name: &str) -> io::Result<()> {
-        self.ask(SET_LINK, 0, index, &attribute(NAME, &text(name))).map(drop)
+        let rename = || self.ask(SET_LINK, 0, index, &attribute(NAME, &text(name))).map(drop);
+        match rename() {
+            // The kernel takes a further name of the interface itself for another's.
+            Err(error)
+                if error.raw_os_error() == Some(Errno::EXIST.raw_os_error())
+                    && self.remove_name(index, name).is_ok() =>
+            {
+                rename()
+            }
+            done => done,
+        }
     }
 
     /// Gives it a further name.
@@ -98,8 +109,15 @@ impl Kernel {
     /// # Errors
     /// Another has this name, or it is gone.
     pub fn add_name(&self, index: u32, name: &str) -> io::Result<()> {
-        let names = attribute(PROPERTIES, &attribute(OTHER_NAME, &text(name)));
-        self.ask(NEW_PROPERTY, CREATE_ONE_MORE, index, &names).map(drop)
+        self.ask(NEW_PROPERTY, CREATE_ONE_MORE, index, &further(name)).map(drop)
+    }
+
+    /// Takes a further name from it.
+    ///
+    /// # Errors
+    /// It has no such name, or is gone.
+    fn remove_name(&self, index: u32, name: &str) -> io::Result<()> {
+        self.ask(REMOVE_PROPERTY, 0, index, &further(name)).map(drop)
     }
 
     /// Sets its hardware address.
@@ -180,6 +198,11 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     out.extend_from_slice(value);
     out.resize(out.len().next_multiple_of(4), 0);
     out
+}
+
+/// A name beside an interface's own.
+fn further(name: &str) -> Vec<u8> {
+    attribute(PROPERTIES, &attribute(OTHER_NAME, &text(name)))
 }
 
 fn text(text: &str) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Links of disks: what sysfs has of a machine, what was read from the disk, and the links that follow.
 #![allow(clippy::unwrap_used)] // A test that cannot go on ends there.
 
-use devices::block::{Facts, is_ready, names};
+use devices::block::{Facts, is_ready, names, partitions};
 use devices::superblock::{Probe, probe};
 use devices::sysfs::{Device, Tree};
 use devices::table;
@@ -56,6 +56,9 @@ fn contents(name: &str) -> Facts {
 #[test]
 fn a_virtio_disk_and_its_partition() {
     let disk = "/sys/devices/pci0000:00/0000:00:09.0/virtio3/block/vda";
+    let tree = Tree::of(VIRTIO);
+    assert_eq!(partitions(&Device::at(&tree, disk)), [format!("{disk}/vda1")]);
+    assert_eq!(partitions(&Device::at(&tree, format!("{disk}/vda1"))), [""; 0]);
     assert_eq!(
         links(VIRTIO, disk, &Facts::default()),
         [

@@ -117,5 +117,61 @@ fn contents_and_names_of_an_operator() -> vm::Result<()> {
     // netd keeps its lease under the new name, and says so.
     shell.run("ip -4 -o addr show dev lan0 | grep 10.0.2.15")?;
     shell.run("grep '\"name\":\"lan0\"' /run/berth/netd.json")?;
+
+    // What was one of its further names becomes its name.
+    let file = "/etc/systemd/network/10-lan.link";
+    shell.run(&format!(
+        "printf '[Match]\\nDriver=*\\n[Link]\\nName=lan0\\nAlternativeName=other0\\n' > {file}"
+    ))?;
+    shell.run("udevadm control --reload && udevadm trigger -w -c add /sys/class/net/lan0")?;
+    assert!(shell.run("ip -o link show dev other0")?.contains("lan0"));
+    shell.run(&format!("printf '[Match]\\nOriginalName=lan0\\n[Link]\\nName=other0\\n' > {file}"))?;
+    shell.run("udevadm control --reload && udevadm trigger -w -c add /sys/class/net/lan0")?;
+    shell.run("test -e /sys/class/net/other0")?;
+    Ok(())
+}
+
+/// A disk is mounted by its label when it comes, and what waits for another is told which.
+#[test]
+fn a_disk_is_mounted_by_its_label() -> vm::Result<()> {
+    let vm = Vm::direct(bed()).boot()?;
+    vm.wait_until_ready()?;
+    let shell = vm.shell().limit(Duration::from_secs(60));
+    let units = "/etc/systemd/system";
+    let write = |unit: &str, text: &str| shell.run(&format!("printf '{text}' > {units}/{unit}")).map(drop);
+    // Two disks that are not there yet, one that never comes, and a partition that is there at each boot.
+    shell.run("truncate -s 16M /var/one /var/two && mke2fs -q -L 'my data' /var/one")?;
+    shell.run("mke2fs -q -U 11111111-2222-3333-4444-555555555502 /var/two")?;
+    write(
+        "srv-one.mount",
+        "[Mount]\\nWhat=LABEL=my data\\nWhere=/srv/one\\nOptions=nofail\\n[Install]\\n\
+        WantedBy=dev-disk-by\\\\x2dlabel-my\\\\x5cx20data.device\\n",
+    )?;
+    write("srv-two.mount", "[Mount]\\nWhat=UUID=11111111-2222-3333-4444-555555555502\\nWhere=/srv/two\\n")?;
+    write(
+        "srv-three.mount",
+        "[Mount]\\nWhat=PARTLABEL=none\\nWhere=/srv/three\\n\
+        Options=x-systemd.device-timeout=1s\\n",
+    )?;
+    write(
+        "srv-esp.mount",
+        "[Mount]\\nWhat=PARTLABEL=ESP\\nWhere=/srv/esp\\nOptions=ro\\n[Install]\\n\
+        WantedBy=multi-user.target\\n",
+    )?;
+    shell.run("systemctl daemon-reload && systemctl enable srv-one.mount srv-esp.mount")?;
+    let refused = shell
+        .run("systemctl start srv-three.mount 2>&1 || true; systemctl is-active srv-three.mount || true")?;
+    assert!(refused.contains("partlabel-none.device") && refused.ends_with("inactive"), "{refused}");
+    shell.run("systemctl start --no-block srv-two.mount; ! grep ' /srv/' /proc/mounts")?;
+    shell.run("losetup -f /var/one && losetup -f /var/two")?;
+    for place in ["one", "two"] {
+        shell.run(&format!(
+            "for i in $(seq 1 100); do grep ' /srv/{place} ' /proc/mounts && break; sleep 0.2; done; \
+            grep ' /srv/{place} ' /proc/mounts"
+        ))?;
+    }
+    vm.reboot()?;
+    vm.wait_until_ready()?;
+    vm.shell().run("grep ' /srv/esp vfat ' /proc/mounts && systemctl is-active srv-esp.mount")?;
     Ok(())
 }

@@ -9,7 +9,7 @@ pub mod usb;
 use crate::encode::{attribute, encode, encode_bytes, part};
 use crate::path_id;
 use crate::superblock::{Contents, Probe};
-use crate::sysfs::Device;
+use crate::sysfs::{Device, base_name};
 use crate::table::{Entry, Table};
 use crate::uevent::Properties;
 
@@ -102,6 +102,14 @@ pub fn disk<'a>(device: &Device<'a>) -> Device<'a> {
 /// Whether a device is a partition.
 pub fn is_partition(device: &Device<'_>) -> bool {
     device.has("partition")
+}
+
+/// The paths of a disk's partitions.
+pub fn partitions(disk: &Device<'_>) -> Vec<String> {
+    let name = base_name(disk.path());
+    let names = disk.list("").into_iter().filter(|child| child.starts_with(name));
+    let partitions = names.filter(|child| disk.has(&format!("{child}/partition")));
+    partitions.map(|child| format!("{}/{child}", disk.path())).collect()
 }
 
 /// Whether there is something to be read: a device-mapper table that is not suspended, an array
