@@ -53,6 +53,9 @@ const PORT_PATIENCE: Duration = Duration::from_secs(20);
 /// How often.
 const PORT_INTERVAL: Duration = Duration::from_millis(50);
 
+/// After how many jobs memory is given back, once there are no more.
+const MANY_JOBS: u32 = 32;
+
 /// What the machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -128,6 +131,8 @@ pub struct Supervisor {
     started: Duration,
     /// When the first target was reached.
     reached_at: Option<Duration>,
+    /// Jobs that have ended since memory was given back.
+    jobs_done: u32,
 }
 
 /// What a supervisor is made of, that depends on where it runs.
@@ -209,6 +214,7 @@ impl Supervisor {
             log_stops: false,
             started,
             reached_at: None,
+            jobs_done: 0,
         })
     }
 
@@ -296,6 +302,10 @@ impl Supervisor {
             watchdog.feed(now);
         }
         self.tell_waits(now);
+        if self.jobs_done >= MANY_JOBS && self.manager.is_idle() {
+            self.jobs_done = 0;
+            sys::machine::give_back_memory();
+        }
         self.reporter.open_port(&self.poller);
         self.start_shell();
         self.tell_emergency();

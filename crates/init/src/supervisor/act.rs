@@ -348,6 +348,7 @@ impl Supervisor {
         if active.is_down() {
             self.note_end(unit, active);
         }
+        self.jobs_done += 1;
         self.boot_job_done(id, unit, &result);
         self.answer_waiting(id, unit, &result);
     }

@@ -153,7 +153,6 @@ impl Supervisor {
         match result {
             JobResult::Done | JobResult::Skipped(_) => {
                 self.stage = Stage::Up;
-                sys::machine::give_back_memory();
                 self.reached_at = Some(monotonic());
                 let event = self.reached(unit);
                 self.reporter.event(event);
