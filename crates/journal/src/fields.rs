@@ -71,6 +71,11 @@ pub fn is_field_name(name: &[u8]) -> bool {
 pub struct Fields(Vec<u8>);
 
 impl Fields {
+    /// None, with room for so many bytes of names and values.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// Adds a field. One whose name is none ([`is_field_name`]) is left out.
     pub fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let value = value.as_ref();

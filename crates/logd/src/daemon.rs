@@ -22,16 +22,19 @@ use crate::lines::Lines;
 use crate::options::Options;
 use crate::outlets::Outlets;
 use crate::report;
+use crate::rest::Resting;
 use crate::sink::Sink;
 use crate::sockets::Sockets;
 use crate::storage;
 use crate::store::Store;
 use crate::streams::{Opening, Stream, opening};
 
-/// Bytes read from one source before the others get their turn.
-const CHUNK: usize = 32 << 10;
+/// Bytes read from one source before the others get their turn: what a pipe holds.
+const CHUNK: usize = 64 << 10;
 /// Datagrams or kernel records taken from one source before the others get their turn.
 const TURN: usize = 256;
+/// Waiting ends so much later than what is due, in microseconds.
+const ROUND_US: u64 = 100;
 /// So many connections may be open.
 const CONNECTIONS_MAX: usize = 1024;
 
@@ -55,6 +58,7 @@ pub struct Daemon {
     control: Option<Control>,
     streams: HashMap<u64, Stream>,
     next_stream: u64,
+    resting: Resting,
     connections: usize,
     sink: Sink,
     /// A line longer than this many bytes is stored in pieces.
@@ -102,6 +106,7 @@ impl Daemon {
             control: told(Control::open(&options.control())),
             streams: HashMap::new(),
             next_stream: FIRST_STREAM,
+            resting: Resting::default(),
             connections: 0,
             sink: Sink::new(store, outlets, config.rate),
             line_max: config.line_max,
@@ -148,6 +153,9 @@ impl Daemon {
                 other => other.context("cannot wait for log messages")?,
             };
             self.sink.now = Now::read();
+            while let Some(id) = self.resting.ended(self.sink.now.monotonic_us) {
+                self.listen(id, epoll::EventFlags::IN);
+            }
             for event in &events {
                 match event.data.u64() {
                     SIGNAL => return self.finish(),
@@ -157,7 +165,9 @@ impl Daemon {
                     CONNECTIONS => self.take_connections(),
                     CONTROL => self.take_orders(),
                     id => {
-                        self.read_stream(id);
+                        if self.read_stream(id) && self.resting.begins(id, Now::read().monotonic_us) {
+                            self.listen(id, epoll::EventFlags::empty());
+                        }
                     }
                 }
             }
@@ -167,9 +177,9 @@ impl Daemon {
 
     /// Time until something is due; `None` (wait for ever) where nothing is.
     fn timeout(&self) -> Option<Timespec> {
-        let due = self.sink.deadline_us()?;
+        let due = self.sink.deadline_us().into_iter().chain(self.resting.deadline_us()).min()?;
         // Rounded up, so that the daemon does not wake a moment too early, to no avail.
-        let wait = due.saturating_sub(Now::read().monotonic_us).saturating_add(1000);
+        let wait = due.saturating_sub(Now::read().monotonic_us).saturating_add(ROUND_US);
         let seconds = i64::try_from(wait / 1_000_000).ok()?;
         Some(Timespec { tv_sec: seconds, tv_nsec: (wait % 1_000_000 * 1000).cast_signed() })
     }
@@ -240,6 +250,13 @@ impl Daemon {
                 let unit = stream.speaker.and_then(|speaker| speaker.unit).unwrap_or_default();
                 self.sink.own(Priority::ERR, &format!("the output of {unit} is not stored: {error:#}"));
             }
+        }
+    }
+
+    /// Waits for what a stream says, or not; that it ends is told in any case.
+    fn listen(&self, id: u64, events: epoll::EventFlags) {
+        if let Some(stream) = self.streams.get(&id) {
+            let _ = epoll::modify(&self.epoll, &stream.fd, epoll::EventData::new_u64(id), events);
         }
     }
 

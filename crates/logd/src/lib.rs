@@ -21,6 +21,7 @@ pub mod message;
 mod options;
 mod outlets;
 mod process;
+mod rest;
 mod sink;
 mod sockets;
 mod storage;

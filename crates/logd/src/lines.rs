@@ -16,9 +16,15 @@ impl Lines {
     /// Takes the next bytes of the stream and gives each line that they complete to `take`,
     /// without its line end. Blank lines are skipped.
     pub fn feed(&mut self, mut bytes: &[u8], mut take: impl FnMut(&[u8])) {
-        while let Some(at) = bytes.iter().position(|b| *b == b'\n') {
-            self.put(&bytes[..at], &mut take);
-            self.finish(&mut take);
+        while let Some(at) = memchr::memchr(b'\n', bytes) {
+            let line = &bytes[..at];
+            // Most lines come whole.
+            if self.pending.is_empty() && line.len() <= self.longest {
+                emit(line, &mut take);
+            } else {
+                self.put(line, &mut take);
+                self.finish(&mut take);
+            }
             bytes = &bytes[at + 1..];
         }
         self.put(bytes, &mut take);

@@ -21,6 +21,9 @@ const PID_1: &str = "init.scope";
 /// Messages from outside any unit share one allowance.
 const NO_UNIT: &str = "processes outside units";
 
+/// What a line takes besides its text, in bytes.
+const SMALL: usize = 8;
+
 /// Who speaks on a stream.
 #[derive(Clone, Debug)]
 pub struct Speaker {
@@ -131,7 +134,8 @@ impl Sink {
         if !passes(settings, Some(priority)) || !self.admit(speaker.unit.as_deref(), settings) {
             return;
         }
-        let fields = Fields::default().with("PRIORITY", [priority.digit()]).with("MESSAGE", text);
+        let fields = Fields::with_capacity(text.len() + SMALL);
+        let fields = fields.with("PRIORITY", [priority.digit()]).with("MESSAGE", text);
         self.push(speaker.context.clone(), fields);
     }
 
