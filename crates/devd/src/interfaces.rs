@@ -19,6 +19,9 @@ use crate::rtnl::{Details, Kernel};
 /// What `.link` files are in, below each of the folders of settings (systemd.link(5)).
 const KIND: &str = "systemd/network";
 
+/// ARPHRD_LOOPBACK (include/uapi/linux/if_arp.h).
+const LOOPBACK: u32 = 772;
+
 /// What interfaces are named by.
 #[derive(Debug)]
 pub struct Interfaces {
@@ -49,6 +52,10 @@ impl Interfaces {
         if let Some(place) = path_id::place(device) {
             put("ID_PATH", place.path);
         }
+        // A renamed one is told of when it has its new name.
+        if device.decimal::<u32>("type") != Some(LOOPBACK) {
+            put("ID_NET_NAME", device.name());
+        }
         if let Some(driver) = device.parent().and_then(|parent| parent.driver()) {
             put("ID_NET_DRIVER", driver);
         }
@@ -59,7 +66,6 @@ impl Interfaces {
     pub fn set_up(&self, device: &Device<'_>, properties: &Properties) -> bool {
         let Some(index) = device.decimal::<u32>("ifindex") else { return false };
         // Loopback is what it is.
-        const LOOPBACK: u32 = 772;
         if device.decimal::<u32>("type") == Some(LOOPBACK) {
             return false;
         }

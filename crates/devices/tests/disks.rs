@@ -299,8 +299,12 @@ fn a_stick_on_usb() {
            subsystem -> /sys/class/block
            size = 2048"
     );
+    let path = format!("{usb}/host8/target8:0:0/8:0:0:0/block/sde");
+    let found = Tree::of(&tree);
+    let properties = names(&Device::at(&found, path.clone()), &Facts::default()).properties;
+    assert_eq!((properties["ID_TYPE"].as_str(), properties["ID_BUS"].as_str()), ("disk", "usb"));
     assert_eq!(
-        links(&tree, &format!("{usb}/host8/target8:0:0/8:0:0:0/block/sde"), &Facts::default()),
+        links(&tree, &path, &Facts::default()),
         [
             "disk/by-id/usb-QEMU_QEMU_HARDDISK_usb_SER_1-0:0",
             "disk/by-path/pci-0000:00:08.0-usb-0:2.1:1.0-scsi-0:0:0:0",

@@ -104,7 +104,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
 
-fn kind(number: &str) -> &'static str {
+/// What a device is, by its type (SPC-4, table 175).
+pub(super) fn kind(number: &str) -> &'static str {
     match number {
         "0" | "14" => "disk",
         "1" => "tape",

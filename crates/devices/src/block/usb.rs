@@ -56,6 +56,8 @@ pub fn properties(device: &Device<'_>) -> Properties {
     put("MODEL", part(&model));
     put("MODEL_ENC", encode(&model));
     put("MODEL_ID", usb.word("idProduct").unwrap_or_default());
+    let kind = scsi.as_ref().and_then(|scsi| scsi.word("type"));
+    put("TYPE", kind.map_or("", |kind| super::scsi::kind(&kind)).to_owned());
     put("REVISION", part(&revision));
     put("SERIAL", whole);
     put("SERIAL_SHORT", serial);
