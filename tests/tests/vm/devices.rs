@@ -171,7 +171,6 @@ fn a_disk_is_mounted_by_its_label() -> vm::Result<()> {
         ))?;
     }
     vm.reboot()?;
-    vm.wait_until_ready()?;
     vm.shell().run("grep ' /srv/esp vfat ' /proc/mounts && systemctl is-active srv-esp.mount")?;
     Ok(())
 }
