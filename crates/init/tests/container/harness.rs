@@ -233,10 +233,19 @@ impl Machine {
 
     /// Memory that PID 1 itself takes, in KiB.
     pub fn resident_kib(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The part of it that it has allocated, in KiB: without its code, which comes and goes.
+    pub fn allocated_kib(&self) -> u64 {
+        self.memory("RssAnon:")
+    }
+
+    fn memory(&self, kind: &str) -> u64 {
         let children = format!("/proc/{0}/task/{0}/children", self.child.id());
         let pid = fs::read_to_string(children).unwrap();
         let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(kind)).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }
