@@ -5,31 +5,24 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use crate::child::fork;
 use crate::error::{Doing, Result};
 
-/// As many processes gather as there are processors, but no more than these: the rest is for the boot.
-const GATHERERS: usize = 2;
-
-/// Has the kernel gather entropy from now on, if it has too little, in processes of their own that
-/// live on when this one becomes another program.
+/// Has the kernel gather entropy from now on, if it has too little, in a process of its own that
+/// lives on when this one becomes another program.
 ///
 /// Without a hardware source and a seed the kernel only begins to gather when a program waits for it, from
-/// the jitter of a timer of that program's: a bit a tick at most, 256 of them, so a second and more. The first to
-/// wait would be etcd and containerd. They are not nice to others: what is not done when the services start
-/// is what those then wait for.
+/// the jitter of that program's timer: a bit a tick at most, 256 of them, so a second and more. The first to
+/// wait would be etcd and containerd. It is not nice to others: what is not done when the services start is
+/// what those then wait for. Two processes would take half the time, and make stage 1 wait.
 ///
 /// # Errors
-/// A process could not be made.
+/// The process could not be made.
 pub fn gather_early() -> Result<()> {
     let wait = |flags| {
         let mut byte = [0; 1];
         getrandom(&mut byte[..], flags)
     };
     if wait(GetRandomFlags::NONBLOCK) == Err(rustix::io::Errno::AGAIN) {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..processors.min(GATHERERS) {
-            // A system call: nothing that another thread's lock could stop.
-            fork(|| wait(GetRandomFlags::empty()).is_err().into())
-                .doing(|| "gather entropy early".to_owned())?;
-        }
+        // A system call: nothing that another thread's lock could stop.
+        fork(|| wait(GetRandomFlags::empty()).is_err().into()).doing(|| "gather entropy early".to_owned())?;
     }
     Ok(())
 }
