@@ -20,6 +20,9 @@ use crate::report::Reporter;
 const CORE_FILTER: &str = "/proc/self/coredump_filter";
 const CORE_PARTS: &str = "0x33";
 
+/// Where file systems are told of elsewhere.
+const FSTAB: &str = "/etc/fstab";
+
 pub use history::end as note_end;
 pub use identity::boot_id;
 pub use seed::save as save_seed;
@@ -49,6 +52,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
         }
     };
     note(identity::host_name());
+    note(no_fstab(&fs::read_to_string(FSTAB).unwrap_or_default()));
     for result in settings::apply() {
         note(result);
     }
@@ -74,6 +78,18 @@ fn allow_cores() -> anyhow::Result<()> {
     fs::write(CORE_FILTER, CORE_PARTS).with_context(|| format!("cannot set {CORE_FILTER}"))
 }
 
+/// Whoever writes fstab(5) expects its file systems: that nobody reads it is told.
+fn no_fstab(text: &str) -> anyhow::Result<()> {
+    let entries =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    anyhow::ensure!(
+        entries == 0,
+        "{FSTAB} is not read ({entries} {}): write mount and swap units instead (systemd.mount(5))",
+        if entries == 1 { "entry" } else { "entries" }
+    );
+    Ok(())
+}
+
 /// The image's version, by os-release.
 pub fn version() -> String {
     let text = fs::read_to_string(layout::path::OS_RELEASE).unwrap_or_default();
@@ -96,4 +112,23 @@ fn not_before_build() -> anyhow::Result<()> {
         sys::machine::set_wall_clock(floor)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_file_systems_is_not_passed_over_in_silence() {
+        for (text, said) in [
+            ("", None),
+            ("# <file system> <mount point>\n\n", None),
+            ("LABEL=data /data ext4 defaults 0 2\n", Some("(1 entry)")),
+            ("#\nLABEL=data /data ext4 defaults 0 2\n /dev/vdb none swap sw 0 0", Some("(2 entries)")),
+        ] {
+            let told = no_fstab(text).err().map(|error| error.to_string());
+            assert_eq!(told.is_some(), said.is_some(), "{text}");
+            assert!(told.unwrap_or_default().contains(said.unwrap_or_default()), "{text}");
+        }
+    }
 }
