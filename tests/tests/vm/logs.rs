@@ -44,6 +44,41 @@ fn what_programs_say_is_kept_with_who_said_it_also_while_the_log_daemon_is_down(
     Ok(())
 }
 
+#[test]
+fn lines_go_to_a_syslog_server_and_a_collector_too() -> vm::Result<()> {
+    let vm = ready(Vm::direct(bed()).boot()?)?;
+    let shell = vm.shell().limit(Duration::from_secs(120));
+    shell.run(
+        "mkdir -p /etc/systemd/journald.conf.d; \
+         printf '[Forward]\\nSyslog=tcp://127.0.0.1:5514\\nHttp=http://127.0.0.1:5580/logs\\n' \
+         > /etc/systemd/journald.conf.d/far.conf; \
+         printf 'HTTP/1.1 204 No Content\\r\\nContent-Length: 0\\r\\n\\r\\n' > /run/answer",
+    )?;
+    // Two servers; what they hear comes after the log daemon's first tries, which nobody answers. What nc is
+    // given to read must not end: it would go.
+    shell.run("systemctl restart berth-logd; logger -t speaker -p auth.warning heard afar")?;
+    shell.run("systemd-run -q --unit=server sh -c 'sleep 300 | nc -l -p 5514 > /run/syslog'")?;
+    shell.run(
+        "systemd-run -q --unit=collector sh -c '(cat /run/answer; sleep 300) | nc -l -p 5580 > /run/posted'",
+    )?;
+    shell.run(
+        "for i in $(seq 80); do grep -q 'heard afar' /run/syslog && grep -q 'heard afar' /run/posted && break; \
+         sleep 1; done",
+    )?;
+    // Facility 4, level 4 (RFC 5424), after its length (RFC 6587).
+    let line = shell.run("grep -o '[0-9]* <36>1 .*heard afar' /run/syslog")?;
+    assert!(line.contains(" speaker "), "{line}");
+    let posted = shell.run("cat /run/posted")?;
+    assert!(posted.starts_with("POST /logs HTTP/1.1"), "{posted}");
+    let entry = posted.lines().find(|line| line.contains("heard afar")).unwrap();
+    let entry: serde_json::Value = serde_json::from_str(entry).unwrap();
+    for (field, value) in [("SYSLOG_IDENTIFIER", "speaker"), ("PRIORITY", "4"), ("_TRANSPORT", "syslog")] {
+        assert_eq!(entry[field], value, "{entry}");
+    }
+    assert_eq!(shell.run("journalctl -q -t speaker -o cat")?, "heard afar");
+    Ok(())
+}
+
 /// `BERTH_POWER_CUTS=200` cuts 200 times, at moments by `BERTH_SEED`.
 #[test]
 fn what_was_synced_is_there_after_every_power_cut() -> vm::Result<()> {
