@@ -352,11 +352,11 @@ fn services_join_the_namespaces_of_others() {
         machine.wait_for_file(name, |text| text.lines().count() == 3).lines().map(str::to_owned).collect()
     };
     let a = said(&machine, "a");
-    for name in ["b.service", "c.service", "alone.service", "net.service"] {
-        machine.job(JobAction::Start, name);
-    }
-    let (b, c, alone, net) =
-        (said(&machine, "b"), said(&machine, "c"), said(&machine, "alone"), said(&machine, "net"));
+    // One after the other: each sees what those before it left.
+    let [b, c, alone, net] = ["b", "c", "alone", "net"].map(|name| {
+        machine.job(JobAction::Start, &format!("{name}.service"));
+        said(&machine, name)
+    });
     assert_eq!((&a[..2], &a[..2], &a[..2]), (&b[..2], &c[..2], &net[..2]));
     assert!(a[0] != alone[0] && a[1] != alone[1]);
     assert_eq!([&a[2], &b[2], &c[2], &alone[2], &net[2]], ["a", "a b", "a b c", "alone", "net"]);
