@@ -25,18 +25,19 @@ fn sees(settings: &str, script: &str, expected: &str) {
 
 #[test]
 fn its_temporary_files_are_its_own() {
-    // The folder of the test is one of those that it does not see.
+    // The folder of the test is one of those that it does not see. Other tests have folders of theirs beside it.
     let units = Units::new().with("all.target", "[Unit]\nDescription=all\n").with(
-        "a.service",
+        "temporary.service",
         "[Service]\nType=oneshot\nPrivateTmp=yes\nStandardOutput=file:@/out\n\
          ExecStart=/bin/sh -c 'ls -A /tmp; touch /tmp/x /var/tmp/y'\nExecStart=/bin/ls -A /tmp /var/tmp\n",
     );
     let machine = units.boot().reached();
-    machine.job(JobAction::Start, "a.service");
+    machine.job(JobAction::Start, "temporary.service");
     let out = std::fs::read_to_string(machine.units.path("out")).unwrap();
     assert_eq!(out.trim(), "/tmp:\nx\n\n/var/tmp:\ny");
     let left = std::fs::read_dir("/tmp").unwrap().flatten();
-    let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with("berth-private-a"));
+    let left = left
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("berth-private-temporary.service"));
     assert_eq!(left.count(), 0, "they go with the service");
 }
 
