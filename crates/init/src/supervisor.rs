@@ -103,7 +103,7 @@ pub struct Supervisor {
     buttons: PowerButtons,
     /// Processes that were started, and whose they are.
     owners: BTreeMap<i32, UnitName>,
-    /// Folders in place of the shared temporary ones.
+    /// What the processes of services share.
     in_common: InCommon,
     dynamic: DynamicUsers,
     /// Pipes that tell whether a process could execute its program.

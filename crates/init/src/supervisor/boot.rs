@@ -19,7 +19,7 @@ use unit::text::specifier::Host;
 use unit::transaction::JobKind;
 use unit::{Unit, UnitName};
 
-use super::{Stage, Supervisor};
+use super::{MANY_JOBS, Stage, Supervisor};
 use crate::options::DEFAULT_TARGET;
 use crate::{output, report};
 
@@ -153,6 +153,8 @@ impl Supervisor {
         match result {
             JobResult::Done | JobResult::Skipped(_) => {
                 self.stage = Stage::Up;
+                // However few its jobs are: most of what it ran does not run again.
+                self.jobs_done = MANY_JOBS;
                 self.reached_at = Some(monotonic());
                 let event = self.reached(unit);
                 self.reporter.event(event);
