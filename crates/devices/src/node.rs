@@ -87,7 +87,7 @@ pub fn access(subsystem: &str, name: &str, scsi_type: Option<&str>) -> Option<Ac
     let base = crate::sysfs::base_name(name);
     let fits = |rule: &&Rule| {
         (rule.subsystem.is_empty() || rule.subsystem == subsystem)
-            && rule.names.iter().any(|pattern| is_match(pattern, base))
+            && rule.names.iter().any(|pattern| glob::matches(pattern, base))
     };
     let (mut group, mut mode) = (None, None);
     for rule in RULES.iter().filter(fits) {
@@ -104,16 +104,6 @@ pub fn access(subsystem: &str, name: &str, scsi_type: Option<&str>) -> Option<Ac
     }
     let gid = GROUPS.iter().find(|known| Some(known.name) == group)?.gid;
     Some(Access { gid, mode: mode.unwrap_or(0o660) })
-}
-
-/// Whether a name is one of a pattern's. Most differ before the first wildcard, and every device is asked for each
-/// rule.
-fn is_match(pattern: &str, name: &str) -> bool {
-    let literal = pattern.find(['*', '[']).unwrap_or(pattern.len());
-    match name.strip_prefix(&pattern[..literal]) {
-        Some(rest) => pattern[literal..] == *"*" || glob::matches(&pattern[literal..], rest),
-        None => false,
-    }
 }
 
 #[cfg(test)]

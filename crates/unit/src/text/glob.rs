@@ -1,7 +1,9 @@
 //! Shell patterns (glob(7)): `*`, `?`, and sets in brackets.
 
-/// Whether the whole text matches the pattern.
+/// Whether the whole text matches the pattern. Most differ before its first wildcard.
 pub fn matches(pattern: &str, text: &str) -> bool {
+    let (literal, pattern) = pattern.split_at(pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len()));
+    let Some(text) = text.strip_prefix(literal) else { return false };
     match pattern.contains(['?', '[', '\\']) {
         false => matches_parts(pattern, text),
         true => matches_any(pattern, text),
