@@ -7,7 +7,7 @@ mod output;
 mod upkeep;
 
 use std::collections::BTreeSet;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -18,6 +18,9 @@ use crate::arguments;
 use options::{Follow, Plan, What};
 use output::{Format, Printer};
 use zoneinfo::Zoneinfo;
+
+/// What was being done where it cannot be printed. Where nobody reads on, this process has ended.
+const OUTPUT: &str = "cannot write the output";
 
 /// Runs `journalctl`.
 ///
@@ -70,13 +73,10 @@ pub fn last_of_unit(unit: &str, lines: usize, format: &str) -> Result<()> {
     let mut printer = Printer::new(format);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let rest = entries.map_while(|entry| entry.ok());
-    written((|| {
-        for entry in std::iter::once(first).chain(rest) {
-            printer.print(&entry, &mut out)?;
-        }
-        out.flush()
-    })())
-    .map(|_| ())
+    for entry in std::iter::once(first).chain(rest) {
+        printer.print(&entry, &mut out).context(OUTPUT)?;
+    }
+    out.flush().context(OUTPUT)
 }
 
 fn entries(plan: &Plan) -> Result<u8> {
@@ -90,10 +90,7 @@ fn entries(plan: &Plan) -> Result<u8> {
         Follow::Yes => Some(follow::Watch::new(plan.reader.dirs())?),
     };
     loop {
-        let shown = show(&mut entries, &mut left, &mut printer, plan, &mut last, &mut out)?;
-        if !shown {
-            return Ok(0);
-        }
+        show(&mut entries, &mut left, &mut printer, plan, &mut last, &mut out)?;
         match &mut watch {
             Some(watch) if left > 0 => {
                 if watch.wait()? {
@@ -104,21 +101,21 @@ fn entries(plan: &Plan) -> Result<u8> {
         }
     }
     if last.is_none() && !plan.quiet && plan.format.is_text() {
-        written(writeln!(out, "-- No entries --"))?;
+        writeln!(out, "-- No entries --").context(OUTPUT)?;
     }
     if plan.show_cursor
         && let Some(cursor) = &last
     {
-        written(writeln!(out, "-- cursor: {cursor}"))?;
+        writeln!(out, "-- cursor: {cursor}").context(OUTPUT)?;
     }
-    written(out.flush())?;
+    out.flush().context(OUTPUT)?;
     if let (Some(path), Some(cursor)) = (&plan.cursor_file, &last) {
         std::fs::write(path, format!("{cursor}\n")).with_context(|| format!("cannot write {path}"))?;
     }
     Ok(u8::from(last.is_none() && plan.greps))
 }
 
-/// Prints what there is now; false where nobody reads it any more.
+/// Prints what there is now.
 fn show(
     entries: &mut Entries,
     left: &mut usize,
@@ -126,20 +123,18 @@ fn show(
     plan: &Plan,
     last: &mut Option<journal::Cursor>,
     out: &mut impl Write,
-) -> Result<bool> {
+) -> Result<()> {
     while *left > 0 {
         let Some(entry) = entries.next() else { break };
         let entry = entry?;
-        if plan.marks_boots && !written(printer.mark_boot(&entry, out))? {
-            return Ok(false);
+        if plan.marks_boots {
+            printer.mark_boot(&entry, out).context(OUTPUT)?;
         }
-        if !written(printer.print(&entry, out))? {
-            return Ok(false);
-        }
+        printer.print(&entry, out).context(OUTPUT)?;
         *left -= 1;
         *last = Some(entry.cursor());
     }
-    written(out.flush())
+    out.flush().context(OUTPUT)
 }
 
 /// Prints what was found once, however often it is there.
@@ -150,23 +145,11 @@ fn distinct(plan: &Plan, mut find: impl FnMut(&Entry, &mut Vec<Vec<u8>>)) -> Res
         find(&entry?, &mut found);
         for value in found.drain(..) {
             if !seen.contains(&value) {
-                let line = [&value[..], b"\n"].concat();
-                if !written(out.write_all(&line))? {
-                    return Ok(0);
-                }
+                out.write_all(&[&value[..], b"\n"].concat()).context(OUTPUT)?;
                 seen.insert(value);
             }
         }
     }
-    written(out.flush())?;
+    out.flush().context(OUTPUT)?;
     Ok(0)
-}
-
-/// Whether it was written; it was not where what reads the output has had enough.
-fn written(result: std::io::Result<()>) -> Result<bool> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error).context("cannot write the output"),
-    }
 }
