@@ -1,0 +1,2 @@
+//! Layer: pure. Butane configs, translated to Ignition's.
+#![forbid(unsafe_code)]

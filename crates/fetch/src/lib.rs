@@ -1,0 +1,2 @@
+//! Layer: effects. Fetches what a URL names, and checks it.
+#![forbid(unsafe_code)]

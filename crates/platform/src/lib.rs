@@ -1,0 +1,2 @@
+//! Layer: effects. What a cloud or a hypervisor tells a machine.
+#![forbid(unsafe_code)]
