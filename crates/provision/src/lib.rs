@@ -1,0 +1,5 @@
+//! Layer: program. Makes a machine of an image on its first boot, as its Ignition config says.
+#![forbid(unsafe_code)]
+
+pub mod failure;
+pub mod files;
