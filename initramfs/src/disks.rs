@@ -12,9 +12,9 @@ use sys::uevent::{Next, Uevents};
 use verity::{BLOCK, Superblock, root_hash_of_top};
 
 use crate::arguments::Arguments;
-use crate::gpt::{self, Geometry, Table};
 use crate::kernel_log;
 use crate::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
+use disk_table::{self as gpt, Geometry, Table};
 
 /// How long the boot disk may take to appear: slow RAID controllers and USB need many seconds.
 const LONG: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 //!
 //! Finds the disk that the machine was booted from and the slot whose verity root hash is the
 //! kernel argument `usrhash`, mounts them, and becomes `/usr/lib/berth/init`. [`arguments`],
-//! [`plan`], [`gpt`] and [`superblock`] decide; the rest does. Whatever fails ends in
+//! [`plan`], [`disk_table`] and [`superblock`] decide; the rest does. Whatever fails ends in
 //! [`emergency`]: a report on every console, and a reboot.
 
 pub mod arguments;
@@ -11,7 +11,6 @@ mod disks;
 pub mod emergency;
 mod firmware;
 mod fsck;
-pub mod gpt;
 mod kernel_log;
 mod partitions;
 pub mod plan;

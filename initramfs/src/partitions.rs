@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use layout::Guid;
 use sys::block::{self, device_path, reread_partitions};
 
-use crate::gpt::{self, Amendment, Geometry, Table};
 use crate::kernel_log;
 use crate::plan::Candidate;
+use disk_table::{self as gpt, Amendment, Geometry, Table};
 
 /// The boot disk, its partitions being those that the kernel knows.
 #[derive(Debug)]

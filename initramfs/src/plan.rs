@@ -7,7 +7,7 @@ use layout::{Guid, Slot};
 use verity::{RootHash, Superblock};
 
 use crate::arguments::{Arguments, RootSource, UsrSource};
-use crate::gpt;
+use disk_table as gpt;
 
 /// A disk with our labels.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,11 @@
 //! Which disk and slot are booted, and what is said where there is none.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../../crates/disk-table/tests/support/mod.rs"]
 mod support;
 
+use disk_table::amend;
 use initramfs::arguments::Arguments;
-use initramfs::gpt::amend;
 use initramfs::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
 use layout::disk::{ESP, PARTITIONS, ROOT};
 use layout::{Guid, Slot};

@@ -23,6 +23,11 @@ pub const ALIGNMENT: u64 = MIB;
 /// Space kept free after the last partition for the backup GPT, in bytes (it needs 33 sectors).
 pub const TAIL: u64 = MIB;
 
+/// Attribute bit of ROOT's entry in the table: its size is what a config gave it, and it does not grow into free
+/// space. Bits 48 to 63 mean what the partition's type makes of them (UEFI specification, table 5-8), and the
+/// Discoverable Partitions Specification leaves this one free.
+pub const KEEP_SIZE: u64 = 1 << 48;
+
 /// The disk's GUID in a shipped image. Stage 1 makes it anew on first boot.
 pub const DISK_GUID: Guid = guid("40bcfdba-534f-4a53-94e6-15a96b69800c");
 /// UUID of the ext4 file system on ROOT in a shipped image. Made anew on first boot.

@@ -1,6 +1,8 @@
 //! Block devices as sysfs shows them, and the ioctls of their partition tables.
 
+use std::ffi::c_int;
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,6 +13,11 @@ use crate::ioctl;
 const SYS_BLOCK: &str = "/sys/block";
 /// `BLKRRPART` (linux/fs.h).
 const REREAD_PARTITIONS: std::ffi::c_ulong = ioctl::none(0x12, 95);
+/// `BLKPG` (linux/blkpg.h): tells of one partition.
+const TELL: std::ffi::c_ulong = ioctl::none(0x12, 105);
+const ADD: c_int = 1;
+const DELETE: c_int = 2;
+const RESIZE: c_int = 3;
 /// sysfs counts in these, whatever the device's own block is.
 const SYSFS_SECTOR: u64 = 512;
 
@@ -107,4 +114,51 @@ pub fn reread_partitions(disk: &Path) -> Result<()> {
         Error::new(format!("have the kernel read the partition table of {} anew", disk.display()), e)
     })?;
     Ok(())
+}
+
+/// Tells the kernel of a partition of `disk` that it does not know: `number` in the table, from `start` on, of `size`
+/// bytes. Others may be in use.
+pub fn add_partition(disk: &Path, number: u32, start: u64, size: u64) -> Result<()> {
+    tell(disk, ADD, number, [start, size])
+        .doing(|| format!("tell the kernel of partition {number} of {}", disk.display()))
+}
+
+/// Tells the kernel that a partition of `disk` is there no more. It must not be in use.
+pub fn delete_partition(disk: &Path, number: u32) -> Result<()> {
+    let doing = || format!("have the kernel forget partition {number} of {}", disk.display());
+    tell(disk, DELETE, number, [0; 2]).doing(doing)
+}
+
+/// Tells the kernel of another size of a partition of `disk`, which may be in use.
+pub fn resize_partition(disk: &Path, number: u32, start: u64, size: u64) -> Result<()> {
+    let doing = || format!("tell the kernel that partition {number} of {} has {size} bytes", disk.display());
+    tell(disk, RESIZE, number, [start, size]).doing(doing)
+}
+
+/// `struct blkpg_ioctl_arg` and the `struct blkpg_partition` that it points to.
+#[repr(C)]
+struct Told {
+    operation: c_int,
+    flags: c_int,
+    length: c_int,
+    partition: *const Partition,
+}
+
+#[repr(C)]
+struct Partition {
+    start: i64,
+    size: i64,
+    number: c_int,
+    names: [u8; 128],
+}
+
+fn tell(disk: &Path, operation: c_int, number: u32, place: [u64; 2]) -> io::Result<()> {
+    let too_large = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let [start, size] = place.map(|bytes| i64::try_from(bytes).map_err(too_large));
+    let number = number.try_into().map_err(too_large)?;
+    let partition = Partition { start: start?, size: size?, number, names: [0; 128] };
+    let length = size_of::<Partition>() as c_int;
+    let told = Told { operation, flags: 0, length, partition: &raw const partition };
+    // SAFETY: the kernel reads the two structures, which outlive the call, and writes neither.
+    unsafe { ioctl::with_structure(File::open(disk)?.as_fd(), TELL, &told) }
 }

@@ -44,6 +44,16 @@ pub(crate) unsafe fn with_buffer(
     check(unsafe { libc::ioctl(fd.as_raw_fd(), request, pointer) })
 }
 
+/// Issues `request` on `fd` with a structure that the kernel reads.
+///
+/// # Safety
+/// The kernel must write neither to it nor to what it points to, and what it points to must be what the request says.
+pub(crate) unsafe fn with_structure<T>(fd: BorrowedFd<'_>, request: c_ulong, argument: &T) -> io::Result<()> {
+    let pointer: *const T = argument;
+    // SAFETY: the pointer is valid for the whole call; the caller promises the rest.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), request, pointer) }).map(drop)
+}
+
 /// Issues a `request` that takes no argument, or a number: 0.
 pub(crate) fn without_argument(fd: BorrowedFd<'_>, request: c_ulong) -> io::Result<c_int> {
     // SAFETY: the request carries no pointer; the kernel ignores the third argument, or takes it for a number.
@@ -62,6 +72,7 @@ mod tests {
     fn requests_are_numbered_as_the_kernel_headers_number_them() {
         // From linux/fs.h, linux/dm-ioctl.h (DM_TABLE_LOAD), fs/ext4/ext4.h and linux/watchdog.h.
         assert_eq!(none(0x12, 95), 0x125f, "BLKRRPART");
+        assert_eq!(none(0x12, 105), 0x1269, "BLKPG");
         assert_eq!(read_write(0xfd, 9, 312), 0xc138_fd09, "DM_TABLE_LOAD");
         assert_eq!(write(b'f', 44, 8), 0x4008_662c, "EXT4_IOC_SETFSUUID");
         assert_eq!(read(b'W', 7, 4), 0x8004_5707, "WDIOC_GETTIMEOUT");

@@ -20,6 +20,10 @@ const ENTRY: usize = 128;
 const MOST_ENTRY_BYTES: usize = 1 << 20;
 /// Partition type of a protective MBR's only record.
 const PROTECTIVE: u8 = 0xee;
+/// Entries of a table that we make: as many as every partitioner makes.
+const ENTRIES: usize = 128;
+/// The longest name of a partition, in UTF-16 units.
+pub const MOST_NAME_UNITS: usize = 36;
 
 /// Why one copy of a table cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +88,7 @@ pub struct Loaded {
     /// Block of the other copy, as this one says.
     pub alternate: u64,
     /// The protective MBR.
-    pub(super) mbr: [u8; 512],
+    mbr: [u8; 512],
 }
 
 /// A table. What its entries hold beyond the fields known here is kept.
@@ -113,8 +117,37 @@ pub struct Partition {
     pub first: u64,
     /// Last block.
     pub last: u64,
+    /// Attribute bits.
+    pub attributes: u64,
     /// Label.
     pub name: String,
+}
+
+impl Loaded {
+    /// An empty table for a disk that has none, which need not be on it. None where the disk is too small.
+    pub fn empty(geometry: Geometry, disk_guid: Guid) -> Option<Self> {
+        let mut mbr = [0; 512];
+        // From block 1 on; cylinders and heads as the UEFI specification has them (section 5.2.3).
+        mbr[446..458].copy_from_slice(&[0, 0, 2, 0, PROTECTIVE, 0xff, 0xff, 0xff, 1, 0, 0, 0]);
+        mbr[510..].copy_from_slice(&[0x55, 0xaa]);
+        let mut table = Table {
+            disk_guid,
+            first_usable: 0,
+            last_usable: 0,
+            entry_size: ENTRY,
+            entries: vec![0; ENTRIES * ENTRY],
+        };
+        let usable = table.usable(geometry);
+        (table.first_usable, table.last_usable) = (usable.start, usable.end.checked_sub(1)?);
+        let has_room = table.first_usable <= table.last_usable;
+        has_room.then_some(Self { table, origin: Origin::Primary, alternate: geometry.last_block(), mbr })
+    }
+
+    /// What must be written for both copies to hold `table`, a changed one of this disk's. Each element is to be
+    /// on the disk before the next is begun.
+    pub fn writes(&self, table: &Table, geometry: Geometry) -> [Vec<Write>; 2] {
+        table.writes(geometry, &self.mbr)
+    }
 }
 
 /// Reads the table of a disk, `read(offset, length)` giving that many bytes of it.
@@ -211,6 +244,35 @@ impl Table {
         self.partitions().into_iter().find(matches)
     }
 
+    /// How many entries there are, used or not: the highest number of a partition.
+    pub fn capacity(&self) -> u32 {
+        (self.entries.len() / self.entry_size) as u32
+    }
+
+    /// Removes partition `number`.
+    pub fn remove(&mut self, number: u32) {
+        self.put(number, 0, &[0; ENTRY]);
+    }
+
+    /// Puts a partition in the place of its number, whatever is there. Of a name that is too long the first
+    /// [`MOST_NAME_UNITS`] are taken.
+    pub fn insert(&mut self, partition: &Partition) {
+        let mut entry = [0; ENTRY];
+        entry[..16].copy_from_slice(&partition.type_guid.to_gpt_bytes());
+        entry[16..32].copy_from_slice(&partition.guid.to_gpt_bytes());
+        entry[32..40].copy_from_slice(&partition.first.to_le_bytes());
+        entry[40..48].copy_from_slice(&partition.last.to_le_bytes());
+        entry[48..56].copy_from_slice(&partition.attributes.to_le_bytes());
+        let units = partition.name.encode_utf16().take(MOST_NAME_UNITS).flat_map(u16::to_le_bytes);
+        entry[56..].iter_mut().zip(units).for_each(|(to, byte)| *to = byte);
+        self.put(partition.number, 0, &entry);
+    }
+
+    /// Lets partitions use all blocks up to where the backup stands at the end of the disk.
+    pub fn use_whole_disk(&mut self, geometry: Geometry) {
+        self.last_usable = self.last_usable.max(self.usable(geometry).end - 1);
+    }
+
     /// Gives partition `number` another PARTUUID.
     pub fn set_guid(&mut self, number: u32, guid: Guid) {
         self.put(number, 16, &guid.to_gpt_bytes());
@@ -232,15 +294,16 @@ impl Table {
         PRIMARY_ENTRIES + entries..geometry.last_block().saturating_sub(entries)
     }
 
-    /// Whether no partition may lie where [`Self::writes`] writes.
-    pub(super) fn fits(&self, geometry: Geometry) -> bool {
+    /// Whether no partition may lie where the two copies are written: so it is unless another partitioner put them
+    /// elsewhere.
+    pub fn fits(&self, geometry: Geometry) -> bool {
         let usable = self.usable(geometry);
         usable.start <= self.first_usable && self.last_usable < usable.end
     }
 
     /// What must be written for both copies to hold this table, the backup being at the disk's
     /// end. Each element is to be on the disk before the next is begun.
-    pub(super) fn writes(&self, geometry: Geometry, mbr: &[u8; 512]) -> [Vec<Write>; 2] {
+    fn writes(&self, geometry: Geometry, mbr: &[u8; 512]) -> [Vec<Write>; 2] {
         let last = geometry.last_block();
         let backup_entries = last - blocks_of(self.entries.len(), geometry);
         let block = |number: u64, bytes: Vec<u8>| Write { offset: number * geometry.block_size, bytes };
@@ -291,6 +354,7 @@ impl Partition {
             guid: Guid::from_gpt_bytes(array_at(entry, 16)),
             first: u64_at(entry, 32),
             last: u64_at(entry, 40),
+            attributes: u64_at(entry, 48),
             name: name.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
         })
     }

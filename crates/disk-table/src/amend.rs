@@ -3,7 +3,7 @@
 use std::fmt;
 
 use layout::Guid;
-use layout::disk::{ALIGNMENT, DISK_GUID, REMADE, ROOT};
+use layout::disk::{ALIGNMENT, DISK_GUID, KEEP_SIZE, REMADE, ROOT};
 
 use super::{Geometry, Loaded, Origin, Table, Write};
 
@@ -49,17 +49,45 @@ pub fn is_as_shipped(table: &Table) -> bool {
 /// [`is_as_shipped`]. None where all is as it should be, and for a table of another partitioner that
 /// lets partitions lie where the two copies would be written.
 ///
-/// ROOT grows to the next partition behind it, or to the end of the disk.
+/// ROOT grows to the next partition behind it, or to the end of the disk, unless it is to keep its size
+/// ([`KEEP_SIZE`]).
 pub fn amend(loaded: &Loaded, geometry: Geometry, fresh: Option<Identifiers>) -> Option<Amendment> {
+    change(loaded, geometry, |table| {
+        let mut changes = settlements(table, loaded, geometry, fresh);
+        changes.extend(grow_root(table, geometry));
+        changes
+    })
+}
+
+/// Like [`amend`], but ROOT stays as it is: what comes before a config that has a say in the disk's partitions.
+pub fn settle(loaded: &Loaded, geometry: Geometry, fresh: Option<Identifiers>) -> Option<Amendment> {
+    change(loaded, geometry, |table| settlements(table, loaded, geometry, fresh))
+}
+
+fn change(
+    loaded: &Loaded,
+    geometry: Geometry,
+    change: impl FnOnce(&mut Table) -> Vec<Change>,
+) -> Option<Amendment> {
     let mut table = loaded.table.clone();
     if !table.fits(geometry) {
         return None;
     }
+    let changes = change(&mut table);
+    (!changes.is_empty()).then(|| Amendment { writes: loaded.writes(&table, geometry), table, changes })
+}
+
+fn settlements(
+    table: &mut Table,
+    loaded: &Loaded,
+    geometry: Geometry,
+    fresh: Option<Identifiers>,
+) -> Vec<Change> {
     let mut changes = Vec::new();
     if loaded.origin == Origin::Backup {
         changes.push(Change::Repaired);
     }
-    if let Some([disk, partitions @ ..]) = fresh.filter(|_| is_as_shipped(&table)) {
+    if let Some([disk, partitions @ ..]) = fresh.filter(|_| is_as_shipped(table)) {
         table.disk_guid = disk;
         for (shipped, guid) in REMADE.iter().zip(partitions) {
             if let Some(partition) = table.find(shipped) {
@@ -74,15 +102,11 @@ pub fn amend(loaded: &Loaded, geometry: Geometry, fresh: Option<Identifiers>) ->
         table.last_usable = last_usable;
         changes.push(Change::BackupMoved);
     }
-    changes.extend(grow_root(&mut table, geometry));
-    (!changes.is_empty()).then(|| {
-        let writes = table.writes(geometry, &loaded.mbr);
-        Amendment { table, changes, writes }
-    })
+    changes
 }
 
 fn grow_root(table: &mut Table, geometry: Geometry) -> Option<Change> {
-    let root = table.find(&ROOT)?;
+    let root = table.find(&ROOT).filter(|root| root.attributes & KEEP_SIZE == 0)?;
     let behind = table.partitions().into_iter().map(|p| p.first).filter(|first| *first > root.last).min();
     let end = behind.unwrap_or(table.last_usable + 1).min(table.last_usable + 1);
     let unit = (ALIGNMENT / geometry.block_size).max(1);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use initramfs::gpt::{Amendment, Change, Origin, Table, Unreadable, amend, is_as_shipped};
+use disk_table::{Amendment, Change, Origin, Table, Unreadable, amend, is_as_shipped};
 use layout::Guid;
 use layout::disk::{DISK_GUID, ESP, MIB, PARTITIONS, ROOT, SECTOR};
 use proptest::prelude::*;
@@ -152,7 +152,7 @@ fn what_holds_no_table_is_refused_and_says_why() {
 
 /// The blocks of each phase of an amendment's writes.
 fn phases(amendment: &Amendment) -> Vec<Vec<(u64, Vec<u8>)>> {
-    let blocks = |write: &initramfs::gpt::Write| {
+    let blocks = |write: &disk_table::Write| {
         let chunks = write.bytes.chunks_exact(SECTOR as usize).zip(0..);
         chunks.map(|(b, i)| (write.offset + i * SECTOR, b.to_vec())).collect::<Vec<_>>()
     };

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Cursor};
 use std::sync::LazyLock;
 
+use disk_table as ours;
 use gpt::GptConfig;
 use gpt::mbr::ProtectiveMBR;
 use gpt::partition_types::{OperatingSystem, Type};
-use initramfs::gpt as ours;
 use layout::Guid;
 use layout::disk::{DISK_GUID, MIB, PARTITIONS, SECTOR};
 use uuid::Uuid;
