@@ -1,7 +1,6 @@
 //! The machine as a whole: its end, its clock, its name, its entropy.
 
-use std::fs::{self, File};
-use std::ops::Range;
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
@@ -87,27 +86,37 @@ pub fn add_entropy(seed: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Gives memory that was needed for a while back to the system: what was allocated (malloc_trim(3)), and the
-/// program's code, most of which has run once (madvise(2), MADV_DONTNEED). What of that runs again is found
-/// in the page cache, or is read.
+/// Gives memory that was needed for a while back to the system: what was allocated (malloc_trim(3)), and what
+/// of the program's file is never written to, most of which is needed once (madvise(2), MADV_DONTNEED). What of
+/// that is needed again is found in the page cache, or is read.
 pub fn give_back_memory() {
     // SAFETY: it works on the allocator's own state, under its lock; the number is how much to keep.
     unsafe { libc::malloc_trim(0) };
-    for code in fs::read_to_string("/proc/self/maps").iter().flat_map(|maps| maps.lines()).filter_map(code) {
-        // SAFETY: nothing was ever written to a mapping that only may be read and run, so its pages are
-        // those of the file, and come back as they are.
-        unsafe { libc::madvise(code.start as *mut _, code.len(), libc::MADV_DONTNEED) };
-    }
+    // SAFETY: the callback has the type that is wanted, and uses what it is given while it runs only.
+    unsafe { libc::dl_iterate_phdr(Some(give_back_segments), std::ptr::null_mut()) };
 }
 
-/// Where code of a file lies, by a line of maps (proc_pid_maps(5)).
-fn code(line: &str) -> Option<Range<usize>> {
-    let mut fields = line.split_whitespace();
-    let (start, end) = fields.next()?.split_once('-')?;
-    let is_code = fields.next()? == "r-xp";
-    let is_file = fields.nth(2)? != "0";
-    let address = |text| usize::from_str_radix(text, 16).ok();
-    (is_code && is_file).then_some(address(start)?..address(end)?)
+/// Gives back an object's segments that are only read and run (elf(5), dl_iterate_phdr(3)). Not those that
+/// became read-only once addresses were written into them: they are part of a writable segment.
+unsafe extern "C" fn give_back_segments(
+    object: *mut libc::dl_phdr_info,
+    _size: libc::size_t,
+    _data: *mut libc::c_void,
+) -> libc::c_int {
+    let page = rustix::param::page_size() as u64;
+    // SAFETY: the C library gives a valid object, whose headers are as many as it says.
+    let (base, headers) = unsafe {
+        let object = &*object;
+        (object.dlpi_addr, std::slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)))
+    };
+    for header in headers.iter().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_W == 0) {
+        let start = (base + header.p_vaddr) / page * page;
+        let length = base + header.p_vaddr + header.p_filesz - start;
+        // SAFETY: nothing was ever written to these pages, so they are those of the file, and come back as
+        // they are. (The last one may hold the file's next bytes, too; nobody's either.)
+        unsafe { libc::madvise(start as *mut _, length as usize, libc::MADV_DONTNEED) };
+    }
+    0
 }
 
 #[cfg(test)]
@@ -115,22 +124,13 @@ mod tests {
     use super::*;
 
     fn file_pages_kib() -> u64 {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssFile:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     #[test]
     fn code_that_has_run_is_given_back_and_runs_again() {
-        assert_eq!(code("1000-3000 r-xp 00001000 fd:00 17 /init"), Some(0x1000..0x3000));
-        for other in [
-            "1000-3000 r--p 00001000 fd:00 17 /init",
-            "1000-3000 rwxp 00001000 fd:00 17 /init",
-            "1000-3000 r-xp 00000000 00:00 0 [vdso]",
-            "",
-        ] {
-            assert_eq!(code(other), None, "{other}");
-        }
         let text = || format!("{:?}", std::env::vars_os());
         let said = text();
         let before = file_pages_kib();
