@@ -38,6 +38,9 @@ pub const BERTHCTL_LINKS: [&str; 15] = [
 pub const BERTHCTL_LIB_LINKS: [&str; 2] = ["systemd-modules-load", "systemd-sysctl"];
 /// Checks and mends an ext4; stage 1 runs it on a ROOT that was not left clean.
 pub const E2FSCK: &str = "/usr/bin/e2fsck";
+/// The certificate authorities that are trusted: as they are, and as the image has them, for before `/etc` is there.
+pub const CA_CERTIFICATES: [&str; 2] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/usr/share/berth/etc/ssl/certs/ca-certificates.crt"];
 /// The shell and small tools, one binary.
 pub const BUSYBOX: &str = "/usr/bin/busybox";
 /// The shell.
