@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -80,7 +80,8 @@ pub fn fill() -> Result<()> {
         let path = in_sysroot(dir.path);
         let made = fs::create_dir(&path).and_then(|()| {
             // Not by mkdir's mode: that one is subject to the umask.
-            fs::set_permissions(&path, Permissions::from_mode(dir.mode))
+            fs::set_permissions(&path, Permissions::from_mode(dir.mode))?;
+            chown(&path, Some(dir.owner), Some(dir.owner))
         });
         unless_there(made).with_context(|| format!("make the folder {}", path.display()))?;
     }

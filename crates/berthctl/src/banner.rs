@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use boots::{End, History};
 use observe::{Root, slot};
+use settings::base64;
+use sha2::{Digest, Sha256};
 
 use crate::status::{Link, links, os_release};
 
@@ -15,6 +17,9 @@ usage: berthctl banner
 
 Writes what logins show (/run/issue, /run/motd), and shows it on the consoles where it has changed.";
 
+/// Where the SSH host keys are.
+const SSH: &str = "/etc/ssh";
+
 /// What it is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Facts {
@@ -22,6 +27,8 @@ struct Facts {
     slot: Option<String>,
     host: String,
     links: Vec<Link>,
+    /// SHA-256 fingerprints of the SSH host keys, as ssh-keygen(1) writes them.
+    keys: Vec<String>,
     /// How the last boot ended, where that was not as it should be.
     last: Option<String>,
 }
@@ -65,8 +72,27 @@ fn gather() -> Facts {
         host: root.text("/proc/sys/kernel/hostname").trim().to_owned(),
         // Without addresses the rest is shown all the same.
         links: links().unwrap_or_default(),
+        keys: host_keys(Path::new(SSH)),
         last: last.map(|boot| boot.ending(&this)),
     }
+}
+
+/// The fingerprints of the public keys `ssh_host_*_key.pub` in a folder, each with its kind.
+fn host_keys(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_key = |name: &str| name.starts_with("ssh_host_") && name.ends_with("_key.pub");
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| is_key(name));
+    names.sort();
+    names.iter().filter_map(|name| fingerprint(&fs::read_to_string(folder.join(name)).ok()?)).collect()
+}
+
+/// The fingerprint of a public key (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): `SHA256:... (ssh-ed25519)`.
+fn fingerprint(line: &str) -> Option<String> {
+    let (kind, key) = line.split_once(' ')?;
+    let key = base64::decode(key.split_whitespace().next()?.as_bytes()).ok()?;
+    let digest = base64::encode(&Sha256::digest(key));
+    Some(format!("SHA256:{} ({kind})", digest.trim_end_matches('=')))
 }
 
 fn text(facts: &Facts) -> String {
@@ -82,6 +108,9 @@ fn text(facts: &Facts) -> String {
     if !has_address {
         text.push_str("  no address yet\n");
     }
+    for key in &facts.keys {
+        text.push_str(&format!("  SSH host key: {key}\n"));
+    }
     if let Some(last) = &facts.last {
         text.push_str(&format!("  the last boot: {last}\n"));
     }
@@ -92,6 +121,19 @@ fn text(facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_have_the_fingerprints_that_ssh_keygen_gives_them() {
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL4zJvkwVgRTK+SReBdiVq7g+EiOaZdR0aisziqTvYG6 comment\n";
+        let expected = "SHA256:Zw7OJ9njVIPRWp0h16vCQ9bQj025xYLAfYGgBvTi3yQ (ssh-ed25519)";
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ssh_host_ed25519_key.pub"), key).unwrap();
+        fs::write(folder.path().join("ssh_host_ed25519_key"), "secret").unwrap();
+        fs::write(folder.path().join("ssh_host_rsa_key.pub"), "").unwrap();
+        assert_eq!(host_keys(folder.path()), [expected]);
+        assert_eq!(host_keys(&folder.path().join("nowhere")), [""; 0]);
+    }
 
     #[test]
     fn what_a_person_at_the_console_wants_to_know() {
@@ -111,10 +153,12 @@ mod tests {
             "\nBerth 0.1.0, slot A, on berth\n  no address yet\n  more: berthctl status\n\n"
         );
         facts.links = vec![link("eth0", &["10.0.2.15/24", "fec0::1/64"]), link("eth1", &[])];
+        facts.keys = vec!["SHA256:x (ssh-ed25519)".into()];
         facts.last = Some("panic: sysrq triggered crash".into());
         assert_eq!(
             text(&facts),
-            "\nBerth 0.1.0, slot A, on berth\n  eth0: 10.0.2.15 fec0::1\n  the last boot: panic: sysrq triggered crash\n  \
+            "\nBerth 0.1.0, slot A, on berth\n  eth0: 10.0.2.15 fec0::1\n  SSH host key: SHA256:x \
+             (ssh-ed25519)\n  the last boot: panic: sysrq triggered crash\n  \
              more: berthctl status\n\n"
         );
     }

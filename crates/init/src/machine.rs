@@ -44,14 +44,16 @@ pub fn ready(reporter: &mut Reporter) -> bool {
     note(not_before_build());
     note(seed::load());
     note(history::begin());
-    let first_boot = match identity::machine_id() {
+    let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let first_boot = match identity::machine_id(&command_line) {
         Ok(is_new) => is_new,
         Err(error) => {
             note(Err(error));
             false
         }
     };
-    note(identity::host_name());
+    note(identity::check(&command_line));
+    note(identity::host_name(&command_line));
     note(no_fstab(&fs::read_to_string(FSTAB).unwrap_or_default()));
     for result in settings::apply() {
         note(result);

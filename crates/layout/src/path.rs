@@ -148,6 +148,8 @@ pub struct Dir {
     pub path: &'static str,
     /// Permission bits.
     pub mode: u32,
+    /// Whose it is, and its group's.
+    pub owner: u32,
 }
 
 /// A link of ROOT that stage 1 makes where nothing of its name is there.
@@ -159,12 +161,13 @@ pub struct Link {
     pub target: &'static str,
 }
 
-/// Folders of ROOT, each after its parent. All belong to root.
-pub const ROOT_DIRS: [Dir; 25] = [
+/// Folders of ROOT, each after its parent.
+pub const ROOT_DIRS: [Dir; 26] = [
     dir("/boot", 0o700),
     dir("/dev", 0o755),
     dir("/etc", 0o755),
     dir("/home", 0o755),
+    Dir { owner: crate::user::CORE.uid, ..dir(crate::user::CORE.home, 0o700) },
     dir("/mnt", 0o755),
     dir("/opt", 0o755),
     dir("/opt/cni", 0o755),
@@ -209,7 +212,7 @@ pub const ROOT_LINKS: [Link; 13] = [
 pub const USR_LINKS: [Link; 2] = [link("/usr/sbin", "bin"), link(COREDUMP, "../../bin/berthctl")];
 
 const fn dir(path: &'static str, mode: u32) -> Dir {
-    Dir { path, mode }
+    Dir { path, mode, owner: 0 }
 }
 
 const fn link(path: &'static str, target: &'static str) -> Link {

@@ -15,9 +15,11 @@ pub struct User {
     pub home: &'static str,
     /// Login shell.
     pub shell: &'static str,
+    /// Names of the groups that it is a member of, beside its primary one.
+    pub groups: &'static [&'static str],
 }
 
-/// A group of `/etc/group`. None has members in a shipped image.
+/// A group of `/etc/group`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Name.
@@ -31,11 +33,20 @@ pub const NOLOGIN: &str = "/usr/bin/nologin";
 /// First id given to a person's account; system users are below.
 pub const FIRST_PERSON: u32 = 1000;
 
+/// Who people log in as where a config names nobody else, as on Fedora CoreOS and Flatcar: without a password,
+/// and with every right by `sudo`.
+pub const CORE: User = User {
+    groups: &["adm", "wheel", "sudo", "systemd-journal", "docker"],
+    ..user("core", FIRST_PERSON, FIRST_PERSON, "core", "/home/core", crate::path::SHELL)
+};
+
 /// The users, by uid.
-pub const USERS: [User; 4] = [
+pub const USERS: [User; 6] = [
     user("root", 0, 0, "root", "/root", crate::path::SHELL),
     user("sshd", 74, 74, "sshd privilege separation", "/run/sshd", NOLOGIN),
     user("etcd", 232, 232, "etcd", "/var/lib/etcd", NOLOGIN),
+    user("ntpd-rs", 234, 234, "time synchronization", "/run/ntpd-rs", NOLOGIN),
+    CORE,
     user("nobody", 65534, 65534, "nobody", "/", NOLOGIN),
 ];
 
@@ -44,7 +55,7 @@ pub const SYSTEMD_JOURNAL: u32 = 190;
 
 /// The groups, by gid. `sudo`, `wheel`, `docker` and the like are here because the Ignition
 /// configs that people have name them.
-pub const GROUPS: [Group; 23] = [
+pub const GROUPS: [Group; 25] = [
     group("root", 0),
     group("adm", 4),
     group("tty", 5),
@@ -67,15 +78,24 @@ pub const GROUPS: [Group; 23] = [
     group("systemd-journal", SYSTEMD_JOURNAL),
     group("etcd", 232),
     group("docker", 233),
+    group("ntpd-rs", 234),
+    group("core", CORE.gid),
     group("nobody", 65534),
 ];
 
+/// The names of a group's members, beside those whose primary group it is.
+pub fn members(group: &str) -> impl Iterator<Item = &'static str> {
+    USERS.iter().filter(move |user| user.groups.contains(&group)).map(|user| user.name)
+}
+
 /// The tables as lines of sysusers.d(5): a machine whose accounts are its own gets those that a later image
-/// adds.
+/// adds. People are not among them: one that was removed stays so.
 pub fn sysusers() -> String {
-    let groups = GROUPS.iter().map(|group| format!("g {} {}\n", group.name, group.gid));
-    let users = USERS.iter().map(|user| {
-        let User { name, uid, gid, comment, home, shell } = user;
+    let is_person = |id: u32| id == CORE.gid;
+    let groups = GROUPS.iter().filter(|group| !is_person(group.gid));
+    let groups = groups.map(|group| format!("g {} {}\n", group.name, group.gid));
+    let users = USERS.iter().filter(|user| !is_person(user.uid)).map(|user| {
+        let User { name, uid, gid, comment, home, shell, groups: _ } = user;
         format!("u {name} {uid}:{gid} \"{comment}\" {home} {shell}\n")
     });
     groups.chain(users).collect()
@@ -89,7 +109,7 @@ const fn user(
     home: &'static str,
     shell: &'static str,
 ) -> User {
-    User { name, uid, gid, comment, home, shell }
+    User { name, uid, gid, comment, home, shell, groups: &[] }
 }
 
 const fn group(name: &'static str, gid: u32) -> Group {
@@ -100,6 +120,11 @@ const fn group(name: &'static str, gid: u32) -> Group {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_person_who_was_removed_does_not_come_back() {
+        assert!(sysusers().contains("u etcd 232:232 ") && !sysusers().contains("core"), "{}", sysusers());
+    }
 
     #[test]
     fn ids_and_names_are_unique_and_every_primary_group_exists() {
@@ -113,7 +138,8 @@ mod tests {
         assert_eq!(groups.len(), GROUPS.len());
         for u in USERS {
             assert!(gids.contains(&u.gid), "{}", u.name);
-            assert!(u.uid < FIRST_PERSON || u.name == "nobody", "{}", u.name);
+            assert!(u.uid < FIRST_PERSON || ["core", "nobody"].contains(&u.name), "{}", u.name);
+            assert!(u.groups.iter().all(|group| groups.contains(group)), "{}", u.name);
         }
     }
 }

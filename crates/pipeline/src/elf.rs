@@ -16,6 +16,8 @@ pub struct Needs {
     pub interpreter: Option<String>,
     /// File names of libraries.
     pub libraries: Vec<String>,
+    /// Folders of its own that the loader looks in for them (ld.so(8), DT_RUNPATH).
+    pub folders: Vec<String>,
 }
 
 /// Reads what the file at `path` needs.
@@ -31,6 +33,7 @@ pub fn needs(path: &Path) -> Result<Needs> {
     Ok(Needs {
         interpreter: elf.interpreter.map(str::to_owned),
         libraries: elf.libraries.iter().map(|name| (*name).to_owned()).collect(),
+        folders: elf.runpaths.iter().flat_map(|path| path.split(':')).map(str::to_owned).collect(),
     })
 }
 
@@ -51,8 +54,8 @@ pub fn closure(tree: &Path, files: &BTreeSet<String>) -> Result<BTreeSet<String>
         let interpreter = needs.interpreter.map(|path| path.replacen("/lib64/", "/usr/lib64/", 1));
         let mut paths: Vec<String> = interpreter.into_iter().collect();
         for library in &needs.libraries {
-            let path = DIRECTORIES
-                .iter()
+            let folders = needs.folders.iter().map(String::as_str).chain(DIRECTORIES);
+            let path = folders
                 .map(|d| format!("{d}/{library}"))
                 .find(|path| tree.join(path.trim_start_matches('/')).exists());
             match path {

@@ -1,4 +1,4 @@
-//! Base64 (RFC 4648, section 4), read.
+//! Base64 (RFC 4648, section 4).
 
 /// Reads base64; white space in it does not count.
 ///
@@ -25,6 +25,21 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, &'static str> {
     }
     out.truncate(out.len() - padding);
     Ok(out)
+}
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Writes base64, padded.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = (0..3).fold(0u32, |bits, at| bits << 8 | u32::from(group.get(at).copied().unwrap_or(0)));
+        for at in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
+            out.push(if at <= group.len() { letter.into() } else { '=' });
+        }
+    }
+    out
 }
 
 fn value(byte: u8) -> Option<u32> {
@@ -60,5 +75,16 @@ mod tests {
         for text in ["Z", "Zg=", "Zg==Zg==", "====", "Z===", "Zm9!"] {
             assert!(decode(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn it_is_written_and_read_as_the_rfc_has_it() {
+        let (text, plain) = ("Zm9vYmFy", b"foobar");
+        for length in 0..=plain.len() {
+            let expected = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", text][length];
+            assert_eq!(encode(&plain[..length]), expected);
+            assert_eq!(decode(expected.as_bytes()).unwrap(), &plain[..length]);
+        }
+        assert_eq!(encode(&[0xff, 0xfe]), "//4=");
     }
 }

@@ -3,57 +3,67 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use identity::{HOST_NAME, HOST_NAME_ARGUMENT, MACHINE_ID, MACHINE_ID_ARGUMENT, Names, is_machine_id};
 
-const MACHINE_ID: &str = "/etc/machine-id";
-const HOST_NAME: &str = "/etc/hostname";
-const DEFAULT_HOST_NAME: &str = "berth";
-
-/// Makes this machine's id, if it has none. Says whether it was made now.
-pub fn machine_id() -> Result<bool> {
+/// Makes this machine's id, if it has none, or takes the one that the kernel's command line says. Says whether it
+/// had none before.
+pub fn machine_id(command_line: &str) -> Result<bool> {
     let path = Path::new(MACHINE_ID);
     let text = fs::read_to_string(path).unwrap_or_default();
-    if is_id(text.trim()) {
-        return Ok(false);
+    let has = Some(text.trim()).filter(|id| is_machine_id(id));
+    let told = argument(command_line, MACHINE_ID_ARGUMENT).map(|id| id.to_ascii_lowercase());
+    let id = match (told.as_deref(), has) {
+        (Some(told), _) if is_machine_id(told) => told.to_owned(),
+        (_, Some(has)) => has.to_owned(),
+        _ => identity::machine_id(sys::random::name_16()?),
+    };
+    if has != Some(&id) {
+        sys::file::replace_synced(path, format!("{id}\n").as_bytes(), 0o444)?;
     }
-    // A random UUID (RFC 9562, version 4), as machine-id(5) asks.
-    let mut bytes = sys::random::name_16()?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    sys::file::replace_synced(path, format!("{id}\n").as_bytes(), 0o444)?;
-    Ok(true)
+    Ok(has.is_none())
 }
 
-fn is_id(text: &str) -> bool {
-    text.len() == 32
-        && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && text.bytes().any(|byte| byte != b'0')
-}
-
-/// Gives the machine its name.
-pub fn host_name() -> Result<()> {
+/// Whether what was written by hand can be followed.
+pub fn check(command_line: &str) -> Result<()> {
+    match argument(command_line, MACHINE_ID_ARGUMENT) {
+        Some(id) if !is_machine_id(&id) => {
+            bail!("kernel argument {MACHINE_ID_ARGUMENT}={id} is no machine's id")
+        }
+        _ => {}
+    }
     let text = fs::read_to_string(HOST_NAME).unwrap_or_default();
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-    sys::machine::set_host_name(line.unwrap_or(DEFAULT_HOST_NAME))?;
+    let argument = argument(command_line, HOST_NAME_ARGUMENT);
+    let names = [(HOST_NAME, identity::in_file(&text)), (HOST_NAME_ARGUMENT, argument.as_deref())];
+    for (place, name) in names {
+        match name {
+            Some(name) if !identity::is_host_name(name) => bail!("{place}: {name:?} cannot name a machine"),
+            _ => {}
+        }
+    }
     Ok(())
+}
+
+/// Gives the machine its name, as far as that is known before there is a network.
+pub fn host_name(command_line: &str) -> Result<()> {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let names = Names {
+        file: read(HOST_NAME),
+        argument: argument(command_line, HOST_NAME_ARGUMENT),
+        machine_id: read(MACHINE_ID).trim().to_owned(),
+        ..Names::default()
+    };
+    Ok(sys::machine::set_host_name(&names.best().0)?)
+}
+
+/// The last value of a kernel argument.
+fn argument(command_line: &str, name: &str) -> Option<String> {
+    let words = layout::args::words(command_line).filter(|(word, _)| word == name);
+    words.filter_map(|(_, value)| value).last()
 }
 
 /// This boot's id, without dashes.
 pub fn boot_id() -> String {
     let id = fs::read_to_string(layout::path::BOOT_ID).unwrap_or_default();
     id.trim().replace('-', "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_id;
-
-    #[test]
-    fn an_id_is_32_hex_digits_and_not_nought() {
-        assert!(is_id("0123456789abcdef0123456789abcdef"));
-        for text in ["", "uninitialized", "0123", "00000000000000000000000000000000"] {
-            assert!(!is_id(text), "{text}");
-        }
-    }
 }

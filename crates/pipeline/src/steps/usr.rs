@@ -52,6 +52,11 @@ pub const PROGRAMS: [(&str, &str); 5] = [
     ("berthctl", path::BERTHCTL),
 ];
 
+/// Files of `/etc` that not everybody may read.
+const NARROW: [(&str, u32); 3] = [("shadow", 0o600), ("gshadow", 0o600), ("sudoers", 0o440)];
+/// Programs that run with root's rights whoever starts them: these, and no other.
+const SET_UID: [&str; 1] = ["/usr/bin/sudo"];
+
 /// The step; `rootfs` is images/rootfs, `code` are the directories of our crates that make files.
 ///
 /// # Errors
@@ -142,10 +147,10 @@ impl Assembly {
                 _ => drop(part.put(path, node.clone())?),
             }
         }
-        for secret in ["shadow", "gshadow"] {
-            let path = format!("{}/{secret}", in_usr(path::ETC_LOWER));
+        for (name, mode) in NARROW {
+            let path = format!("{}/{name}", in_usr(path::ETC_LOWER));
             if let Some(mut node) = part.remove(&path) {
-                node.mode = 0o600;
+                node.mode = mode;
                 part.put(&path, node)?;
             }
         }
@@ -188,7 +193,11 @@ impl Assembly {
             } else {
                 use std::os::unix::fs::PermissionsExt;
                 let metadata = fs::metadata(&host).with_context(|| format!("reading {}", host.display()))?;
-                let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
+                let mode = match metadata.permissions().mode() & 0o100 {
+                    _ if SET_UID.contains(&path.as_str()) => 0o4755,
+                    0 => 0o644,
+                    _ => 0o755,
+                };
                 part.file(&inside, mode, Content::Host(host))?;
             }
             self.add(part, &format!("debian {}", userland.owner(&path)))?;
