@@ -59,7 +59,7 @@ pub fn host_name(command_line: &str) -> Result<()> {
 /// The last value of a kernel argument.
 fn argument(command_line: &str, name: &str) -> Option<String> {
     let words = layout::args::words(command_line).filter(|(word, _)| word == name);
-    words.filter_map(|(_, value)| value).last()
+    words.filter_map(|(_, value)| value).next_back()
 }
 
 /// This boot's id, without dashes.
