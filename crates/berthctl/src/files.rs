@@ -1,38 +1,29 @@
-//! The folders of unit files: reading them, and changing what is enabled.
+//! The folders of unit files: those of a system that runs, or of one below a folder.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::Deref;
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use layout::path::{ETC_UNITS, PRESETS, RUN_TRANSIENT, RUN_UNITS, UNITS};
+use anyhow::Result;
+use layout::path::RUN_TRANSIENT;
 use unit::control::Request;
-use unit::install::{Change, FileState, Folder, Node, Scope, View};
-use unit::load;
-use unit::model::{Install, LINK_FOLDERS};
-use unit::preset::{Preset, Presets};
-use unit::text::file::Source;
-use unit::text::specifier::Host;
-use unit::{Unit, UnitName};
-use unit_files::Catalog;
+use unit::install::Change;
+use unit_files::installed::{Installed, UNIT_PATH};
 
 use crate::client;
 
 /// Unit files of a system, running or not.
 pub struct Files {
-    /// What all paths are below.
-    root: PathBuf,
-    /// What the folders hold.
-    pub view: View,
-    /// The same folders, for what applies to a unit.
-    catalog: Catalog,
-    host: Host,
-    presets: Presets,
+    installed: Installed,
     /// Whether a PID 1 runs by these files.
     is_live: bool,
+}
+
+impl Deref for Files {
+    type Target = Installed;
+
+    fn deref(&self) -> &Installed {
+        &self.installed
+    }
 }
 
 impl Files {
@@ -42,75 +33,13 @@ impl Files {
     /// # Errors
     /// A folder that is there cannot be read.
     pub fn open(root: Option<&str>) -> Result<Files> {
-        let usual =
-            || vec![RUN_TRANSIENT.to_owned(), ETC_UNITS.to_owned(), RUN_UNITS.to_owned(), UNITS.to_owned()];
-        let (paths, transient, is_live) = match root {
-            Some(_) => (usual(), RUN_TRANSIENT.to_owned(), false),
-            None => match client::manager() {
-                Ok(manager) => (manager.unit_path, manager.transient, true),
-                Err(_) => (usual(), RUN_TRANSIENT.to_owned(), false),
-            },
+        let (paths, transient, is_live) = match root.map_or_else(|| client::manager().ok(), |_| None) {
+            Some(manager) => (manager.unit_path, manager.transient, true),
+            None => (UNIT_PATH.map(str::to_owned).to_vec(), RUN_TRANSIENT.to_owned(), false),
         };
-        let root = PathBuf::from(root.unwrap_or("/"));
-        let scopes = scopes(&paths, &transient);
-        let catalog = Catalog::list(&paths.iter().map(|path| below(&root, path)).collect::<Vec<_>>());
-        let folders = paths.into_iter().zip(scopes).map(|(path, scope)| {
-            let entries = list(&below(&root, &path))?;
-            Ok(Folder { path, scope, entries })
-        });
-        let view = View { folders: folders.collect::<Result<Vec<Folder>>>()? };
-        Ok(Files { host: host(&root), presets: presets(&root), root, view, catalog, is_live })
-    }
-
-    /// The folder in which links are made.
-    pub fn target(&self, runtime: bool) -> &str {
-        let scope = if runtime { Scope::Runtime } else { Scope::Persistent };
-        let folder = self.view.folders.iter().find(|folder| folder.scope == scope);
-        folder.map_or(if runtime { RUN_UNITS } else { ETC_UNITS }, |folder| folder.path.as_str())
-    }
-
-    /// What `[Install]` of a unit says: its file, and its drop-ins.
-    pub fn install(&self, name: &UnitName) -> Install {
-        let mut sources = Vec::new();
-        let main = self.view.file(name);
-        for path in main.into_iter().chain(self.drop_ins(name)) {
-            if let Ok(text) = fs::read_to_string(below(&self.root, &path)) {
-                sources.push(Source { path: Arc::from(path), text });
-            }
-        }
-        load::install_section(name, &sources, &self.host).0
-    }
-
-    /// The drop-ins of a unit, in the order they apply.
-    pub fn drop_ins(&self, name: &UnitName) -> Vec<String> {
-        let paths = self.catalog.drop_ins(name).into_iter();
-        paths.map(|path| format!("/{}", path.strip_prefix(&self.root).unwrap_or(&path).display())).collect()
-    }
-
-    /// A unit as its files make it.
-    ///
-    /// # Errors
-    /// It has no file, or one that makes no unit.
-    pub fn unit(&self, name: &UnitName) -> Result<Unit> {
-        Ok(load::load(name, &self.catalog.files(name)?, &self.host)?)
-    }
-
-    /// The state of a unit's file; none where there is none.
-    pub fn state(&self, name: &UnitName) -> Option<FileState> {
-        self.view.state(name, &self.install(name))
-    }
-
-    /// What is to become of a unit by default.
-    pub fn preset(&self, name: &UnitName) -> Preset {
-        self.presets.of(name)
-    }
-
-    /// Reads a file of the system.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn read(&self, path: &str) -> Result<String> {
-        fs::read_to_string(below(&self.root, path)).with_context(|| format!("cannot read {path}"))
+        let root = Path::new(root.unwrap_or("/"));
+        let installed = Installed::open(root, &paths, &transient, &mut |fault| eprintln!("{fault}"))?;
+        Ok(Files { installed, is_live })
     }
 
     /// Says which changes would be made.
@@ -129,19 +58,11 @@ impl Files {
     /// A link cannot be made or removed.
     pub fn apply(&self, changes: &[Change], quiet: bool) -> Result<()> {
         for change in changes {
+            self.installed.apply(change)?;
             match change {
-                Change::Link { path, to } => {
-                    make_link(&below(&self.root, path), to)?;
-                    if !quiet {
-                        eprintln!("Created symlink '{path}' \u{2192} '{to}'.");
-                    }
-                }
-                Change::Remove { path } => {
-                    remove_link(&below(&self.root, path))?;
-                    if !quiet {
-                        eprintln!("Removed '{path}'.");
-                    }
-                }
+                _ if quiet => {}
+                Change::Link { path, to } => eprintln!("Created symlink '{path}' \u{2192} '{to}'."),
+                Change::Remove { path } => eprintln!("Removed '{path}'."),
             }
         }
         Ok(())
@@ -154,113 +75,4 @@ impl Files {
     pub fn reload(&self) -> Result<()> {
         if self.is_live { client::order(&Request::Reload) } else { Ok(()) }
     }
-}
-
-/// Whose the folders are. Where none is the operator's by its path (a container), the first is.
-fn scopes(paths: &[String], transient: &str) -> Vec<Scope> {
-    let mut scopes: Vec<Scope> = paths
-        .iter()
-        .map(|path| match path.as_str() {
-            path if path == transient => Scope::Transient,
-            ETC_UNITS => Scope::Persistent,
-            RUN_UNITS => Scope::Runtime,
-            _ => Scope::Image,
-        })
-        .collect();
-    if !scopes.contains(&Scope::Persistent)
-        && let Some(first) = scopes.iter_mut().find(|scope| **scope == Scope::Image)
-    {
-        *first = Scope::Persistent;
-    }
-    scopes
-}
-
-/// A path of the system below a root.
-fn below(root: &Path, path: &str) -> PathBuf {
-    root.join(path.trim_start_matches('/'))
-}
-
-/// What a folder of unit files holds; nothing where it is not there.
-fn list(folder: &Path) -> Result<BTreeMap<String, Node>> {
-    let doing = || format!("cannot read {}", folder.display());
-    let mut nodes = BTreeMap::new();
-    for (name, path) in entries(folder).with_context(doing)? {
-        let node = if let Ok(to) = fs::read_link(&path) {
-            Node::Link(to.to_string_lossy().into_owned())
-        } else if path.is_dir() {
-            let links = entries(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let links = links.into_iter().map(|(name, path)| {
-                let to = fs::read_link(&path).map(|to| to.to_string_lossy().into_owned());
-                (name, to.unwrap_or_default())
-            });
-            Node::Links(links.collect())
-        } else if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == 0) {
-            Node::Empty
-        } else {
-            Node::File
-        };
-        nodes.insert(name, node);
-    }
-    Ok(nodes)
-}
-
-fn entries(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        other => other?,
-    };
-    entries
-        .map(|entry| entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())))
-        .collect()
-}
-
-/// Makes a link, and the folder that it stands in. One that is there is replaced in one step.
-fn make_link(path: &Path, to: &str) -> Result<()> {
-    let doing = || format!("cannot make the link {}", path.display());
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(doing)?;
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let new = path.with_file_name(format!(".#{name}"));
-    _ = fs::remove_file(&new);
-    symlink(to, &new).with_context(doing)?;
-    fs::rename(&new, path).with_context(doing)
-}
-
-/// Removes a link, and a folder of links that is empty then.
-fn remove_link(path: &Path) -> Result<()> {
-    fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
-    let folder = path.parent().filter(|folder| {
-        let kind = folder.extension().unwrap_or_default();
-        LINK_FOLDERS.iter().any(|(known, _)| kind == *known)
-    });
-    if let Some(folder) = folder {
-        // One that is not empty stays.
-        _ = fs::remove_dir(folder);
-    }
-    Ok(())
-}
-
-/// What the specifiers stand for in a system.
-pub fn host(root: &Path) -> Host {
-    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-    Host {
-        machine_id: read(&below(root, "/etc/machine-id")),
-        boot_id: read(Path::new(layout::path::BOOT_ID)).replace('-', ""),
-        hostname: read(Path::new("/proc/sys/kernel/hostname")),
-        kernel_release: read(Path::new("/proc/sys/kernel/osrelease")),
-    }
-}
-
-/// The presets of a system: files by name, over all folders.
-fn presets(root: &Path) -> Presets {
-    let mut presets = Presets::default();
-    for path in unit_files::settings::of_kind(root, PRESETS, ".preset") {
-        for line in presets.add(&fs::read_to_string(&path).unwrap_or_default()) {
-            eprintln!("{}:{line}: the line makes no sense, and is left out", path.display());
-        }
-    }
-    presets
 }

@@ -11,3 +11,4 @@ pub mod sysusers;
 pub mod tmpfiles;
 
 pub use root::Root;
+pub use tmpfiles::remove_tree;

@@ -23,14 +23,24 @@ const DAY: u64 = 24 * 60 * 60;
 const FILES: [(&str, u32); 4] =
     [("/etc/group", 0o644), ("/etc/gshadow", 0o600), ("/etc/passwd", 0o644), ("/etc/shadow", 0o600)];
 
-/// What is to be made for lines, by what the system has now.
-pub fn plan(root: &Root, config: &Config) -> Plan {
-    let texts = Texts {
+/// The four files as they are; nothing where one is missing.
+pub fn texts(root: &Root) -> Texts {
+    Texts {
         group: root.text(FILES[0].0),
         gshadow: root.text(FILES[1].0),
         passwd: root.text(FILES[2].0),
         shadow: root.text(FILES[3].0),
-    };
+    }
+}
+
+/// Days since 1970, by the clock or what stands for it.
+pub fn today() -> u64 {
+    now().as_secs() / DAY
+}
+
+/// What is to be made for lines, by what the system has now.
+pub fn plan(root: &Root, config: &Config) -> Plan {
+    let texts = texts(root);
     let owner = |path: &str| {
         let found = root.look(Path::new(path), true).ok()?;
         Some((path.to_owned(), (found.stx_uid, found.stx_gid)))
@@ -38,7 +48,7 @@ pub fn plan(root: &Root, config: &Config) -> Plan {
     let shell = ROOT_SHELLS.iter().find(|shell| root.look(Path::new(shell), true).is_ok());
     let seen = Seen {
         owners: config.paths().filter_map(owner).collect(),
-        today: now().as_secs() / DAY,
+        today: today(),
         root_shell: shell.unwrap_or(&ROOT_SHELLS[1]).to_string(),
     };
     Plan::make(config, &texts, &seen)

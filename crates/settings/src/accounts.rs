@@ -45,9 +45,14 @@ impl Accounts {
 /// Reads a line of a passwd or group file. None where it is no account's: a comment, or what NIS adds.
 pub fn account(line: &str) -> Option<Account<'_>> {
     let mut fields = line.split(':');
-    let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with(['+', '-', '#']))?;
+    let name = fields.next().filter(|_| !is_foreign(line))?;
     let id = fields.nth(1)?.parse().ok()?;
     Some(Account { name, id })
+}
+
+/// Whether a line of a file of accounts is about none: a comment, or what NIS adds.
+pub fn is_foreign(line: &str) -> bool {
+    line.is_empty() || line.starts_with([':', '+', '-', '#'])
 }
 
 /// Reads a user or group id.

@@ -220,26 +220,10 @@ pub fn show_copy(file: &OwnedFd, target: &Path) -> io::Result<()> {
 /// Mounts an empty file system in memory; `options` are words of mount(8), tmpfs(5)'s own among them.
 /// Without any there are no devices in it.
 pub fn mount_tmpfs(target: &Path, options: &str) -> io::Result<()> {
-    let mut flags = MountFlags::NODEV;
-    let mut own = Vec::new();
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        match option {
-            "dev" => flags -= MountFlags::NODEV,
-            "nodev" => flags |= MountFlags::NODEV,
-            "suid" => flags -= MountFlags::NOSUID,
-            "nosuid" => flags |= MountFlags::NOSUID,
-            "exec" => flags -= MountFlags::NOEXEC,
-            "noexec" => flags |= MountFlags::NOEXEC,
-            "noatime" => flags |= MountFlags::NOATIME,
-            "relatime" => flags |= MountFlags::RELATIME,
-            "strictatime" => flags |= MountFlags::STRICTATIME,
-            "nostrictatime" => flags -= MountFlags::STRICTATIME,
-            // Read-only it becomes when what goes into it is there.
-            "ro" | "rw" => {}
-            other => own.push(other),
-        }
-    }
-    let options = CString::new(own.join(","))?;
+    // Read-only it becomes when what goes into it is there.
+    let words = options.split(',').filter(|option| !matches!(*option, "ro" | "rw"));
+    let (flags, own) = crate::mount::options(words, MountFlags::NODEV);
+    let options = CString::new(own)?;
     Ok(kernel::mount("tmpfs", target, "tmpfs", flags, options.as_c_str())?)
 }
 

@@ -34,6 +34,47 @@ impl Mount<'_> {
     }
 }
 
+/// Splits options as people write them (mount(8)) into flags, added to and taken from `flags`, and those of the
+/// file system itself, comma-separated. What is for programs and not for the kernel is left out.
+pub fn options<'a>(words: impl IntoIterator<Item = &'a str>, mut flags: MountFlags) -> (MountFlags, String) {
+    let mut own = Vec::new();
+    for word in words.into_iter().flat_map(|word| word.split(',')) {
+        match word {
+            "dev" => flags -= MountFlags::NODEV,
+            "nodev" => flags |= MountFlags::NODEV,
+            "suid" => flags -= MountFlags::NOSUID,
+            "nosuid" => flags |= MountFlags::NOSUID,
+            "exec" => flags -= MountFlags::NOEXEC,
+            "noexec" => flags |= MountFlags::NOEXEC,
+            "ro" => flags |= MountFlags::RDONLY,
+            "rw" => flags -= MountFlags::RDONLY,
+            "sync" => flags |= MountFlags::SYNCHRONOUS,
+            "async" => flags -= MountFlags::SYNCHRONOUS,
+            "dirsync" => flags |= MountFlags::DIRSYNC,
+            "noatime" => flags |= MountFlags::NOATIME,
+            "atime" => flags -= MountFlags::NOATIME,
+            "nodiratime" => flags |= MountFlags::NODIRATIME,
+            "diratime" => flags -= MountFlags::NODIRATIME,
+            "relatime" => flags |= MountFlags::RELATIME,
+            "norelatime" => flags -= MountFlags::RELATIME,
+            "strictatime" => flags |= MountFlags::STRICTATIME,
+            "nostrictatime" => flags -= MountFlags::STRICTATIME,
+            "lazytime" => flags |= MountFlags::LAZYTIME,
+            "nolazytime" => flags -= MountFlags::LAZYTIME,
+            "" | "defaults" | "auto" | "noauto" | "nofail" | "user" | "nouser" | "users" | "owner"
+            | "_netdev" => {}
+            other if other.starts_with("x-") || other.starts_with("X-") || other.starts_with("comment=") => {}
+            other => own.push(other),
+        }
+    }
+    (flags, own.join(","))
+}
+
+/// Unmounts what is at a path, once it is written to its disk.
+pub fn unmount(path: &Path) -> Result<()> {
+    kernel::unmount(path, kernel::UnmountFlags::NOFOLLOW).doing_to("unmount", path)
+}
+
 /// Moves the mount at `from` to the existing folder `to`.
 pub fn move_mount(from: &Path, to: &Path) -> Result<()> {
     kernel::mount_move(from, to).doing(|| format!("move the mount {} to {}", from.display(), to.display()))
@@ -56,4 +97,29 @@ pub(crate) fn set_attribute(path: &CStr, attribute: u64, flags: libc::c_int) -> 
         )
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_flags_the_file_systems_or_nobodys() {
+        let none = MountFlags::empty();
+        let cases = [
+            (&[][..], none, none, ""),
+            (&["defaults", "nofail", "x-systemd.makefs", "_netdev"], none, none, ""),
+            (&["noexec", "subvolid=5"], none, MountFlags::NOEXEC, "subvolid=5"),
+            (
+                &["ro,nosuid,size=1M", "mode=0700"],
+                none,
+                MountFlags::RDONLY | MountFlags::NOSUID,
+                "size=1M,mode=0700",
+            ),
+            (&["dev", "suid"], MountFlags::NODEV | MountFlags::NOEXEC, MountFlags::NOEXEC, ""),
+        ];
+        for (words, before, flags, own) in cases {
+            assert_eq!(options(words.iter().copied(), before), (flags, own.to_owned()), "{words:?}");
+        }
+    }
 }

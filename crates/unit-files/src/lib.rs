@@ -2,6 +2,7 @@
 //! a unit (systemd.unit(5), "Unit File Load Path"). Also which files of settings count.
 #![forbid(unsafe_code)]
 
+pub mod installed;
 pub mod settings;
 
 use std::cell::OnceCell;

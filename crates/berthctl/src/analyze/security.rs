@@ -15,7 +15,9 @@ use unit::{Unit, UnitName};
 use unit_files::Catalog;
 
 use crate::arguments::Parsed;
-use crate::files::{Files, host};
+use unit_files::installed::host;
+
+use crate::files::Files;
 use crate::names::{loaded, unit_name};
 use crate::table::{Paint, columns, paint};
 

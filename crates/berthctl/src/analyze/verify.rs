@@ -10,7 +10,9 @@ use unit::load::{self, UnitFiles};
 use unit::text::file::Source;
 
 use crate::arguments::Parsed;
-use crate::files::{Files, host};
+use unit_files::installed::host;
+
+use crate::files::Files;
 use crate::names::unit_name;
 
 /// The instance that a template is read as.

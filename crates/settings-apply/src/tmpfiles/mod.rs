@@ -17,6 +17,8 @@ use settings::tmpfiles::{Item, Kind, Operation, Plan};
 use crate::Root;
 use walk::{Node, WalkError};
 
+pub use remove::tree as remove_tree;
+
 pub(crate) use walk::glob;
 
 /// As deep as folders may be nested that are walked whole.

@@ -81,7 +81,7 @@ pub(super) fn open_folder(folder: impl AsFd, name: impl rustix::path::Arg + Copy
 }
 
 /// Removes something and all that is in it. What is mounted there is in the way.
-pub(super) fn tree(folder: impl AsFd, name: impl rustix::path::Arg + Copy) -> io::Result<()> {
+pub fn tree(folder: impl AsFd, name: impl rustix::path::Arg + Copy) -> io::Result<()> {
     let node = Node::open(&folder, name)?;
     if node.is.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Err(Errno::BUSY.into());

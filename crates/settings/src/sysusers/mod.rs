@@ -10,4 +10,4 @@ pub use plan::{Plan, Seen};
 pub use texts::{Changes, Texts};
 
 /// The ids that are given out where no line names others: those of the system.
-const SYSTEM: (u32, u32) = (1, layout::user::FIRST_PERSON - 1);
+pub const SYSTEM: (u32, u32) = (1, layout::user::FIRST_PERSON - 1);

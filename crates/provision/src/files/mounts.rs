@@ -1,0 +1,109 @@
+//! The config's own file systems, mounted in the new root while it is written to.
+
+use std::path::{Path, PathBuf};
+
+use ignition::config::{Config, Filesystem};
+use rustix::fs::FileType;
+use sys::mount::{Mount, MountFlags};
+
+use super::place;
+use super::tree::Tree;
+use crate::failure::Failure;
+
+/// What is no file system to mount.
+const NOT_MOUNTED: [&str; 3] = ["", "none", "swap"];
+/// What only stage 1 mounts, at every boot, before a unit could.
+const OF_STAGE_1: [&str; 2] = ["/", "/etc"];
+
+/// What is mounted. It is unmounted when this goes.
+#[derive(Debug, Default)]
+pub struct Mounts {
+    mounted: Vec<PathBuf>,
+    /// Folders that were made to mount something on, as paths of the new root.
+    pub made: Vec<PathBuf>,
+}
+
+impl Mounts {
+    /// Mounts the file systems that have a path, those above others first.
+    ///
+    /// # Errors
+    /// One cannot be mounted; then none is.
+    pub fn mount(tree: &Tree, config: &Config) -> Result<Mounts, Failure> {
+        let mut mounts = Mounts::default();
+        let all = config.storage.iter().flat_map(|storage| storage.filesystems.iter().flatten()).enumerate();
+        let mut wanted: Vec<(usize, &Filesystem, &Path)> = all
+            .filter(|(_, fs)| !NOT_MOUNTED.contains(&fs.format.as_deref().unwrap_or_default()))
+            .filter_map(|(index, fs)| Some((index, fs, Path::new(fs.path.as_deref()?))))
+            .filter(|(_, _, path)| !path.as_os_str().is_empty())
+            .collect();
+        wanted.sort_by_key(|(_, _, path)| path.components().count());
+        for (index, filesystem, path) in wanted {
+            mounts.one(tree, &format!("$.storage.filesystems.{index}"), filesystem, path)?;
+        }
+        Ok(mounts)
+    }
+
+    fn one(&mut self, tree: &Tree, at: &str, filesystem: &Filesystem, path: &Path) -> Result<(), Failure> {
+        let at_path = format!("{at}.path");
+        if OF_STAGE_1.iter().any(|of| Path::new(of) == path) {
+            let cause = format!("{} is mounted before any unit could mount it", path.display());
+            return Err(Failure::new(at_path, cause, "another path, such as /var, or one below it"));
+        }
+        if let Some(refusal) = place::refusal(path) {
+            return Err(Failure::new(at_path, refusal.cause, refusal.next_step));
+        }
+        for above in path.ancestors() {
+            let found = tree.look(above).map_err(|error| {
+                Failure::new(&at_path, format!("cannot look at {}: {error}", above.display()), "another path")
+            })?;
+            if found.is_some_and(|found| found.kind != FileType::Directory) {
+                let cause = format!(
+                    "{} is no folder, and must be one to mount {} on",
+                    above.display(),
+                    path.display()
+                );
+                return Err(Failure::new(at_path, cause, "another path, without links"));
+            }
+        }
+        let made = &mut self.made;
+        tree.folder(path, &mut |folder| made.push(folder.to_owned())).map_err(|error| {
+            Failure::new(
+                &at_path,
+                format!("cannot make the folder {}: {error}", path.display()),
+                "another path",
+            )
+        })?;
+        let options = filesystem.mount_options.as_deref().unwrap_or_default();
+        let (flags, options) = sys::mount::options(options.iter().map(String::as_str), MountFlags::empty());
+        let target = tree.root().outside(path);
+        let kind = filesystem.format.as_deref().unwrap_or_default();
+        let mount = Mount { source: Path::new(&filesystem.device), kind, flags, options: &options };
+        mount.on(&target).map_err(|error| {
+            let next = "check device, format and mountOptions; the kernel's log may say more";
+            Failure::new(at, error.to_string(), next)
+        })?;
+        self.mounted.push(target);
+        Ok(())
+    }
+
+    /// Unmounts them, with all that was written to them on their disks.
+    ///
+    /// # Errors
+    /// One cannot be unmounted.
+    pub fn unmount(mut self) -> Result<(), Failure> {
+        while let Some(path) = self.mounted.pop() {
+            sys::mount::unmount(&path).map_err(|error| {
+                Failure::new("$.storage.filesystems", error.to_string(), "check that the disk is not damaged")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mounts {
+    fn drop(&mut self) {
+        for path in self.mounted.iter().rev() {
+            _ = sys::mount::unmount(path);
+        }
+    }
+}
