@@ -13,13 +13,14 @@ use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::dhcp::{Event, Moment};
 use crate::link::Link;
 use crate::log;
 use crate::netlink::{Changes, Heard, Kernel};
 use crate::port::Port;
 use crate::resolv::resolv_conf;
 use crate::status::{self, Status};
+use network::Moment;
+use network::dhcp::Event;
 
 /// The daemon.
 pub struct Daemon {

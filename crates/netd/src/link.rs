@@ -2,7 +2,7 @@
 
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 
-use crate::dhcp::Mac;
+use network::dhcp::Mac;
 
 /// A link as the kernel tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

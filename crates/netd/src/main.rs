@@ -2,12 +2,11 @@
 //!
 //! Brings loopback and every Ethernet link up, leases an IPv4 address for each by DHCP, lets the
 //! kernel take IPv6 addresses from routers, and writes the resolver's configuration. One thread,
-//! one loop; what DHCP wants is decided in [`dhcp`], without IO.
+//! one loop; what DHCP wants is decided in crate `network`, without IO.
 
 #![forbid(unsafe_code)]
 
 mod daemon;
-mod dhcp;
 mod link;
 mod log;
 mod netlink;

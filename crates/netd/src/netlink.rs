@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily as Family, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send};
 
-use crate::dhcp::lease::{Lease, Route};
+use network::dhcp::lease::{Lease, Route};
 
 /// RTPROT_DHCP, as routes bear it; addresses bear the same number (IFA_PROTO).
 const PROTOCOL_DHCP: u8 = 16;

@@ -6,16 +6,35 @@ use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use anyhow::{Context, Result};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressAttribute;
-use sys::packet::PacketSocket;
+use sys::packet::{FilterInstruction, PacketSocket};
 
-use crate::dhcp::{self, Action, Event, Lease, Mac, Moment, Reply, Request, State, Target, frame};
 use crate::log;
 use crate::netlink::{self, Kernel};
 use crate::status::LinkStatus;
+use network::Moment;
+use network::dhcp::{self, Action, Event, Identity, Lease, Mac, Reply, Request, State, Target, frame};
 
 /// Added to a link's index, the metric of its routes: the first link is preferred, and routes
 /// without a metric (the administrator's) are preferred to all.
 const METRIC: u32 = 1024;
+
+/// A packet socket's filter: unfragmented UDP to the clients' port. The rest of a busy host's
+/// traffic must not wake the daemon.
+const FILTER: [FilterInstruction; 9] = [
+    instruction(0x30, 0, 0, 9),                         // A = protocol
+    instruction(0x15, 0, 6, frame::UDP as u32),         // not UDP: drop
+    instruction(0x28, 0, 0, 6),                         // A = flags and fragment offset
+    instruction(0x45, 4, 0, 0x3fff),                    // a fragment: drop
+    instruction(0xb1, 0, 0, 0),                         // X = length of the IP header
+    instruction(0x48, 0, 0, 2),                         // A = UDP destination port
+    instruction(0x15, 0, 1, frame::CLIENT_PORT as u32), // another port: drop
+    instruction(0x06, 0, 0, 0xffff),                    // take
+    instruction(0x06, 0, 0, 0),                         // drop
+];
+
+const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> FilterInstruction {
+    FilterInstruction { code, jt, jf, k }
+}
 
 /// A link that the daemon looks after.
 pub struct Port {
@@ -125,7 +144,7 @@ impl Port {
         if !self.state.listens() {
             (self.packets, self.unicast) = (None, None);
         } else if self.packets.is_none() {
-            match PacketSocket::open(self.index, &frame::FILTER) {
+            match PacketSocket::open(self.index, &FILTER) {
                 Ok(socket) => self.packets = Some(socket),
                 Err(error) => {
                     log::warning(&format!("{}: cannot listen for DHCP answers: {error}", self.name));
@@ -135,7 +154,7 @@ impl Port {
     }
 
     fn send(&mut self, request: &Request, target: Target) -> Result<()> {
-        let message = request.encode(self.mac);
+        let message = request.encode(&Identity::of(self.mac));
         match target {
             Target::Broadcast => {
                 let socket = self.packets.as_ref().context("cannot ask for an address without a socket")?;

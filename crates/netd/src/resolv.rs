@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::dhcp::Lease;
+use network::dhcp::Lease;
 
 /// The C library reads so many servers, and the names of so many domains.
 const SERVERS: usize = 3;
@@ -35,7 +35,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::dhcp::lease::Times;
+    use network::dhcp::lease::Times;
 
     fn lease(dns: &[u8], domains: &[&str]) -> Lease {
         Lease {
@@ -47,6 +47,7 @@ mod tests {
             domains: domains.iter().map(|d| (*d).to_owned()).collect(),
             ntp: vec![],
             mtu: None,
+            hostname: None,
             times: Times { renew: None, rebind: None, expire: None },
         }
     }

@@ -1,7 +1,7 @@
 //! `.link` files (systemd.link(5)): which interfaces they are for, and what they ask for.
 
 use super::is_valid_name;
-use super::matching::{Condition, Match};
+use super::matching::Match;
 use super::policy::Policy;
 
 /// One file.
@@ -125,43 +125,11 @@ impl Read {
         match section {
             "Match" => {
                 self.has_match = true;
-                self.matching(key, value)
+                self.file.matching.assign(key, value)
             }
             "Link" => self.link(key, value),
             _ => Ok(()),
         }
-    }
-
-    fn matching(&mut self, key: &str, value: &str) -> Result<(), String> {
-        let matching = &mut self.file.matching;
-        let words = || value.split_whitespace().map(str::to_owned);
-        match key {
-            "MACAddress" => add(&mut matching.macs, words().map(|word| word.to_ascii_lowercase()), value),
-            "PermanentMACAddress" => {
-                add(&mut matching.permanent_macs, words().map(|word| word.to_ascii_lowercase()), value);
-            }
-            "OriginalName" => add(&mut matching.names, words(), value),
-            "Path" => add(&mut matching.paths, words(), value),
-            "Driver" => add(&mut matching.drivers, words(), value),
-            "Type" => add(&mut matching.types, words(), value),
-            "Kind" => add(&mut matching.kinds, words(), value),
-            "Property" => add(&mut matching.properties, words(), value),
-            "Host" | "Virtualization" | "KernelCommandLine" | "KernelVersion" | "Architecture" => {
-                let (negated, value) = match value.strip_prefix('!') {
-                    Some(rest) => (true, rest.trim_start()),
-                    None => (false, value),
-                };
-                let condition = Condition { key: key.to_owned(), value: value.to_owned(), negated };
-                matching.conditions.push(condition);
-            }
-            "Credential" | "Firmware" => {
-                // What cannot be asked is not so: the file is for no interface.
-                matching.never = true;
-                return Err(format!("{key}= is not built: the file is for no interface; the line is"));
-            }
-            _ => return Err(format!("unknown key {key}=")),
-        }
-        Ok(())
     }
 
     fn link(&mut self, key: &str, value: &str) -> Result<(), String> {
@@ -204,14 +172,6 @@ impl Read {
         }
         Ok(())
     }
-}
-
-/// A list grows by each line; an empty line empties it.
-fn add(list: &mut Vec<String>, words: impl Iterator<Item = String>, value: &str) {
-    if value.is_empty() {
-        list.clear();
-    }
-    list.extend(words);
 }
 
 fn policies(value: &str) -> Result<Vec<Policy>, String> {

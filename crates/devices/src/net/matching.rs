@@ -1,4 +1,4 @@
-//! `[Match]` of a `.link` file: which interfaces it is for.
+//! `[Match]` of a `.link` or `.network` file: which interfaces it is for.
 
 use unit::text::glob;
 
@@ -61,6 +61,40 @@ pub struct Interface {
 }
 
 impl Match {
+    /// Takes an assignment of the section.
+    ///
+    /// # Errors
+    /// What is wrong with it, or not built.
+    pub fn assign(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let words = || value.split_whitespace().map(str::to_owned);
+        let lower = || words().map(|word| word.to_ascii_lowercase());
+        match key {
+            "MACAddress" => add(&mut self.macs, lower(), value),
+            "PermanentMACAddress" => add(&mut self.permanent_macs, lower(), value),
+            "OriginalName" => add(&mut self.names, words(), value),
+            "Path" => add(&mut self.paths, words(), value),
+            "Driver" => add(&mut self.drivers, words(), value),
+            "Type" => add(&mut self.types, words(), value),
+            "Kind" => add(&mut self.kinds, words(), value),
+            "Property" => add(&mut self.properties, words(), value),
+            "Host" | "Virtualization" | "KernelCommandLine" | "KernelVersion" | "Architecture" => {
+                let (negated, value) = match value.strip_prefix('!') {
+                    Some(rest) => (true, rest.trim_start()),
+                    None => (false, value),
+                };
+                let condition = Condition { key: key.to_owned(), value: value.to_owned(), negated };
+                self.conditions.push(condition);
+            }
+            "Credential" | "Firmware" => {
+                // What cannot be asked is not so: the file is for no interface.
+                self.never = true;
+                return Err(format!("{key}= is not built: the file is for no interface; the line is"));
+            }
+            _ => return Err(format!("unknown key {key}=")),
+        }
+        Ok(())
+    }
+
     /// Whether the file is for this interface. `machine` answers conditions.
     pub fn fits(&self, interface: &Interface, machine: &dyn Fn(&Condition) -> bool) -> bool {
         let path = interface.properties.get("ID_PATH").map_or("", String::as_str);
@@ -80,6 +114,14 @@ impl Match {
     }
 }
 
+/// A list grows by each line; an empty line empties it.
+fn add(list: &mut Vec<String>, words: impl Iterator<Item = String>, value: &str) {
+    if value.is_empty() {
+        list.clear();
+    }
+    list.extend(words);
+}
+
 fn one_fits(words: &[String], value: &str) -> bool {
     let Some(first) = words.first() else { return true };
     let (negated, first) = match first.strip_prefix('!') {
@@ -87,7 +129,9 @@ fn one_fits(words: &[String], value: &str) -> bool {
         None => (false, first.as_str()),
     };
     let mut words = std::iter::once(first).chain(words[1..].iter().map(String::as_str));
-    words.any(|word| glob::matches(word, value)) != negated
+    // What an interface does not have fits no pattern, also not `*`: `Kind=!*` is hardware.
+    let fits = !value.is_empty() && words.any(|word| glob::matches(word, value));
+    fits != negated
 }
 
 fn has_property(wanted: &str, properties: &Properties) -> bool {
@@ -128,6 +172,8 @@ mod tests {
             ("Driver=e1000e virtio*", true),
             ("Type=wlan", false),
             ("Type=ether\nKind=bridge", false),
+            ("Kind=*", false),
+            ("Kind=!*", true),
             ("Path=*-usb-*\nProperty=ID_NET_NAME_MAC=*", true),
             ("Property=ID_NET_NAME_MAC=*\nProperty=NO=*", false),
             ("Property=!NO=*", true),

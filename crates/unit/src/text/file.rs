@@ -93,7 +93,7 @@ pub fn parse(source: &Source) -> (Vec<Assignment>, Vec<Warning>) {
 
 /// Joins continued lines, drops comments and blank lines, strips white space; gives each logical
 /// line with the number of its first one.
-fn logical_lines(text: &str) -> Vec<(u32, String)> {
+pub fn logical_lines(text: &str) -> Vec<(u32, String)> {
     let mut lines = Vec::new();
     let mut open: Option<(u32, String)> = None;
     for (number, raw) in (1u32..).zip(text.lines()) {

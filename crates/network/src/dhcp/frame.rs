@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use sys::packet::FilterInstruction;
-
 /// UDP port of DHCP servers.
 pub const SERVER_PORT: u16 = 67;
 /// UDP port of DHCP clients.
@@ -11,27 +9,10 @@ pub const CLIENT_PORT: u16 = 68;
 
 const IP_HEADER: usize = 20;
 const UDP_HEADER: usize = 8;
-const UDP: u8 = 17;
+/// UDP's number among IP protocols.
+pub const UDP: u8 = 17;
 /// Packets that pass through so many routers are lost; a broadcast passes none.
 const TTL: u8 = 64;
-
-/// A packet socket's filter: unfragmented UDP to the clients' port. The rest of a busy host's
-/// traffic must not wake the daemon.
-pub const FILTER: [FilterInstruction; 9] = [
-    instruction(0x30, 0, 0, 9),                  // A = protocol
-    instruction(0x15, 0, 6, UDP as u32),         // not UDP: drop
-    instruction(0x28, 0, 0, 6),                  // A = flags and fragment offset
-    instruction(0x45, 4, 0, 0x3fff),             // a fragment: drop
-    instruction(0xb1, 0, 0, 0),                  // X = length of the IP header
-    instruction(0x48, 0, 0, 2),                  // A = UDP destination port
-    instruction(0x15, 0, 1, CLIENT_PORT as u32), // another port: drop
-    instruction(0x06, 0, 0, 0xffff),             // take
-    instruction(0x06, 0, 0, 0),                  // drop
-];
-
-const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> FilterInstruction {
-    FilterInstruction { code, jt, jf, k }
-}
 
 /// The IPv4 packet that carries `message` from a client to all servers of the link.
 pub fn encode(source: Ipv4Addr, message: &[u8]) -> Vec<u8> {

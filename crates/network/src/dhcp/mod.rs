@@ -5,8 +5,8 @@ pub mod client;
 pub mod frame;
 pub mod lease;
 pub mod message;
-pub mod options;
+mod options;
 
-pub use client::{Action, Event, Moment, State, Target};
+pub use client::{Action, Event, Held, State, Target};
 pub use lease::Lease;
-pub use message::{Mac, Reply, Request};
+pub use message::{Identity, Mac, Reply, Request};

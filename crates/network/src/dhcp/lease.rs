@@ -2,8 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use super::message::Reply;
 use super::options::{Options, code};
+use crate::config::network::Dhcp4;
+use crate::name::{LONGEST, is_domain};
 
 /// Shorter leases count as this long, in seconds: no server can make the client run hot.
 const SHORTEST: u32 = 10;
@@ -11,28 +15,36 @@ const SHORTEST: u32 = 10;
 const INFINITE: u32 = u32::MAX;
 /// An MTU that IPv4 must be able to use (RFC 791); smaller ones are ignored.
 const SMALLEST_MTU: u16 = 576;
-/// Longest domain name (RFC 1035).
-const LONGEST_NAME: usize = 253;
 
 /// A leased address and the settings that came with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
+    /// The address.
     pub address: Ipv4Addr,
     /// Length of the subnet's prefix, in bits.
     pub prefix: u8,
+    /// Who gave it.
     pub server: Option<Ipv4Addr>,
+    /// Routes.
     pub routes: Vec<Route>,
+    /// Name servers.
     pub dns: Vec<Ipv4Addr>,
     /// Domains in which short names are looked up.
     pub domains: Vec<String>,
+    /// Time servers.
     pub ntp: Vec<Ipv4Addr>,
+    /// The link's MTU, in bytes.
     pub mtu: Option<u16>,
+    /// The machine's name.
+    pub hostname: Option<String>,
+    /// How long it lasts.
     pub times: Times,
 }
 
 /// A way to a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
+    /// Where to.
     pub destination: Ipv4Addr,
     /// Length of the destination's prefix, in bits; 0 is the default route.
     pub prefix: u8,
@@ -41,7 +53,7 @@ pub struct Route {
 }
 
 /// How long a lease lasts from the request for it on, in seconds; `None` is for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// T1: the client asks its server again.
     pub renew: Option<u32>,
@@ -72,8 +84,36 @@ impl Lease {
             domains: domains(options),
             ntp: hosts(options, code::NTP),
             mtu: options.array(code::MTU).map(u16::from_be_bytes).filter(|mtu| *mtu >= SMALLEST_MTU),
+            hostname: hostname(options),
             times: times(options)?,
         })
+    }
+
+    /// What of the lease is used, by the configuration.
+    pub fn limited(mut self, dhcp: &Dhcp4) -> Self {
+        if !dhcp.use_routes {
+            self.routes.clear();
+        }
+        if !dhcp.use_gateway {
+            self.routes.retain(|route| route.prefix > 0);
+        }
+        if !dhcp.use_dns {
+            self.dns.clear();
+        }
+        if !dhcp.use_domains {
+            self.domains.clear();
+        }
+        if !dhcp.use_ntp {
+            self.ntp.clear();
+        }
+        self.hostname = self.hostname.filter(|_| dhcp.use_hostname);
+        self.mtu = self.mtu.filter(|_| dhcp.use_mtu);
+        self
+    }
+
+    /// The router of the default route.
+    pub fn router(&self) -> Option<Ipv4Addr> {
+        self.routes.iter().find(|route| route.prefix == 0).and_then(|route| route.gateway)
     }
 
     /// Whether a router is in reach without another route: on the subnet of the address.
@@ -145,6 +185,13 @@ fn hosts(options: &Options, code: u8) -> Vec<Ipv4Addr> {
     hosts
 }
 
+/// Option 12. A name that is none, or stands for every machine, is ignored.
+fn hostname(options: &Options) -> Option<String> {
+    let text = std::str::from_utf8(options.get(code::HOST_NAME)?).ok()?;
+    let name = text.trim_end_matches(['\0', '.']);
+    (is_domain(name) && name != "localhost" && name != "localhost.localdomain").then(|| name.to_owned())
+}
+
 /// Search domains: option 119, and else the words of option 15.
 fn domains(options: &Options) -> Vec<String> {
     let search = options.get(code::DOMAIN_SEARCH).map(names).unwrap_or_default();
@@ -196,21 +243,11 @@ fn name(field: &[u8], start: usize) -> Option<(String, usize)> {
             _ => return None,
         }
         // Also ends rings in which labels lead forward again.
-        if length > LONGEST_NAME + 1 {
+        if length > LONGEST + 1 {
             return None;
         }
     }
     Some((labels.join("."), next.unwrap_or(at + 1)))
-}
-
-/// Whether a text may stand in resolv.conf as a domain: it came from the network.
-fn is_domain(text: &str) -> bool {
-    let fits = !text.is_empty() && text.len() <= LONGEST_NAME;
-    fits && text.split('.').all(|label| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    })
 }
 
 /// Whether a host may have this address on a subnet of this prefix.

@@ -12,6 +12,7 @@ pub mod code {
     pub const SUBNET_MASK: u8 = 1;
     pub const ROUTER: u8 = 3;
     pub const DNS: u8 = 6;
+    pub const HOST_NAME: u8 = 12;
     pub const DOMAIN_NAME: u8 = 15;
     pub const MTU: u8 = 26;
     pub const NTP: u8 = 42;
@@ -25,6 +26,7 @@ pub mod code {
     pub const MAX_SIZE: u8 = 57;
     pub const RENEWAL: u8 = 58;
     pub const REBINDING: u8 = 59;
+    pub const VENDOR_CLASS: u8 = 60;
     pub const CLIENT_ID: u8 = 61;
     pub const DOMAIN_SEARCH: u8 = 119;
     pub const CLASSLESS_ROUTES: u8 = 121;

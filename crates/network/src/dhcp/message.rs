@@ -20,11 +20,12 @@ const SHORTEST: usize = 300;
 const LONGEST: u16 = 1500 - 28;
 
 /// What a client asks servers to send.
-const PARAMETERS: [u8; 10] = [
+const PARAMETERS: [u8; 11] = [
     code::SUBNET_MASK,
     code::CLASSLESS_ROUTES,
     code::ROUTER,
     code::DNS,
+    code::HOST_NAME,
     code::DOMAIN_NAME,
     code::DOMAIN_SEARCH,
     code::MTU,
@@ -32,6 +33,37 @@ const PARAMETERS: [u8; 10] = [
     code::RENEWAL,
     code::REBINDING,
 ];
+
+/// How a client calls itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its Ethernet address.
+    pub mac: Mac,
+    /// Option 61, with its type.
+    pub client_id: Vec<u8>,
+    /// Option 12: the machine's name.
+    pub hostname: Option<String>,
+    /// Option 60.
+    pub vendor_class: Option<String>,
+    /// Whether answers shall be broadcasts.
+    pub broadcast: bool,
+}
+
+impl Identity {
+    /// A client that is known by its Ethernet address.
+    pub fn of(mac: Mac) -> Self {
+        let client_id = std::iter::once(ETHERNET).chain(mac).collect();
+        Self { mac, client_id, ..Self::default() }
+    }
+
+    /// A client that is known by its DUID (RFC 4361, section 6.1).
+    pub fn by_duid(mac: Mac) -> Self {
+        const DUID: u8 = 255;
+        let id = crate::dhcp6::Identity::of(mac);
+        let client_id = std::iter::once(DUID).chain(id.iaid.to_be_bytes()).chain(id.duid).collect();
+        Self { mac, client_id, ..Self::default() }
+    }
+}
 
 /// Type of a message that a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +77,7 @@ pub enum RequestKind {
 /// A message that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// Its type.
     pub kind: RequestKind,
     /// Transaction id; answers bear it.
     pub xid: u32,
@@ -59,14 +92,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// The message's bytes, as sent by the client with this Ethernet address.
-    pub fn encode(&self, mac: Mac) -> Vec<u8> {
+    /// The message's bytes, as sent by this client.
+    pub fn encode(&self, identity: &Identity) -> Vec<u8> {
+        let mac = identity.mac;
         let mut m = Vec::with_capacity(SHORTEST);
         m.extend([BOOTREQUEST, ETHERNET, mac.len() as u8, 0]);
         m.extend(self.xid.to_be_bytes());
         m.extend(self.seconds.to_be_bytes());
-        // No broadcast flag: a packet socket hears unicast answers to an address not yet ours.
-        m.extend([0, 0]);
+        // Without the flag answers are unicast to an address not yet ours, which a packet socket hears.
+        m.extend([if identity.broadcast { 0x80 } else { 0 }, 0]);
         m.extend(self.client.octets());
         m.extend([0; 12]); // yiaddr, siaddr, giaddr
         m.extend(mac);
@@ -77,9 +111,13 @@ impl Request {
             RequestKind::Request => 3,
         };
         options::write(&mut m, code::MESSAGE_TYPE, &[kind]);
-        let mut id = vec![ETHERNET];
-        id.extend(mac);
-        options::write(&mut m, code::CLIENT_ID, &id);
+        options::write(&mut m, code::CLIENT_ID, &identity.client_id);
+        if let Some(name) = &identity.hostname {
+            options::write(&mut m, code::HOST_NAME, name.as_bytes());
+        }
+        if let Some(class) = &identity.vendor_class {
+            options::write(&mut m, code::VENDOR_CLASS, class.as_bytes());
+        }
         if let Some(address) = self.requested {
             options::write(&mut m, code::REQUESTED_ADDRESS, &address.octets());
         }
@@ -108,6 +146,7 @@ pub enum ReplyKind {
 /// A server's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
+    /// Its type.
     pub kind: ReplyKind,
     /// Transaction id of the message that it answers.
     pub xid: u32,
@@ -115,6 +154,7 @@ pub struct Reply {
     pub address: Ipv4Addr,
     /// The server, where it says who it is (all but some BOOTP relics do).
     pub server: Option<Ipv4Addr>,
+    /// Options by number.
     pub options: Options,
 }
 

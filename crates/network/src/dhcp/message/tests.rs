@@ -9,7 +9,7 @@ use super::*;
 const MAC: Mac = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
 fn read(request: &Request) -> Message {
-    let bytes = request.encode(MAC);
+    let bytes = request.encode(&Identity::of(MAC));
     assert!(bytes.len() >= SHORTEST);
     Message::decode(&mut Decoder::new(&bytes)).unwrap()
 }

@@ -264,7 +264,7 @@ proptest! {
                         Action::Send(..) => sent += 1,
                     }
                 }
-                prop_assert_eq!(after.lease().map(|l| l.address), used);
+                prop_assert_eq!(after.held().map(Held::lease).map(|l| l.address), used);
                 if !matches!(after, State::Down(None)) {
                     let deadline = after.deadline_ms();
                     prop_assert!(deadline.is_some_and(|d| d > now), "{:?} at {}", after, now);

@@ -6,8 +6,11 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use super::lease::Lease;
 use super::message::{Reply, ReplyKind, Request, RequestKind};
+use crate::Moment;
 
 /// After so many requests without an answer the client looks for servers anew.
 const REQUEST_TRIES: u32 = 4;
@@ -19,15 +22,6 @@ const REBOOT_TRIES: u32 = 2;
 const RENEWAL_PAUSE_MS: u64 = 60_000;
 /// After a refusal, or an answer that cannot be used, the client waits so long, in milliseconds.
 const REFUSAL_PAUSE_MS: u64 = 3_000;
-
-/// When something happens.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Milliseconds of a clock that never goes back and counts time asleep.
-    pub ms: u64,
-    /// A number that nobody can foresee.
-    pub random: u32,
-}
 
 /// What happens to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +69,24 @@ pub struct Exchange {
 }
 
 /// A lease and its times on our clock; `u64::MAX` never comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     lease: Lease,
     renew_ms: u64,
     rebind_ms: u64,
     expire_ms: u64,
+}
+
+impl Held {
+    /// The lease.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// When it ends, in milliseconds; `None` is never.
+    pub fn expire_ms(&self) -> Option<u64> {
+        (self.expire_ms != u64::MAX).then_some(self.expire_ms)
+    }
 }
 
 /// The states of RFC 2131, figure 5.
@@ -118,15 +124,18 @@ impl State {
     }
 
     /// The lease in use.
-    #[cfg(test)]
-    pub fn lease(&self) -> Option<&Lease> {
+    pub fn held(&self) -> Option<&Held> {
         match self {
-            Self::Down(held) => held.as_ref().map(|h| &h.lease),
+            Self::Down(held) => held.as_ref(),
             Self::Selecting(_) | Self::Requesting(..) => None,
-            Self::Bound(h) | Self::Rebooting(_, h) | Self::Renewing(_, h) | Self::Rebinding(_, h) => {
-                Some(&h.lease)
-            }
+            Self::Bound(h) | Self::Rebooting(_, h) | Self::Renewing(_, h) | Self::Rebinding(_, h) => Some(h),
         }
+    }
+
+    /// The state of a client that takes over the lease of one before it. It asks whether the lease is still
+    /// good as soon as the link is up.
+    pub fn resume(held: Held, now_ms: u64) -> Self {
+        Self::Down((held.expire_ms > now_ms).then_some(held))
     }
 
     /// Whether an answer is awaited.
