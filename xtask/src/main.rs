@@ -3,6 +3,7 @@
 mod build;
 mod checkout;
 mod firmware;
+mod ignition;
 mod lock;
 mod reproduce;
 mod run;
@@ -34,6 +35,7 @@ enum Command {
     Lock(lock::Lock),
     Reproduce(reproduce::Reproduce),
     Units(units::Units),
+    Ignition(ignition::Ignition),
 }
 
 /// Says what is done and why to who looks into the builder. What is said is chosen as in
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Lock(command) => command.run(),
         Command::Reproduce(command) => command.run(),
         Command::Units(command) => command.run(),
+        Command::Ignition(command) => command.run(),
     });
     match result {
         Ok(code) => code,

@@ -42,7 +42,7 @@ impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.severity, self.path)?;
         if self.line > 0 {
-            write!(f, ", line {} column {}", self.line, self.column)?;
+            write!(f, ", line {} col {}", self.line, self.column)?;
         }
         write!(f, ": {}", self.message)
     }
