@@ -162,7 +162,7 @@ pub struct Link {
 }
 
 /// Folders of ROOT, each after its parent.
-pub const ROOT_DIRS: [Dir; 26] = [
+pub const ROOT_DIRS: [Dir; 27] = [
     dir("/boot", 0o700),
     dir("/dev", 0o755),
     dir("/etc", 0o755),
@@ -189,6 +189,7 @@ pub const ROOT_DIRS: [Dir; 26] = [
     dir("/var/log", 0o755),
     dir("/var/spool", 0o755),
     dir("/var/tmp", 0o1777),
+    dir("/var/usrlocal", 0o755),
 ];
 
 /// Links of ROOT.
@@ -208,8 +209,9 @@ pub const ROOT_LINKS: [Link; 13] = [
     link("/var/run", "../run"),
 ];
 
-/// Links of `/usr` that the builder makes; `/usr/sbin` is `/usr/bin`.
-pub const USR_LINKS: [Link; 2] = [link("/usr/sbin", "bin"), link(COREDUMP, "../../bin/berthctl")];
+/// Links of `/usr` that the builder makes; `/usr/sbin` is `/usr/bin`, and `/usr/local` is the machine's own.
+pub const USR_LINKS: [Link; 3] =
+    [link("/usr/local", "../var/usrlocal"), link("/usr/sbin", "bin"), link(COREDUMP, "../../bin/berthctl")];
 
 const fn dir(path: &'static str, mode: u32) -> Dir {
     Dir { path, mode, owner: 0 }

@@ -2,4 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub mod failure;
+pub mod fetching;
 pub mod files;

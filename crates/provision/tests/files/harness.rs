@@ -1,12 +1,14 @@
 //! A root of a test's own, before and after.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-use ignition::config::Config;
+use ignition::config::Resource;
+use provision::fetching;
 use serde_json::{Value, json};
+
+use crate::server::{OF_REFERENCE, server};
 
 /// What is, or is to be, at a path.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +77,7 @@ impl Root {
             Folder("/root"),
             File("/usr/bin/sh", ""),
             Link("/bin", "usr/bin"),
+            Link("/usr/local", "../var/usrlocal"),
         ] {
             root.set_up(at);
         }
@@ -111,11 +114,16 @@ impl Root {
     /// Has it be as a config wants it.
     pub fn apply(&mut self, mut config: Value) -> Result<(), String> {
         config["ignition"] = json!({"version": "3.6.0"});
-        let config: Config = serde_json::from_value(config).unwrap();
+        let parsed = ignition::parse(config.to_string().replace(OF_REFERENCE, server()).as_bytes());
+        let config = parsed.config.unwrap_or_else(|| panic!("{}", parsed.report));
+        let client = fetch::Client::new(fetch::Options::default()).unwrap();
+        let mut fetch = |of: &Resource, into: &mut fs::File| {
+            fetching::copy(&client, of, into, &mut |retry| panic!("{retry}")).map(drop)
+        };
         let told = &mut self.told;
-        let root = self.folder.path();
-        provision::files::apply(root, &config, &mut fetch, &mut |text| told.push(text))
-            .map_err(|f| f.to_string())
+        let applied =
+            provision::files::apply(self.folder.path(), &config, &mut fetch, &mut |text| told.push(text));
+        applied.map_err(|failure| failure.to_string().replace(server(), OF_REFERENCE))
     }
 
     /// What is not as it is to be.
@@ -154,21 +162,6 @@ impl Root {
     }
 }
 
-/// Stands for what would fetch: the URLs of the reference's cases, and data of plain text.
-fn fetch(
-    resource: &ignition::config::Resource,
-    into: &mut fs::File,
-) -> Result<(), provision::failure::Failure> {
-    let source = resource.source.as_deref().unwrap();
-    let text = match source.strip_prefix("data:,") {
-        Some(text) => text.replace("%20", " ").replace("%0A", "\n"),
-        None if source == "http://127.0.0.1:8080/contents" => "asdf\nfdsa".to_owned(),
-        None => return Err(provision::failure::Failure::new("", format!("{source}: 404"), "another source")),
-    };
-    into.write_all(text.as_bytes()).unwrap();
-    Ok(())
-}
-
 /// Checks cases.
 pub fn check(cases: Vec<Case>) {
     if !is_root() {
@@ -186,6 +179,7 @@ pub fn check(cases: Vec<Case>) {
                 wrong.extend(root.wrong(after).iter().map(|text| format!("{name}: {text}")))
             }
             (Err(error), Err(begins)) if error.starts_with(begins) => {
+                let before = if before.is_empty() { &[Nothing("/foo/bar")] } else { before };
                 wrong.extend(root.wrong(before).iter().map(|text| format!("{name}: not as before: {text}")));
             }
             (is, wanted) => wrong.push(format!("{name}: is {is:?}, not {:?}", wanted.map(drop))),

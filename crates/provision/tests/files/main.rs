@@ -5,5 +5,7 @@
 mod accounts;
 mod harness;
 mod reference;
+mod remote;
 mod rules;
+mod server;
 mod units;

@@ -107,7 +107,7 @@ fn files() {
             "files.create.http.notfound",
             &[],
             json!({"files": [{"path": "/foo/bar", "contents": {"source": "http://127.0.0.1:8080/asdf"}}]}),
-            Err("$.storage.files.0.contents: http://127.0.0.1:8080/asdf: 404"),
+            Err("$.storage.files.0.contents: http://127.0.0.1:8080/asdf: the server answered 404"),
         ),
     ]);
 }

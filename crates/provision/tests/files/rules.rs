@@ -48,6 +48,12 @@ fn no_link_leads_out_of_the_root() {
             Err("$.storage.files.0.path: /usr/bin/x is below /usr, which is the image's"),
         ),
         case(
+            "the machine's own part of /usr",
+            &[],
+            json!({"files": [{"path": "/usr/local/bin/x", "mode": 0o755}]}),
+            Ok(&[File("/var/usrlocal/bin/x", ""), Mode("/var/usrlocal/bin/x", 0o755)]),
+        ),
+        case(
             "a hard link to what a link leads to",
             &[Link("/data", "/srv"), File("/srv/a", "x")],
             json!({"links": [{"path": "/b", "target": "/data/a", "hard": true}]}),
@@ -80,14 +86,14 @@ fn what_is_there() {
         case(
             "a folder stays where the file for its place cannot be fetched",
             &[File("/a/b", "x")],
-            json!({"files": [{"path": "/a", "overwrite": true, "contents": {"source": "http://none/"}}]}),
+            json!({"files": [{"path": "/a", "overwrite": true, "contents": {"source": "http://127.0.0.1:8080/asdf"}}]}),
             Err("$.storage.files.0.contents: "),
         ),
         case(
             "a file stays as it was where one part cannot be fetched",
             &[File("/a", "x")],
-            json!({"files": [{"path": "/a", "append": [{"source": "data:,y"}, {"source": "http://none/"}]}]}),
-            Err("$.storage.files.0.append.1: http://none/: 404"),
+            json!({"files": [{"path": "/a", "append": [{"source": "data:,y"}, {"source": "http://127.0.0.1:8080/asdf"}]}]}),
+            Err("$.storage.files.0.append.1: http://127.0.0.1:8080/asdf: the server answered 404"),
         ),
         case(
             "the whole of what the system runs by is not replaced",
