@@ -1,5 +1,6 @@
 //! `cargo xtask ignition`: configs of the first boot, judged and merged as a machine does it.
 
+use crate::translate::Translate;
 use ::ignition::Parsed;
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
@@ -7,10 +8,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Check and merge Ignition configs
+/// Check, merge and make Ignition configs
 #[derive(Args)]
 #[command(after_help = "Examples:\n  cargo xtask ignition validate machine.ign\n  \
-                        cargo xtask ignition merge base.ign machine.ign > whole.ign")]
+                        cargo xtask ignition merge base.ign machine.ign > whole.ign\n  \
+                        cargo xtask ignition translate machine.bu --output machine.ign")]
 pub struct Ignition {
     #[command(subcommand)]
     command: Command,
@@ -31,6 +33,7 @@ enum Command {
         /// The config whose word counts
         child: PathBuf,
     },
+    Translate(Translate),
 }
 
 impl Ignition {
@@ -38,6 +41,7 @@ impl Ignition {
         match self.command {
             Command::Validate { files } => validate(&files),
             Command::Merge { parent, child } => merge(&parent, &child),
+            Command::Translate(command) => command.run(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod reproduce;
 mod run;
 mod sizes;
 mod test;
+mod translate;
 mod units;
 
 use anyhow::{Context, Result};

@@ -3,6 +3,7 @@
 use crate::build::{Options, Work};
 use crate::checkout::Checkout;
 use crate::firmware;
+use crate::translate;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use pipeline::publish::Format;
@@ -15,6 +16,7 @@ use vm::{Accel, Bus, Disk, Images, Testbed, Vm};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  cargo xtask run\n  \
     cargo xtask run --memory 512 --ssh-port 2222\n  \
+    cargo xtask run --ignition config.bu\n  \
     cargo xtask run --disk state.qcow2 -- -device usb-ehci\n\n\
     Leave QEMU with `poweroff` in the guest, or with Ctrl-A X.")]
 pub struct Run {
@@ -41,6 +43,14 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     disk: Option<PathBuf>,
 
+    /// Give the machine this Ignition config (JSON) or Butane config (.bu, .yaml) on its first boot
+    #[arg(long, value_name = "FILE")]
+    ignition: Option<PathBuf>,
+
+    /// Where the Butane config's `local` files are; beside it where nothing is said
+    #[arg(long, value_name = "DIR", requires = "ignition")]
+    files_dir: Option<PathBuf>,
+
     /// Arguments for QEMU, after `--`
     #[arg(last = true, value_name = "QEMU ARGUMENT")]
     qemu: Vec<OsString>,
@@ -53,6 +63,8 @@ fn shell_argument() -> String {
 
 impl Run {
     pub fn run(self) -> Result<ExitCode> {
+        let config = self.ignition.as_deref();
+        let config = config.map(|file| translate::config(file, self.files_dir.as_deref())).transpose()?;
         let checkout = Checkout::find()?;
         let directory = checkout.path("target/images");
         let work = Work::new(checkout, &self.options)?;
@@ -67,6 +79,9 @@ impl Run {
         }
         let mut setup = if self.direct { Vm::direct(&bed) } else { Vm::uefi(&bed) };
         setup = setup.memory_mib(self.memory).disk_bus(bus(&self.bus)?).kernel_argument(shell_argument());
+        if let Some(config) = config {
+            setup = setup.ignition(config);
+        }
         let kept;
         if let Some(file) = &self.disk {
             kept = keep(&bed, file)?;

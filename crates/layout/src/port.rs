@@ -4,6 +4,8 @@
 pub const EVENTS: &str = "org.berth.events";
 /// virtio-serial port for a root shell, when [`crate::args::SHELL`] names it.
 pub const SHELL: &str = "org.berth.shell";
+/// Name in QEMU's fw_cfg under which the Ignition config is.
+pub const IGNITION_CONFIG: &str = "opt/com.coreos/config";
 /// Where the kernel shows the names of virtio-serial ports: `<port>/name` in this folder, the
 /// device being `/dev/<port>`.
 pub const VIRTIO_PORTS: &str = "/sys/class/virtio-ports";

@@ -55,6 +55,7 @@ impl Accel {
             nics: vec![],
             console: Console::None,
             ports: vec![],
+            firmware_files: vec![],
             monitor: None,
             stop_at_reboot: true,
             verbatim: vec![],

@@ -123,6 +123,8 @@ pub struct Hardware {
     pub console: Console,
     /// virtio-serial ports.
     pub ports: Vec<SerialPort>,
+    /// Files that the guest reads by name from the firmware's interface (fw_cfg).
+    pub firmware_files: Vec<(&'static str, PathBuf)>,
     /// Socket of QEMU's monitor protocol.
     pub monitor: Option<PathBuf>,
     /// End QEMU where the guest would restart.
@@ -154,6 +156,9 @@ impl Hardware {
         self.nics(&mut line);
         self.console(&mut line);
         self.ports(&mut line);
+        for (name, file) in &self.firmware_files {
+            line.pair("-fw_cfg", format!("name={name},file={}", path(file)));
+        }
         if let Some(socket) = &self.monitor {
             line.pair("-chardev", unix_chardev("monitor", socket));
             line.pair("-mon", "chardev=monitor,mode=control");

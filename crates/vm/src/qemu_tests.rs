@@ -50,6 +50,7 @@ fn machine(boot: Boot) -> Hardware {
             SerialPort { name: layout::port::EVENTS, socket: "run/events".into() },
             SerialPort { name: layout::port::SHELL, socket: "run/shell".into() },
         ],
+        firmware_files: vec![],
         monitor: Some("run/monitor".into()),
         stop_at_reboot: false,
         verbatim: vec![],
@@ -99,6 +100,7 @@ fn a_machine_of_an_unusual_kind() {
     odd.console = Console::None;
     odd.ports.clear();
     odd.monitor = None;
+    odd.firmware_files = vec![(layout::port::IGNITION_CONFIG, "run/config.ign".into())];
     odd.stop_at_reboot = true;
     odd.nics = vec![
         Nic::Nat { forwards: vec![(2222, 22), (8080, 80)] },

@@ -39,6 +39,7 @@ pub struct Setup<'a> {
     shell: bool,
     arguments: Vec<String>,
     command_line: Option<String>,
+    ignition: Option<Vec<u8>>,
     stop_at_reboot: bool,
     verbatim: Vec<OsString>,
 }
@@ -98,6 +99,7 @@ impl<'a> Setup<'a> {
             shell: true,
             arguments: vec![],
             command_line: None,
+            ignition: None,
             stop_at_reboot: false,
             verbatim: vec![],
         }
@@ -181,6 +183,12 @@ impl<'a> Setup<'a> {
     /// Takes `line` for the built image's command line, where QEMU loads the kernel.
     pub fn command_line(mut self, line: impl Into<String>) -> Self {
         self.command_line = Some(line.into());
+        self
+    }
+
+    /// Gives the machine an Ignition config for its first boot, as QEMU's platform does.
+    pub fn ignition(mut self, config: impl Into<Vec<u8>>) -> Self {
+        self.ignition = Some(config.into());
         self
     }
 
@@ -292,10 +300,18 @@ impl<'a> Setup<'a> {
             nics,
             console,
             ports: vec![],
+            firmware_files: self.firmware_files(folder)?,
             monitor: None,
             stop_at_reboot: self.stop_at_reboot,
             verbatim: self.verbatim.clone(),
         })
+    }
+
+    fn firmware_files(&self, folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+        let Some(config) = &self.ignition else { return Ok(vec![]) };
+        let file = folder.join("config.ign");
+        fs::write(&file, config).map_err(Error::io("write the Ignition config to", &file))?;
+        Ok(vec![(layout::port::IGNITION_CONFIG, file)])
     }
 
     fn drives(&self, disk: &Disk) -> Vec<Drive> {
