@@ -10,8 +10,7 @@ use verity::target_params;
 use crate::partitions::BootDisk;
 use crate::plan::Boot;
 
-/// Name of the device-mapper device.
-const NAME: &str = "usr";
+const NAME: &str = layout::disk::USR_DEVICE;
 /// A block that does not match its hash stops the machine; `panic=` makes that a reboot.
 const OPTIONS: [&str; 1] = ["panic_on_corruption"];
 const SECTOR: u64 = 512;

@@ -116,6 +116,13 @@ fn grow_root(table: &mut Table, geometry: Geometry) -> Option<Change> {
     Some(Change::RootGrown { from: bytes(root.last), to: bytes(last) })
 }
 
+/// What size, in bytes, ROOT will have once it has grown.
+pub fn root_size_to_be(table: &Table, geometry: Geometry) -> Option<u64> {
+    let mut table = table.clone();
+    grow_root(&mut table, geometry);
+    table.find(&ROOT).map(|root| (root.last + 1 - root.first) * geometry.block_size)
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

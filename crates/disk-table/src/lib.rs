@@ -13,7 +13,7 @@ mod amend;
 mod kernel;
 mod table;
 
-pub use amend::{Amendment, Change, Identifiers, amend, is_as_shipped, settle};
+pub use amend::{Amendment, Change, Identifiers, amend, is_as_shipped, root_size_to_be, settle};
 pub use kernel::{Extent, KernelChange, kernel_changes};
 pub use table::{Fault, Loaded, MOST_NAME_UNITS, Origin, Partition, Table, Unreadable, load};
 

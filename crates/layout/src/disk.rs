@@ -28,6 +28,9 @@ pub const TAIL: u64 = MIB;
 /// Discoverable Partitions Specification leaves this one free.
 pub const KEEP_SIZE: u64 = 1 << 48;
 
+/// Type of a partition of which nothing says what it is for: Linux data.
+pub const LINUX_DATA_TYPE: Guid = guid("0fc63daf-8483-4772-8e79-3d69d8477de4");
+
 /// The disk's GUID in a shipped image. Stage 1 makes it anew on first boot.
 pub const DISK_GUID: Guid = guid("40bcfdba-534f-4a53-94e6-15a96b69800c");
 /// UUID of the ext4 file system on ROOT in a shipped image. Made anew on first boot.
@@ -35,6 +38,8 @@ pub const ROOT_FS_UUID: Guid = guid("e32ac369-8d7a-4421-91f0-a90e7d54fec7");
 /// UUID of every erofs that holds `/usr`. Its contents are named by the verity root hash, so it
 /// need not be unique.
 pub const USR_FS_UUID: Guid = guid("e7f37fbb-057b-4b56-a3eb-3d3ef074232b");
+/// Name of the device-mapper device that `/usr` is read through.
+pub const USR_DEVICE: &str = "usr";
 /// Volume serial number of the ESP's FAT32.
 pub const ESP_VOLUME_ID: u32 = 0x535332c0;
 
@@ -118,6 +123,30 @@ pub const ROOT: Partition = Partition {
 
 /// The table, in order of number and of place on the disk.
 pub const PARTITIONS: [Partition; 7] = [ESP, BIOS, USR_A, USR_A_VERITY, USR_B, USR_B_VERITY, ROOT];
+
+/// How ROOT's ext4 is made (mke2fs(8)), whole, so that no mke2fs.conf decides: it begins small and grows online, to
+/// terabytes. Of the features `none` clears the defaults, `metadata_csum_seed` lets the file system's UUID change while
+/// it is mounted, `resize_inode` and `64bit` let it grow. 16384 bytes for each inode: a machine that holds containers'
+/// layers has many small files.
+pub const ROOT_EXT4: [&str; 10] = [
+    "-b",
+    "4096",
+    "-m",
+    "1",
+    "-I",
+    "256",
+    "-O",
+    "none,has_journal,ext_attr,resize_inode,dir_index,orphan_file,filetype,extent,64bit,flex_bg,metadata_csum_seed,\
+     sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum",
+    "-i",
+    "16384",
+];
+
+/// The size of the journal of a ROOT of `size` bytes, in MiB. It keeps it when the file system grows, so it is more
+/// than the first size asks for.
+pub fn root_journal(size: u64) -> u64 {
+    (size / 8 / MIB).clamp(4, 64)
+}
 
 /// Partitions whose PARTUUID is made anew on first boot, with the disk's GUID: a clone attached
 /// to the same machine must not be taken for this disk.

@@ -41,6 +41,18 @@ pub const E2FSCK: &str = "/usr/bin/e2fsck";
 /// The certificate authorities that are trusted: as they are, and as the image has them, for before `/etc` is there.
 pub const CA_CERTIFICATES: [&str; 2] =
     ["/etc/ssl/certs/ca-certificates.crt", "/usr/share/berth/etc/ssl/certs/ca-certificates.crt"];
+/// Makes an ext4.
+pub const MKFS_EXT4: &str = "/usr/sbin/mkfs.ext4";
+/// Makes an XFS.
+pub const MKFS_XFS: &str = "/usr/sbin/mkfs.xfs";
+/// Makes a FAT.
+pub const MKFS_VFAT: &str = "/usr/sbin/mkfs.vfat";
+/// Makes a swap area.
+pub const MKSWAP: &str = "/usr/sbin/mkswap";
+/// Lists and erases what says of a device what it holds.
+pub const WIPEFS: &str = "/usr/sbin/wipefs";
+/// Makes RAID arrays.
+pub const MDADM: &str = "/usr/sbin/mdadm";
 /// The shell and small tools, one binary.
 pub const BUSYBOX: &str = "/usr/bin/busybox";
 /// The shell.
@@ -134,6 +146,9 @@ pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
 pub const NETD_STATE: &str = "netd.json";
 /// The name servers that it was given, as resolv.conf(5), beside it.
 pub const NETD_RESOLV: &str = "resolv.conf";
+
+/// What Fedora CoreOS calls the disk that a machine was booted from: configs name it so.
+pub const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";
 
 /// devd's control socket.
 pub const DEVD_SOCKET: &str = "/run/berth/devd.sock";

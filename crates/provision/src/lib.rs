@@ -1,6 +1,10 @@
 //! Layer: program. Makes a machine of an image on its first boot, as its Ignition config says.
 #![forbid(unsafe_code)]
 
+pub mod daemons;
+pub mod device;
+pub mod disks;
 pub mod failure;
 pub mod fetching;
 pub mod files;
+mod programs;

@@ -10,6 +10,8 @@ mod plain;
 mod raid;
 mod swap;
 
+pub use ext::size as ext_size;
+
 /// Bytes of a device that can be read anywhere.
 pub trait Source {
     /// `length` bytes at `offset`; None where there are not as many.
