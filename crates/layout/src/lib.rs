@@ -10,6 +10,7 @@ pub mod disk;
 pub mod esp;
 pub mod guid;
 pub mod path;
+pub mod platform;
 pub mod port;
 pub mod user;
 

@@ -1,0 +1,193 @@
+//! Discs that a platform attaches: found by label or drive, mounted for a moment, and read.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use devices::superblock::{Probe, Source, probe};
+use sys::mount::{Mount, MountFlags};
+
+use crate::{Error, Guest, Result};
+
+/// The most that is read of a file.
+const MOST: u64 = 16 << 20;
+/// How often is looked for a disc that should come.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Which disc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// One whose file system, ISO 9660 or FAT, has one of these labels, in whatever case.
+    Label(&'static str),
+    /// One in an optical drive, UDF or ISO 9660, that has this file.
+    Optical(&'static str),
+}
+
+/// Contents of the files asked for, in their order; None for those that are not there.
+pub type Files = Vec<Option<Vec<u8>>>;
+
+/// Where discs are found.
+pub trait Discs {
+    /// Reads files of the disc that is wanted; None where there is no such disc.
+    fn read(&self, wanted: Wanted, files: &[&str]) -> Result<Option<Files>>;
+}
+
+impl Guest<'_> {
+    /// The same, waiting for a disc that comes late.
+    pub(crate) fn await_disc(&mut self, wanted: Wanted, files: &[&str]) -> Result<Option<Files>> {
+        let until = Instant::now() + self.disc_wait;
+        let mut is_told = false;
+        loop {
+            if let Some(found) = self.discs.read(wanted, files)? {
+                return Ok(Some(found));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            if !is_told {
+                (self.say)(&format!("waiting for {wanted}, {} s at most", self.disc_wait.as_secs()));
+                is_told = true;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Label(label) => write!(formatter, "a disc with the label {label}"),
+            Self::Optical(file) => write!(formatter, "a disc with {file} in an optical drive"),
+        }
+    }
+}
+
+/// Files below a folder, as those of a disc.
+pub fn read_folder(folder: &Path, files: &[&str]) -> Result<Files> {
+    let read = |name: &&str| {
+        let path = folder.join(name);
+        let bad = |cause: io::Error| Error::read(path.display().to_string(), cause);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(fault) => return Err(bad(fault)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MOST + 1).read_to_end(&mut bytes).map_err(bad)?;
+        if bytes.len() as u64 > MOST {
+            return Err(Error::read(path.display().to_string(), format!("it is larger than {MOST} bytes")));
+        }
+        Ok(Some(bytes))
+    };
+    files.iter().map(read).collect()
+}
+
+/// The discs of this machine, as the kernel shows them; nobody needs to have made links to them.
+#[derive(Debug)]
+pub struct Machine;
+
+impl Discs for Machine {
+    fn read(&self, wanted: Wanted, files: &[&str]) -> Result<Option<Files>> {
+        for name in block_devices() {
+            let device = Path::new("/dev").join(&name);
+            match wanted {
+                Wanted::Label(label) => {
+                    if let Some(kind) = labelled(&device, label) {
+                        return mounted(&device, kind, |folder| read_folder(folder, files)).map(Some);
+                    }
+                }
+                Wanted::Optical(mark) if name.starts_with("sr") && has_medium(&device) => {
+                    for kind in ["udf", "iso9660"] {
+                        let read = mounted(&device, kind, |folder| {
+                            let is_it = folder.join(mark).exists();
+                            Ok(if is_it { Some(read_folder(folder, files)?) } else { None })
+                        });
+                        match read {
+                            Ok(None) => break,
+                            Ok(found) => return Ok(found),
+                            // It is of the other kind, or none that can be read.
+                            Err(_) => {}
+                        }
+                    }
+                }
+                Wanted::Optical(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Names of disks, partitions and drives that could hold such a disc.
+fn block_devices() -> Vec<String> {
+    let names = fs::read_dir("/sys/class/block").into_iter().flatten().flatten();
+    let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| {
+        !["ram", "loop", "zram", "dm-", "md", "nbd"].iter().any(|other| name.starts_with(other))
+    });
+    names.sort();
+    names
+}
+
+fn open(device: &Path) -> io::Result<File> {
+    // A drive without a medium is opened so, and not waited for.
+    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC).bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(device)
+}
+
+fn has_medium(device: &Path) -> bool {
+    open(device).is_ok_and(|drive| sys::cdrom::has_medium(drive.as_fd()).unwrap_or(false))
+}
+
+/// The kind of the file system on a device, where it is one that can be a disc's with that label.
+fn labelled(device: &Path, label: &str) -> Option<&'static str> {
+    let file = open(device).ok()?;
+    let size = (&file).seek(SeekFrom::End(0)).ok()?;
+    let Probe::One(contents) = probe(&Node { file, size }) else { return None };
+    let found = contents.label.as_deref().unwrap_or_default();
+    (["iso9660", "vfat"].contains(&contents.kind) && found.eq_ignore_ascii_case(label.as_bytes()))
+        .then_some(contents.kind)
+}
+
+struct Node {
+    file: File,
+    size: u64,
+}
+
+impl Source for Node {
+    fn read(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        if offset.checked_add(length as u64)? > self.size {
+            return None;
+        }
+        let mut bytes = vec![0; length];
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, &mut bytes, offset).ok()?;
+        Some(bytes)
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// Mounts a device for as long as `read` takes. A link on it leads nowhere.
+fn mounted<T>(device: &Path, kind: &str, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let place = || device.display().to_string();
+    let target = PathBuf::from(format!("{}/disc-{}", layout::path::RUN, std::process::id()));
+    fs::create_dir_all(&target).map_err(|cause| Error::read(place(), cause))?;
+    let flags = MountFlags::RDONLY
+        | MountFlags::NOSUID
+        | MountFlags::NODEV
+        | MountFlags::NOEXEC
+        | MountFlags::NOSYMFOLLOW;
+    let mount = Mount { source: device, kind, flags, options: "" };
+    let result = mount.on(&target).map_err(|cause| Error::read(place(), cause)).and_then(|()| {
+        let result = read(&target);
+        let undone = rustix::mount::unmount(&target, rustix::mount::UnmountFlags::empty());
+        result.and_then(|found| undone.map(|()| found).map_err(|cause| Error::read(place(), cause)))
+    });
+    _ = fs::remove_dir(&target);
+    result
+}
