@@ -52,7 +52,7 @@ const FORMATS: [Format; 10] = [
     format(Variant::Fcos, "1.6.0", 6, "3.5.0"),
     format(Variant::Flatcar, "1.0.0", 4, "3.3.0"),
     format(Variant::Flatcar, "1.1.0", 5, "3.4.0"),
-    format(Variant::Berth, "1.0.0", 6, "3.6.0"),
+    format(Variant::Berth, "1.0.0", 6, ignition::NEWEST_TEXT),
 ];
 
 impl Format {

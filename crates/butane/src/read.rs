@@ -163,15 +163,20 @@ impl<'a> Reader<'a> {
                 return vec![];
             }
         };
-        let read = |(index, item): (usize, &Node)| {
-            let path = path.item(index);
-            match kind {
-                // An item is an item, also where it says nothing.
-                Kind::Object(object) => Json::from(self.object(item, object, &path)),
-                kind => self.value(item, kind, &path).unwrap_or_else(|| Json::from("")),
+        let mut out = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            // An item that says nothing is none.
+            if matches!(&item.value, Value::Scalar(scalar) if scalar.is_null()) {
+                continue;
             }
-        };
-        items.iter().enumerate().map(read).collect()
+            let path = Path { yaml: format!("{}.{index}", path.yaml), json: path.item(out.len()).json };
+            out.extend(match kind {
+                // An empty map, though, is one.
+                Kind::Object(object) => Some(Json::from(self.object(item, object, &path))),
+                kind => self.value(item, kind, &path),
+            });
+        }
+        out
     }
 
     fn scalar(&mut self, node: &Node, kind: Kind, path: &Path) -> Option<Json> {

@@ -88,6 +88,8 @@ const fn sugared(sugar: Sugar, fields: &'static [Field]) -> Object {
 
 const TEXTS: Kind = List(&Text);
 const RESOURCES: Kind = List(&Of(&RESOURCE));
+/// What fcos 1.0 could only name, by its source.
+const REFERENCES: Kind = List(&Of(&REFERENCE));
 
 /// The whole config.
 pub(crate) static CONFIG: Object = object(&[
@@ -109,14 +111,14 @@ static IGNITION: Object = object(&[
     field("timeouts", Of(&TIMEOUTS)),
 ]);
 
-static IGNITION_CONFIG: Object = object(&[field("merge", RESOURCES), field("replace", Of(&RESOURCE))]);
+static IGNITION_CONFIG: Object = object(&[field("merge", REFERENCES), field("replace", Of(&REFERENCE))]);
 
 static PROXY: Object =
     object(&[field("http_proxy", Text), field("https_proxy", Text), field("no_proxy", TEXTS)]);
 
 static SECURITY: Object = object(&[field("tls", Of(&TLS))]);
 
-static TLS: Object = object(&[field("certificate_authorities", RESOURCES)]);
+static TLS: Object = object(&[field("certificate_authorities", REFERENCES)]);
 
 static TIMEOUTS: Object = object(&[field("http_response_headers", Number), field("http_total", Number)]);
 
@@ -129,6 +131,18 @@ static RESOURCE: Object = sugared(
         field("http_headers", List(&Of(&HTTP_HEADER))).since(1),
         field("source", Text),
         field("inline", Text),
+        field("local", Text).since(1),
+        field("verification", Of(&VERIFICATION)),
+    ],
+);
+
+static REFERENCE: Object = sugared(
+    Sugar::Resource,
+    &[
+        field("compression", Text).since(1),
+        field("http_headers", List(&Of(&HTTP_HEADER))).since(1),
+        field("source", Text),
+        field("inline", Text).since(1),
         field("local", Text).since(1),
         field("verification", Of(&VERIFICATION)),
     ],

@@ -203,7 +203,7 @@ systemd:
 
 #[test]
 fn what_says_nothing_is_left_out_and_what_ignition_requires_is_there() {
-    let body = "storage:\n  files:\n    - path: /a\n      mode:\n      contents: {}\n      append: []\n  links: ~\npasswd: {users: []}\n";
+    let body = "storage:\n  files:\n    -\n    - path: /a\n      mode:\n      contents: {}\n      append: []\n  links: ~\npasswd: {users: []}\n";
     assert_eq!(config("fcos 1.6.0", body)["storage"], json!({"files": [{"path": "/a"}]}));
     assert_eq!(config("fcos 1.6.0", body).get("passwd"), None);
     assert_eq!(

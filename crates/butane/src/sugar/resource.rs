@@ -103,9 +103,22 @@ fn gzip(contents: &[u8]) -> Option<Vec<u8>> {
 /// A config that this one takes in is looked at now: on the machine it would be too late. What is
 /// wrong in it stands at the value that holds it.
 fn check_config(reader: &mut Reader<'_>, contents: &[u8], at: &Path) {
+    let newer = is_newer(contents);
     for entry in ignition::parse(contents).report.entries {
-        let newer = entry.severity == Severity::Error && entry.path == "$.ignition.version";
+        // The machine that takes it may know more.
         let severity = if newer { Severity::Warning } else { entry.severity };
         reader.say(severity, at, format!("in the config that this is: {entry}"));
     }
+}
+
+/// Whether the config is of a version that came after all those that are known here.
+fn is_newer(contents: &[u8]) -> bool {
+    let json: Option<serde_json::Value> = serde_json::from_slice(contents).ok();
+    let version = json.as_ref().and_then(|json| json.pointer("/ignition/version")?.as_str());
+    version.and_then(numbers) > numbers(ignition::NEWEST_TEXT)
+}
+
+/// A version's numbers, which compare as versions do.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    version.split('.').map(|number| number.parse().ok()).collect()
 }
