@@ -112,7 +112,7 @@ impl Decoder<'_> {
                 self.say(Severity::Warning, &below, *start, message);
             }
         }
-        for field in fields.iter().filter(|field| field.required) {
+        for field in fields.iter().filter(|field| self.minor < field.required_before) {
             object.entry(field.name).or_insert_with(|| String::new().into());
         }
         Json::Object(object)

@@ -41,6 +41,9 @@ pub struct Parsed {
     pub report: Report,
 }
 
+/// How many findings a report has at most: errors rather than warnings.
+const FINDINGS_MAX: usize = 1000;
+
 /// Reads a config of any version from 3.0.0 to 3.6.0.
 pub fn parse(bytes: &[u8]) -> Parsed {
     if let Some(message) = foreign::name(bytes) {
@@ -154,8 +157,11 @@ fn raise(tree: &Node, minor: u32, found: &mut Vec<At>) -> Option<Config> {
         }
     };
     config.ignition.version = version::NEWEST_TEXT.to_owned();
-    let broken = rules::check(&config, minor).into_iter().chain(missing::check(&config));
-    found.extend(broken.map(|Finding { severity, path, message }| {
+    let mut broken = rules::check(&config, minor);
+    broken.extend(missing::check(&config));
+    // Errors come first, since no more are kept than a person reads.
+    broken.sort_by_key(|finding| finding.severity);
+    found.extend(broken.into_iter().take(FINDINGS_MAX).map(|Finding { severity, path, message }| {
         let start = tree.nearest(&path).start;
         At { severity, path, start, message }
     }));
@@ -178,6 +184,8 @@ fn entry(finding: Finding, line: usize, column: usize) -> Entry {
 
 /// The findings as a report, in the order of the text.
 fn in_order(mut found: Vec<At>, lines: &Lines) -> Report {
+    found.sort_by_key(|at| at.severity);
+    found.truncate(FINDINGS_MAX);
     found.sort_by(|one, other| (one.start, &one.path).cmp(&(other.start, &other.path)));
     let entries = found.into_iter().map(|At { severity, path, start, message }| {
         let (line, column) = lines.place(start);

@@ -16,20 +16,24 @@ pub struct Field {
     pub shape: &'static Shape,
     /// The minor version (of 3.x) that brought it.
     pub since: u32,
-    /// The types have no way of saying that it is not there: the empty text stands for that.
-    pub required: bool,
+    /// Before this minor version there is no way of saying that it is not there: the empty text stands for that.
+    pub required_before: u32,
 }
 
 const fn field(name: &'static str, shape: &'static Shape) -> Field {
-    Field { name, shape, since: 0, required: false }
+    Field { name, shape, since: 0, required_before: 0 }
 }
 
 const fn required(name: &'static str) -> Field {
-    Field { name, shape: &Shape::Text, since: 0, required: true }
+    Field { name, shape: &Shape::Text, since: 0, required_before: u32::MAX }
+}
+
+const fn required_before(minor: u32, name: &'static str) -> Field {
+    Field { name, shape: &Shape::Text, since: 0, required_before: minor }
 }
 
 const fn since(since: u32, name: &'static str, shape: &'static Shape) -> Field {
-    Field { name, shape, since, required: false }
+    Field { name, shape, since, required_before: 0 }
 }
 
 const TEXT: &Shape = &Shape::Text;
@@ -174,7 +178,7 @@ const STORAGE: &[Field] = &[
             field("hard", BOOLEAN),
             field("overwrite", BOOLEAN),
             required("path"),
-            field("target", TEXT),
+            required_before(3, "target"),
             field("user", OWNER),
         ])),
     ),

@@ -83,36 +83,38 @@ impl<'t> Reader<'t> {
 
     /// What stands behind `[`.
     fn header(&mut self) -> Result<&'t str, String> {
-        let number = self.number();
-        let (name, rest) = self
-            .rest
-            .split_once(']')
-            .ok_or_else(|| format!("line {number} of the unit opens a section that no ] closes"))?;
+        let Some((name, rest)) = self.rest.split_once(']') else {
+            return Err(format!("line {} of the unit opens a section that no ] closes", self.number()));
+        };
         self.rest = rest;
-        let number = self.number();
         match self.line().trim() {
             "" => Ok(name),
-            more => Err(format!("line {number} of the unit has {more:?} behind [{name}]")),
+            more => Err(format!("the section [{name}] of the unit has {more:?} behind it")),
         }
     }
 
     /// An option, whose first letter is read already. Its value goes on behind a backslash at a line's end.
     fn option(&mut self, first: char) -> Result<(), String> {
-        let number = self.number();
-        let name = if first == '=' {
-            Some('=')
-        } else {
-            std::iter::from_fn(|| self.letter()).find(|letter| "=\n\r".contains(*letter))
-        };
-        match name {
-            Some('=') => loop {
-                let line = self.line();
-                if line.trim().is_empty() || !line.ends_with('\\') {
-                    return Ok(());
-                }
-            },
-            _ => Err(format!("line {number} of the unit is no section, option or comment: it has no =")),
+        let name = self.rest;
+        let end = if first == '=' { Some('=') } else { self.end_of_name() };
+        if end != Some('=') {
+            self.rest = name;
+            return Err(format!(
+                "line {} of the unit is no section, option or comment: it has no =",
+                self.number()
+            ));
         }
+        loop {
+            let line = self.line();
+            if line.trim().is_empty() || !line.ends_with('\\') {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The letter that ends an option's name.
+    fn end_of_name(&mut self) -> Option<char> {
+        std::iter::from_fn(|| self.letter()).find(|letter| "=\n\r".contains(*letter))
     }
 }
 

@@ -28,7 +28,7 @@ impl<'t> Url<'t> {
             let (authority, path) = behind.split_at(behind.find('/').unwrap_or(behind.len()));
             let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
             check_user(user)?;
-            check_host(host, &scheme)?;
+            check_host(host)?;
             escapes(path)?;
         } else if rest.starts_with('/') {
             escapes(rest)?;
@@ -85,7 +85,7 @@ fn check_user(user: &str) -> Result<(), String> {
     }
 }
 
-fn check_host(host: &str, scheme: &str) -> Result<(), String> {
+fn check_host(host: &str) -> Result<(), String> {
     let (name, port) = if let Some(behind) = host.strip_prefix('[') {
         let (address, port) = behind.rsplit_once(']').ok_or("the address has a [ without a ]")?;
         check_literal(address)?;
@@ -93,7 +93,7 @@ fn check_host(host: &str, scheme: &str) -> Result<(), String> {
     } else if host.contains('[') {
         return Err("the address has a [ inside its host".to_owned());
     } else {
-        let colon = if matches!(scheme, "http" | "https") { host.find(':') } else { host.rfind(':') };
+        let colon = host.rfind(':');
         host.split_at(colon.unwrap_or(host.len()))
     };
     if !port.is_empty()
@@ -147,6 +147,8 @@ mod tests {
             "https://example.com:8443/a/b?c=%zz#d",
             "HTTP://h",
             "http:",
+            "http://h:1:2/",
+            "http://::1/",
             "http:opaque%zz",
             "http:///a",
             "http://user:p@ss@host/",
@@ -177,8 +179,6 @@ mod tests {
             "http://h/#%zz",
             "http://us er@h/",
             "http://h:80a/",
-            "http://h:1:2/",
-            "http://::1/",
             "http://[::1/",
             "http://x[::1]/",
             "http://[1.2.3.4]/",

@@ -4,6 +4,9 @@ use super::{Rules, filled, list, path};
 use crate::config::{Disk, Filesystem, Partition, Raid, Storage};
 use std::collections::{HashMap, HashSet};
 
+/// How many partitions a table holds that is of the usual size (UEFI, 5.3.2).
+const PARTITIONS_MAX: usize = 128;
+
 impl Rules {
     pub fn disks(&mut self, storage: &Storage) {
         let (disks, raids) = (list(&storage.disks), list(&storage.raid));
@@ -45,7 +48,13 @@ impl Rules {
             return;
         }
         self.hold(format!("{at}.device"), path(&disk.device));
-        if let Some(index) = overlap(partitions) {
+        if partitions.len() > PARTITIONS_MAX {
+            let message = format!(
+                "the disk has {} partitions, a table holds {PARTITIONS_MAX} at most",
+                partitions.len()
+            );
+            self.error(format!("{at}.partitions"), message);
+        } else if let Some(index) = overlap(partitions) {
             let message = "the partition and another one of this disk overlap";
             self.error(format!("{at}.partitions.{index}"), message);
         }

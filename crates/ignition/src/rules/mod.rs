@@ -105,6 +105,9 @@ impl Rules {
     }
 }
 
+/// The longest path that the kernel takes, in bytes (path_resolution(7)).
+const PATH_MAX: usize = 4095;
+
 /// A path is absolute, and has no part that says nothing.
 fn path(text: &str) -> Result<(), String> {
     if text.is_empty() {
@@ -114,6 +117,9 @@ fn path(text: &str) -> Result<(), String> {
         return Err(format!(
             "the path {text} does not begin at the root: write it with a / at its beginning"
         ));
+    }
+    if text.len() > PATH_MAX {
+        return Err(format!("the path has {} bytes, the kernel takes {PATH_MAX} at most", text.len()));
     }
     match clean(text) {
         clean if clean == text => Ok(()),

@@ -1,6 +1,6 @@
 //! Files, directories and links.
 
-use super::{Rules, clean, filled, list, path};
+use super::{PATH_MAX, Rules, clean, filled, list, path};
 use crate::config::{Config, NodeGroup, NodeUser, Storage};
 use std::collections::{HashMap, HashSet};
 
@@ -86,7 +86,8 @@ impl Rules {
         links: &HashSet<&str>,
     ) {
         self.hold(format!("{at}.path"), path(text));
-        for (above, _) in text.match_indices('/').map(|(index, _)| text.split_at(index)) {
+        let parents = text.match_indices('/').map(|(index, _)| &text[..index]);
+        for above in parents.filter(|_| text.len() <= PATH_MAX) {
             if links.contains(above) {
                 self.error(
                     at,
