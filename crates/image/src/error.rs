@@ -42,9 +42,6 @@ pub enum Error {
     /// Something is in the way of a file, or a path cannot be.
     #[error(transparent)]
     Files(#[from] crate::files::FilesError),
-    /// The parts do not make a UKI.
-    #[error(transparent)]
-    Uki(#[from] crate::uki::UkiError),
     /// There can be no hash tree.
     #[error("hashing {}: {source}", path.display())]
     Verity {

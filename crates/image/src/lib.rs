@@ -20,7 +20,6 @@ pub mod qcow2;
 pub mod size;
 pub mod sparse;
 mod tool;
-pub mod uki;
 pub mod verity;
 
 pub use error::{Error, Result};

@@ -11,6 +11,8 @@ pub const LOADER_CONF: &str = "loader/loader.conf";
 pub const UKI_DIR: &str = "EFI/Linux";
 /// Folder of addons that apply to every UKI.
 pub const ADDON_DIR: &str = "loader/addons";
+/// The addon with the kernel arguments of the machine's config.
+pub const ADDON: &str = "loader/addons/ignition.addon.efi";
 
 /// Start of a UKI's file name. The whole is `berth_<version>[+<left>[-<done>]].efi`: the Boot
 /// Loader Specification's boot counting, with the tries left and those done.

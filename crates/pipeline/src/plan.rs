@@ -21,7 +21,8 @@ pub const TEST: &str = "test";
 pub const DAEMONS: &str = "daemons";
 
 /// Crates whose code makes the bytes of an image.
-const CODE: [&str; 4] = ["crates/image/src", "crates/image/guard", "crates/layout/src", "crates/verity/src"];
+const CODE: [&str; 5] =
+    ["crates/image/src", "crates/image/guard", "crates/layout/src", "crates/uki/src", "crates/verity/src"];
 
 /// The steps of an image.
 pub struct Plan {

@@ -8,3 +8,4 @@ pub mod failure;
 pub mod fetching;
 pub mod files;
 mod programs;
+pub mod kernel_arguments;

@@ -26,7 +26,7 @@ fn a_uki_that_does_not_load_resets_the_machine() {
     assert!(program == guard::build(&tools).unwrap());
     // A UKI cut short: its sections name bytes that are not there.
     let stub = fs::read(tools.path("usr/lib/systemd/boot/efi/linuxx64.efi.stub")).unwrap();
-    let parts = image::uki::Uki {
+    let parts = ::uki::Uki {
         stub: &stub,
         kernel: &systemd_boot,
         initramfs: b"none",
@@ -34,7 +34,7 @@ fn a_uki_that_does_not_load_resets_the_machine() {
         os_release: "ID=berth\nPRETTY_NAME=Berth\nVERSION_ID=1.2.3\n",
         uname: "0",
     };
-    let mut uki = image::uki::build(&parts).unwrap();
+    let mut uki = ::uki::build(&parts).unwrap();
     uki.truncate(uki.len() - 60_000);
     let esp = Esp::standard(program, systemd_boot, uki, &"1.2.3".parse().unwrap());
     fs::write(path("part"), noise(4096)).unwrap();

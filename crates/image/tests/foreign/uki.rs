@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use image::uki::{self, Uki};
+use uki::Uki;
 
 use crate::{check, tools};
 

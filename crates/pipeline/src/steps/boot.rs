@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result, bail};
 use image::cpio::{self, Packing};
 use image::files::{Content, FileTree};
 use image::guard;
-use image::uki::{self, Uki};
 use sandbox::Tree;
 use spec::ImageSpec;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use uki::Uki;
 
 /// The stub that makes a kernel a UKI, in the tools tree.
 const STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";

@@ -1,7 +1,7 @@
 //! What cannot be made a UKI is refused, by the part's name.
 #![allow(clippy::unwrap_used)]
 
-use image::uki::{self, Uki};
+use uki::Uki;
 
 const OS_RELEASE: &str = "ID=berth\n";
 

@@ -1,11 +1,12 @@
-//! Unified kernel images: systemd's stub with a kernel, an initramfs and a command line as sections
-//! of its PE file (UAPI.5, Unified Kernel Image; Microsoft, PE Format).
+//! Layer: pure. Unified kernel images: systemd's stub with a kernel, an initramfs and a command line as sections
+//! of its PE file (UAPI.5, Unified Kernel Image; Microsoft, PE Format). Also addons, which bring more arguments.
+#![forbid(unsafe_code)]
+
+pub mod addon;
 
 use std::ops::Range;
 
 use goblin::pe::PE;
-
-use crate::Result;
 
 /// The parts of a UKI.
 #[derive(Clone, Copy, Debug)]
@@ -83,10 +84,10 @@ struct Section<'a> {
 ///
 /// # Errors
 /// [`UkiError`].
-pub fn build(parts: &Uki) -> Result<Vec<u8>> {
+pub fn build(parts: &Uki) -> Result<Vec<u8>, UkiError> {
     for (name, text) in [("command line", parts.cmdline), ("kernel release", parts.uname)] {
         if text.contains(['\0', '\n']) {
-            return Err(UkiError::NotOneLine(name).into());
+            return Err(UkiError::NotOneLine(name));
         }
     }
     let kernel = parse("kernel", parts.kernel)?;
@@ -101,7 +102,7 @@ pub fn build(parts: &Uki) -> Result<Vec<u8>> {
     ];
     // Firmware that enforces non-executable memory holds the whole to what its kernel promises.
     let keep_nx = dll_characteristics(&kernel) & NX_COMPAT != 0;
-    Ok(append(parts.stub, &sections, keep_nx)?)
+    append(parts.stub, &sections, keep_nx)
 }
 
 fn parse<'a>(part: &'static str, bytes: &'a [u8]) -> Result<PE<'a>, UkiError> {
