@@ -14,6 +14,7 @@ use std::path::Path;
 
 use ignition::config::{Config, Resource};
 
+use crate::device::Names;
 use crate::failure::Failure;
 use mounts::Mounts;
 use nodes::Maker;
@@ -23,20 +24,21 @@ use tree::Tree;
 /// asked.
 pub type Fetch<'a> = dyn FnMut(&Resource, &mut File) -> Result<(), Failure> + 'a;
 
-/// Has a new root be as a config wants it, on the config's own file systems as well. What is worth a warning is
-/// told. When it is done, all is on the disks.
+/// Has a new root be as a config wants it, on the config's own file systems as well, whose devices have `names`. What
+/// is worth a warning is told. When it is done, all is on the disks.
 ///
 /// # Errors
 /// A part of the config cannot be followed. What was done before it stays: the machine is not to start then.
 pub fn apply(
     root: &Path,
     config: &Config,
+    names: &Names,
     fetch: &mut Fetch<'_>,
     tell: &mut dyn FnMut(String),
 ) -> Result<(), Failure> {
     let tree =
         Tree::open(root).map_err(|error| Failure::new("", format!("{error:#}"), "mount ROOT first"))?;
-    let mounts = Mounts::mount(&tree, config)?;
+    let mounts = Mounts::mount(&tree, config, names, tell)?;
     people::apply(&tree, config, &mounts.made, tell)?;
     let entries = order::entries(config, &|path| tree.resolve(path))?;
     let accounts = settings_apply::host::accounts(tree.root());

@@ -7,5 +7,5 @@ pub mod disks;
 pub mod failure;
 pub mod fetching;
 pub mod files;
-mod programs;
 pub mod kernel_arguments;
+mod programs;

@@ -1,13 +1,15 @@
 //! The config's own file systems, mounted in the new root while it is written to.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ignition::config::{Config, Filesystem};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, major, minor};
 use sys::mount::{Mount, MountFlags};
 
 use super::place;
 use super::tree::Tree;
+use crate::device::Names;
 use crate::failure::Failure;
 
 /// What is no file system to mount.
@@ -24,11 +26,16 @@ pub struct Mounts {
 }
 
 impl Mounts {
-    /// Mounts the file systems that have a path, those above others first.
+    /// Mounts the file systems that have a path, those above others first. Devices are waited for.
     ///
     /// # Errors
     /// One cannot be mounted; then none is.
-    pub fn mount(tree: &Tree, config: &Config) -> Result<Mounts, Failure> {
+    pub fn mount(
+        tree: &Tree,
+        config: &Config,
+        names: &Names,
+        tell: &mut dyn FnMut(String),
+    ) -> Result<Mounts, Failure> {
         let mut mounts = Mounts::default();
         let all = config.storage.iter().flat_map(|storage| storage.filesystems.iter().flatten()).enumerate();
         let mut wanted: Vec<(usize, &Filesystem, &Path)> = all
@@ -37,14 +44,29 @@ impl Mounts {
             .filter(|(_, _, path)| !path.as_os_str().is_empty())
             .collect();
         wanted.sort_by_key(|(_, _, path)| path.components().count());
-        for (index, filesystem, path) in wanted {
-            mounts.one(tree, &format!("$.storage.filesystems.{index}"), filesystem, path)?;
+        let devices: Vec<(String, &str)> = wanted
+            .iter()
+            .map(|(index, fs, _)| (format!("$.storage.filesystems.{index}.device"), fs.device.as_str()))
+            .collect();
+        let devices = names.wait(&devices, &mut |text| tell(text.to_owned()))?;
+        for ((index, filesystem, path), device) in wanted.into_iter().zip(devices) {
+            mounts.one(tree, &format!("$.storage.filesystems.{index}"), filesystem, &device.node, path)?;
         }
         Ok(mounts)
     }
 
-    fn one(&mut self, tree: &Tree, at: &str, filesystem: &Filesystem, path: &Path) -> Result<(), Failure> {
+    fn one(
+        &mut self,
+        tree: &Tree,
+        at: &str,
+        filesystem: &Filesystem,
+        device: &Path,
+        path: &Path,
+    ) -> Result<(), Failure> {
         let at_path = format!("{at}.path");
+        if path == Path::new("/") && is_root(tree, device) {
+            return Ok(());
+        }
         if OF_STAGE_1.iter().any(|of| Path::new(of) == path) {
             let cause = format!("{} is mounted before any unit could mount it", path.display());
             return Err(Failure::new(at_path, cause, "another path, such as /var, or one below it"));
@@ -77,7 +99,7 @@ impl Mounts {
         let (flags, options) = sys::mount::options(options.iter().map(String::as_str), MountFlags::empty());
         let target = tree.root().outside(path);
         let kind = filesystem.format.as_deref().unwrap_or_default();
-        let mount = Mount { source: Path::new(&filesystem.device), kind, flags, options: &options };
+        let mount = Mount { source: device, kind, flags, options: &options };
         mount.on(&target).map_err(|error| {
             let next = "check device, format and mountOptions; the kernel's log may say more";
             Failure::new(at, error.to_string(), next)
@@ -98,6 +120,15 @@ impl Mounts {
         }
         Ok(())
     }
+}
+
+/// Whether a device holds the root itself, which is mounted.
+fn is_root(tree: &Tree, device: &Path) -> bool {
+    let (Ok(device), Ok(Some(root))) = (std::fs::metadata(device), tree.look(Path::new("/"))) else {
+        return false;
+    };
+    let number = device.rdev();
+    (major(number), minor(number)) == (root.identity.0, root.identity.1)
 }
 
 impl Drop for Mounts {

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use ignition::config::Resource;
+use provision::device::Names;
 use provision::fetching;
 use serde_json::{Value, json};
 
@@ -121,8 +122,13 @@ impl Root {
             fetching::copy(&client, of, into, &mut |retry| panic!("{retry}")).map(drop)
         };
         let told = &mut self.told;
-        let applied =
-            provision::files::apply(self.folder.path(), &config, &mut fetch, &mut |text| told.push(text));
+        let applied = provision::files::apply(
+            self.folder.path(),
+            &config,
+            &Names::new(None),
+            &mut fetch,
+            &mut |text| told.push(text),
+        );
         applied.map_err(|failure| failure.to_string().replace(server(), OF_REFERENCE))
     }
 

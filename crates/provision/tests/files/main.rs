@@ -4,6 +4,7 @@
 
 mod accounts;
 mod harness;
+mod mounts;
 mod reference;
 mod remote;
 mod rules;

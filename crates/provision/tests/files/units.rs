@@ -158,8 +158,8 @@ fn units() {
         case(
             "a name that is no unit's",
             &[],
-            json!([{"name": "a.what", "contents": ONESHOT}]),
-            Err("$.systemd.units.0.name: \"a.what\" is no unit's name"),
+            json!([{"name": "a b.service", "contents": ONESHOT}]),
+            Err("$.systemd.units.0.name: \"a b.service\" is no unit's name"),
         ),
         case(
             "a folder of units that is a link leads no further than the root",

@@ -1,0 +1,139 @@
+//! The config's own file systems, on loop devices: where these are missing the tests are not run, and say so.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::harness::At::{File, Folder, Link, Mode, Nothing, Owner};
+use crate::harness::{Root, is_root};
+
+/// A disk with an ext4 on it.
+struct Disk {
+    node: String,
+    _file: tempfile::NamedTempFile,
+}
+
+impl Disk {
+    fn new() -> Option<Disk> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(16 << 20).unwrap();
+        let run = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).arg(file.path()).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let node =
+            is_root().then(|| run("mkfs.ext4", &["-q"]).and_then(|_| run("losetup", &["--find", "--show"])));
+        let Some(node) = node.flatten() else {
+            eprintln!("not run: there are no loop devices, no losetup or no mkfs.ext4");
+            return None;
+        };
+        Some(Disk { node, _file: file })
+    }
+
+    /// Does something with what is on it.
+    fn look(&self, look: impl FnOnce(&Path)) {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount").args(["-o", "ro", &self.node]).arg(folder.path()).status().unwrap();
+        assert!(mount.success());
+        look(folder.path());
+        assert!(Command::new("umount").arg(folder.path()).status().unwrap().success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        _ = Command::new("losetup").args(["--detach", &self.node]).status();
+    }
+}
+
+#[test]
+fn what_a_config_writes_is_on_its_file_systems() {
+    let (Some(outer), Some(inner)) = (Disk::new(), Disk::new()) else { return };
+    let mut root = Root::new(&[]);
+    // The inner one first, as no list has to be in order.
+    let applied = root.apply(json!({"storage": {
+        "filesystems": [
+            {"path": "/srv/data/inner", "device": inner.node, "format": "ext4", "mountOptions": ["noexec", "nofail"]},
+            {"path": "/srv/data", "device": outer.node, "format": "ext4"},
+        ],
+        "files": [
+            {"path": "/srv/data/a", "contents": {"source": "data:,outer"}},
+            {"path": "/srv/data/inner/b", "contents": {"source": "data:,inner"}},
+        ],
+    }}));
+    assert_eq!(applied, Ok(()));
+    let after = [Folder("/srv/data"), Nothing("/srv/data/a"), Nothing("/srv/data/inner")];
+    assert_eq!(root.wrong(&after), [""; 0]);
+    outer.look(|folder| assert_eq!(fs::read_to_string(folder.join("a")).unwrap(), "outer"));
+    inner.look(|folder| assert_eq!(fs::read_to_string(folder.join("b")).unwrap(), "inner"));
+}
+
+/// The reference's users.add.mountpoint.
+#[test]
+fn folders_made_for_mounts_in_a_home_are_the_users() {
+    let Some(disk) = Disk::new() else { return };
+    let mut root = Root::new(&[]);
+    let applied = root.apply(json!({
+        "storage": {
+            "filesystems": [{"path": "/home/test/.ssh/foo/bar", "device": disk.node, "format": "ext4"}],
+            "directories": [{"path": "/home/test/.ssh", "mode": 0o750}],
+        },
+        "passwd": {"users": [{"name": "test", "sshAuthorizedKeys": ["k"]}]},
+    }));
+    assert_eq!(applied, Ok(()));
+    let after = [
+        Owner("/home", 0, 0),
+        Mode("/home", 0o755),
+        Owner("/home/test", 1000, 1000),
+        Mode("/home/test", 0o700),
+        Owner("/home/test/.ssh", 1000, 1000),
+        Mode("/home/test/.ssh", 0o750),
+        Owner("/home/test/.ssh/foo", 1000, 1000),
+        Mode("/home/test/.ssh/foo", 0o700),
+        // The folder that is mounted on, not what is mounted there.
+        Owner("/home/test/.ssh/foo/bar", 0, 0),
+        File("/home/test/.ssh/authorized_keys.d/ignition", "k\n"),
+    ];
+    assert_eq!(root.wrong(&after), [""; 0]);
+    disk.look(|folder| {
+        let seen = fs::metadata(folder).unwrap();
+        assert_eq!((seen.uid(), seen.gid(), seen.mode() & 0o7777), (1000, 1000, 0o700));
+    });
+}
+
+#[test]
+fn nothing_stays_mounted_where_one_cannot_be() {
+    let (Some(first), Some(disk)) = (Disk::new(), Disk::new()) else { return };
+    for (config, expected) in [
+        (
+            json!({"path": "/data/x", "device": disk.node, "format": "ext4", "mountOptions": ["bogus=1"]}),
+            "$.storage.filesystems.1: cannot mount ",
+        ),
+        (
+            json!({"path": "/data/link/x", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: /data/link is no folder, and must be one to mount /data/link/x on",
+        ),
+        (
+            json!({"path": "/run/x", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: /run is made anew",
+        ),
+        (
+            json!({"path": "/etc", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: /etc is mounted before",
+        ),
+        (
+            json!({"path": "/", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: / is mounted before",
+        ),
+    ] {
+        let mut root = Root::new(&[Link("/data/link", "/srv")]);
+        let first = json!({"path": "/a", "device": first.node, "format": "ext4"});
+        let failure = root.apply(json!({"storage": {"filesystems": [first, config]}})).unwrap_err();
+        assert!(failure.starts_with(expected), "{failure}");
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        assert!(!mounts.contains(&*root.path("/").to_string_lossy()), "{mounts}");
+    }
+}
