@@ -213,6 +213,8 @@ impl Client {
         let source = resource.source.as_str();
         let bad = |why: String| Error::Source { source_text: shown(source), why };
         match url::scheme(source).as_deref() {
+            // A config may say so that a file is empty.
+            None if source.is_empty() => deliver(io::empty(), resource, limit, sink),
             Some("data") => deliver(data::decode(source).map_err(bad)?.as_slice(), resource, limit, sink),
             Some("http" | "https") => {
                 let body = http::attempt(&self.http, &self.options, &|| self.roots(), request, deadline)?;

@@ -250,6 +250,11 @@ fn nobody_there_is_tried_again_and_the_cause_is_told() {
 }
 
 #[test]
+fn no_source_is_nothing() {
+    assert_eq!(fetch(quick(), &Resource::at("")).0.unwrap(), b"");
+}
+
+#[test]
 fn sources_that_cannot_be_fetched_are_refused_by_name() {
     for (source, words) in [
         ("s3://bucket/key", "s3: is not a kind of source"),

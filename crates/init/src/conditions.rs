@@ -70,7 +70,11 @@ fn holds(condition: &Condition, facts: &Facts) -> bool {
         }
         Test::CPUFeature => has_processor_flag(argument),
         Test::OSRelease => argument.split_whitespace().all(os_release_holds),
-        Test::Firmware => argument == "uefi" && Path::new("/sys/firmware/efi").exists(),
+        Test::Firmware if argument == "uefi" => Path::new("/sys/firmware/efi").exists(),
+        Test::Firmware => condition::smbios_field(argument).is_some_and(|(field, rest)| {
+            let value = fs::read_to_string(Path::new("/sys/class/dmi/id").join(field)).unwrap_or_default();
+            field_holds(rest, value.trim())
+        }),
         Test::ControlGroupController => has_controllers(argument),
         Test::Environment => match argument.split_once('=') {
             Some((name, value)) => std::env::var(name).is_ok_and(|set| set == value),
@@ -117,10 +121,16 @@ fn os_release_holds(word: &str) -> bool {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let fields = text::environment::parse(&release);
     let value = fields.iter().find(|(name, _)| name == field).map_or("", |(_, value)| value.as_str());
-    match condition::comparison(rest) {
-        ("=", wanted) => value == wanted,
-        ("!=", wanted) => value != wanted,
-        _ => version_holds(rest, value),
+    field_holds(rest, value)
+}
+
+/// A comparison with a word, in quotes or not, or with a version.
+fn field_holds(text: &str, value: &str) -> bool {
+    match condition::comparison(text) {
+        ("=", wanted) => value == wanted.trim_matches('"'),
+        ("!=", wanted) => value != wanted.trim_matches('"'),
+        ("$=", pattern) => text::glob::matches(pattern.trim_matches('"'), value),
+        _ => version_holds(text, value),
     }
 }
 

@@ -12,6 +12,8 @@ pub const LOGD: &str = "/usr/lib/berth/logd";
 pub const DEVD: &str = "/usr/lib/berth/devd";
 /// The network daemon.
 pub const NETD: &str = "/usr/lib/berth/netd";
+/// Makes a machine of an image on its first boot, and asks its platform on each.
+pub const PROVISION: &str = "/usr/lib/berth/provision";
 /// What the kernel pipes the core of a process that crashed into; a link to [`BERTHCTL`].
 pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
@@ -146,6 +148,10 @@ pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
 pub const NETD_STATE: &str = "netd.json";
 /// The name servers that it was given, as resolv.conf(5), beside it.
 pub const NETD_RESOLV: &str = "resolv.conf";
+
+/// What the platform says of this machine: a JSON object with its `hostname` and `ntp_servers` (names or addresses), as
+/// far as it knows any.
+pub const METADATA: &str = "/run/berth/metadata.json";
 
 /// What Fedora CoreOS calls the disk that a machine was booted from: configs name it so.
 pub const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";

@@ -7,12 +7,6 @@ pub const WIRE_SERVER: &str = "http://168.63.129.16";
 /// Kernel argument: the platform, where it is not to be found out (Ignition's name of it).
 pub const ID_ARGUMENT: &str = "ignition.platform.id";
 
-/// The platform's id, once it is known.
-pub const ID: &str = "/run/metadata/platform";
-/// What the platform calls the machine.
-pub const HOST_NAME: &str = "/run/metadata/hostname";
-/// Time servers that the platform names, one a line.
-pub const TIME_SERVERS: &str = "/run/metadata/time-servers";
 /// Attributes for `EnvironmentFile=`, named as Afterburn's documentation does.
 pub const ATTRIBUTES: &str = "/run/metadata/afterburn";
 /// The same, named as Flatcar's documentation does.

@@ -16,6 +16,8 @@ use ignition::config::{Config, Resource};
 
 use crate::device::Names;
 use crate::failure::Failure;
+pub use people::set_keys;
+
 use mounts::Mounts;
 use nodes::Maker;
 use tree::Tree;

@@ -8,4 +8,5 @@ pub mod failure;
 pub mod fetching;
 pub mod files;
 pub mod kernel_arguments;
+pub mod metadata;
 mod programs;

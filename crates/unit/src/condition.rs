@@ -139,6 +139,16 @@ pub fn comparison(text: &str) -> (&str, &str) {
     }
 }
 
+/// The field and the comparison of `smbios-field(NAME OPERATOR VALUE)`; a value may be in quotes.
+pub fn smbios_field(argument: &str) -> Option<(&str, &str)> {
+    let inner = argument.strip_prefix("smbios-field(")?.strip_suffix(')')?;
+    let at = inner.find(['=', '<', '>', '!', '$'])?;
+    let (field, rest) = inner.split_at(at);
+    let field = field.trim();
+    let is_field = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (!field.is_empty() && field.bytes().all(is_field)).then_some((field, rest.trim()))
+}
+
 /// Whether an order is what an operator asks for.
 pub fn satisfies(operator: &str, order: std::cmp::Ordering) -> bool {
     match operator {
@@ -203,6 +213,20 @@ pub fn unmet(conditions: &[Condition], mut holds: impl FnMut(&Condition) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_of_the_firmware_is_a_name_and_a_comparison() {
+        for (argument, expected) in [
+            ("smbios-field(sys_vendor = \"Amazon EC2\")", Some(("sys_vendor", "= \"Amazon EC2\""))),
+            ("smbios-field(bios_version$=*amazon)", Some(("bios_version", "$=*amazon"))),
+            ("smbios-field(../../x = y)", None),
+            ("smbios-field(sys_vendor)", None),
+            ("smbios-field(= y)", None),
+            ("uefi", None),
+        ] {
+            assert_eq!(smbios_field(argument), expected, "{argument}");
+        }
+    }
 
     #[test]
     fn versions_compare_as_people_read_them() {

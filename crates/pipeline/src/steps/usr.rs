@@ -44,12 +44,13 @@ pub struct Parts {
 }
 
 /// Programs of ours, by package, and where they go.
-pub const PROGRAMS: [(&str, &str); 5] = [
+pub const PROGRAMS: [(&str, &str); 6] = [
     ("init", path::INIT),
     ("logd", path::LOGD),
     ("devd", path::DEVD),
     ("netd", path::NETD),
     ("berthctl", path::BERTHCTL),
+    ("provision", path::PROVISION),
 ];
 
 /// Files of `/etc` that not everybody may read.

@@ -167,6 +167,28 @@ impl Change<'_> {
     }
 }
 
+/// Gives a user keys from another source than a config, in the place of those that it gave before: `below` is their
+/// file below the user's home.
+///
+/// # Errors
+/// There is no such user, or the home cannot be written to.
+pub fn set_keys(root: &Path, name: &str, keys: &[String], below: &str) -> io::Result<()> {
+    let tree = Tree::open(root).map_err(io::Error::other)?;
+    let texts = sysusers::texts(tree.root());
+    let user = Files::read(&texts, sysusers::today()).user(name);
+    let user = user.ok_or_else(|| io::Error::other(format!("there is no user {name}")))?;
+    let place = tree.resolve(&Path::new(&user.home).join(below))?;
+    if let Some(refusal) = place::refusal(&place) {
+        return Err(io::Error::other(refusal.cause));
+    }
+    if keys.is_empty() {
+        return if tree.look(&place)?.is_some() { tree.remove(&place) } else { Ok(()) };
+    }
+    let owner = Owner { user: user.user, group: user.group };
+    make_private(&tree, place.parent().unwrap_or(&place), owner)?;
+    tree.write(&place, format!("{}\n", keys.join("\n")).as_bytes(), owner, PRIVATE_FILE)
+}
+
 /// Makes a folder, and those on the way that belong to a user, the user's; what is there stays as it is. Those
 /// that are above all homes are root's.
 fn make_private(tree: &Tree, path: &Path, owner: Owner) -> io::Result<()> {

@@ -1,0 +1,158 @@
+//! What a running machine learns of its platform on each boot: attributes, SSH keys, its name, time servers; and that
+//! the platform is told when the machine is up.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use layout::platform::{ATTRIBUTES, FLATCAR_ATTRIBUTES, ID_ARGUMENT, SSH_KEYS};
+use platform::{Guest, Machine, Metadata, Platform};
+
+use crate::files;
+
+/// Whose keys a platform's are.
+const USER: &str = "core";
+/// How long each question to the platform may take: its services are there from the start, as a rule, and a unit that
+/// waits for attributes should say so when they are not.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The platform that this machine runs on: the one that the kernel's command line names, else the one that is found.
+pub fn platform() -> Result<Platform> {
+    let line = fs::read_to_string("/proc/cmdline").context("cannot read the kernel's command line")?;
+    let words = layout::args::words(&line).filter(|(word, _)| word == ID_ARGUMENT);
+    match words.filter_map(|(_, id)| id).next_back() {
+        Some(id) => Ok(Platform::from_id(&id).map_err(|error| advised(&error))?),
+        None => Ok(platform::detect(Path::new("/"), &Machine)),
+    }
+}
+
+/// Asks the platform, and writes what it says for those that want to know.
+pub fn write() -> Result<()> {
+    let platform = platform()?;
+    let metadata = ask(|guest| platform.metadata(guest))?;
+    for remark in &metadata.remarks {
+        eprintln!("{remark}");
+    }
+    for (path, text, mode) in documents(platform, &metadata) {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        sys::file::replace(&path, text.as_bytes(), mode)?;
+    }
+    if platform.has_metadata() {
+        files::set_keys(Path::new("/"), USER, &metadata.ssh_keys, SSH_KEYS)
+            .with_context(|| format!("cannot give user {USER} the platform's SSH keys"))?;
+    }
+    println!(
+        "platform {}: {} attributes, {} SSH keys",
+        platform.id(),
+        metadata.attributes.len(),
+        metadata.ssh_keys.len()
+    );
+    Ok(())
+}
+
+/// Tells the platform that this machine is up, where it wants to know.
+pub fn check_in() -> Result<()> {
+    let platform = platform()?;
+    if ask(|guest| platform.check_in(guest))? {
+        println!("platform {}: told that this machine is up", platform.id());
+    }
+    Ok(())
+}
+
+fn ask<T>(question: impl FnOnce(&mut Guest<'_>) -> platform::Result<T>) -> Result<T> {
+    let mut say = |words: &str| eprintln!("{words}");
+    let mut guest = Guest { patience: Some(PATIENCE), ..Guest::new(&mut say) };
+    question(&mut guest).map_err(|error| advised(&error))
+}
+
+fn advised(error: &platform::Error) -> anyhow::Error {
+    anyhow!("{error}; try: {}", error.advice())
+}
+
+/// The files that others read, with their modes.
+fn documents(platform: Platform, metadata: &Metadata) -> Vec<(PathBuf, String, u32)> {
+    let line = |name: String, value: &str| format!("{name}={}\n", quoted(value));
+    let attributes = metadata.attributes.iter();
+    let afterburn =
+        attributes.clone().map(|(name, value)| line(format!("AFTERBURN_{name}"), value)).collect();
+    let flatcar = attributes.map(|(name, value)| line(flatcar_name(name), value)).collect();
+    let json = serde_json::json!({
+        "platform": platform.id(),
+        "hostname": metadata.hostname,
+        "ntp_servers": metadata.time_servers,
+    });
+    vec![
+        (ATTRIBUTES.into(), afterburn, 0o644),
+        (FLATCAR_ATTRIBUTES.into(), flatcar, 0o644),
+        (layout::path::METADATA.into(), format!("{json}\n"), 0o644),
+    ]
+}
+
+/// An attribute's name as Container Linux had it, and Flatcar has.
+fn flatcar_name(name: &str) -> String {
+    let name = match name.split_once('_') {
+        Some(("AWS", rest)) => format!("EC2_{rest}"),
+        Some(("GCP", rest)) => format!("GCE_{rest}"),
+        _ => name.to_owned(),
+    };
+    format!("COREOS_{name}")
+}
+
+/// A value as `EnvironmentFile=` reads it back.
+fn quoted(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:,@+=%".contains(&byte);
+    if value.bytes().all(is_plain) {
+        return value.to_owned();
+    }
+    let mut text = String::from("\"");
+    for character in value.chars() {
+        if "\"\\`$".contains(character) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push('"');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_have_afterburns_names_and_flatcars() {
+        let metadata = Metadata {
+            hostname: Some("ip-10-0-0-5".to_owned()),
+            attributes: [("AWS_HOSTNAME", "ip-10-0-0-5"), ("AWS_TAG", "a \"b\" $c")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            time_servers: vec!["169.254.169.123".to_owned()],
+            ..Metadata::default()
+        };
+        let texts: Vec<String> =
+            documents(Platform::Aws, &metadata).into_iter().map(|(_, text, _)| text).collect();
+        assert_eq!(
+            texts,
+            [
+                "AFTERBURN_AWS_HOSTNAME=ip-10-0-0-5\nAFTERBURN_AWS_TAG=\"a \\\"b\\\" \\$c\"\n",
+                "COREOS_EC2_HOSTNAME=ip-10-0-0-5\nCOREOS_EC2_TAG=\"a \\\"b\\\" \\$c\"\n",
+                "{\"hostname\":\"ip-10-0-0-5\",\"ntp_servers\":[\"169.254.169.123\"],\"platform\":\"aws\"}\n",
+            ]
+        );
+        let read = unit::text::environment::parse(&texts[0]);
+        assert_eq!(read[1], ("AFTERBURN_AWS_TAG".to_owned(), "a \"b\" $c".to_owned()));
+    }
+
+    #[test]
+    fn names_of_other_platforms_stay() {
+        for (name, expected) in [
+            ("GCP_IP_LOCAL_0", "COREOS_GCE_IP_LOCAL_0"),
+            ("AZURE_IPV4_DYNAMIC", "COREOS_AZURE_IPV4_DYNAMIC"),
+            ("DIGITALOCEAN_REGION", "COREOS_DIGITALOCEAN_REGION"),
+        ] {
+            assert_eq!(flatcar_name(name), expected);
+        }
+    }
+}
