@@ -114,7 +114,9 @@ impl Root {
 
     /// Has it be as a config wants it.
     pub fn apply(&mut self, mut config: Value) -> Result<(), String> {
-        config["ignition"] = json!({"version": "3.6.0"});
+        if config.get("ignition").is_none() {
+            config["ignition"] = json!({"version": "3.6.0"});
+        }
         let parsed = ignition::parse(config.to_string().replace(OF_REFERENCE, server()).as_bytes());
         let config = parsed.config.unwrap_or_else(|| panic!("{}", parsed.report));
         let client = fetch::Client::new(fetch::Options::default()).unwrap();

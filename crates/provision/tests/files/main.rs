@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as tests do")]
 
 mod accounts;
+mod document;
 mod harness;
 mod mounts;
 mod reference;

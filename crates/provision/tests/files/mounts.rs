@@ -49,6 +49,7 @@ impl Drop for Disk {
     }
 }
 
+/// The reference's `filesystem.mount.options`, with another file system.
 #[test]
 fn what_a_config_writes_is_on_its_file_systems() {
     let (Some(outer), Some(inner)) = (Disk::new(), Disk::new()) else { return };
@@ -71,7 +72,7 @@ fn what_a_config_writes_is_on_its_file_systems() {
     inner.look(|folder| assert_eq!(fs::read_to_string(folder.join("b")).unwrap(), "inner"));
 }
 
-/// The reference's users.add.mountpoint.
+/// The reference's `users.add.mountpoint`.
 #[test]
 fn folders_made_for_mounts_in_a_home_are_the_users() {
     let Some(disk) = Disk::new() else { return };
@@ -104,6 +105,7 @@ fn folders_made_for_mounts_in_a_home_are_the_users() {
     });
 }
 
+/// The reference's `filesystem.mount.invalidoptions` and `filesystem.pathusessymlinks`, and ours.
 #[test]
 fn nothing_stays_mounted_where_one_cannot_be() {
     let (Some(first), Some(disk)) = (Disk::new(), Disk::new()) else { return };

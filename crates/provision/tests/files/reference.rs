@@ -91,6 +91,15 @@ fn files() {
                 Mode("/foo/root/setgid", 0o2755),
             ]),
         ),
+        Case {
+            name: "files.customperms.pre-#2042-fix",
+            before: &[],
+            config: json!({
+                "ignition": {"version": "3.5.0"},
+                "storage": {"files": [{"path": "/foo/setuidsetgid", "mode": 3565}]},
+            }),
+            after: Ok(&[Mode("/foo/setuidsetgid", 0o755)]),
+        },
         case(
             "files.create.overwrite.false",
             &[File("/foo/bar", "")],

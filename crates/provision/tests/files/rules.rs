@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::At::{File, Folder, Link, Mode, Nothing, Owner};
-use crate::harness::{At, Case, check};
+use crate::harness::{At, Case, Root, check, is_root};
 
 fn case(
     name: &'static str,
@@ -143,4 +143,56 @@ fn users_are_there_before_files() {
             Nothing("/home/a"),
         ]),
     }]);
+}
+
+#[test]
+fn a_run_that_broke_off_is_undone_by_the_next() {
+    if !is_root() {
+        return;
+    }
+    let before = [File("/etc/hosts", "localhost\n"), Mode("/etc/hosts", 0o640), Owner("/etc/hosts", 3, 4)];
+    let mut root = Root::new(&before);
+    let config = |last: &str| {
+        json!({
+            "passwd": {"users": [{"name": "a", "sshAuthorizedKeys": ["k"]}], "groups": [{"name": "g"}]},
+            "storage": {
+                "directories": [{"path": "/srv/d"}],
+                "files": [
+                    {"path": "/etc/hosts", "append": [{"source": "data:,more"}]},
+                    {"path": "/srv/d/new", "append": [{"source": "data:,x"}]},
+                    {"path": "/srv/a", "contents": {"source": "data:,a"}},
+                    {"path": "/srv/z/z", "contents": {"source": last}},
+                ],
+                "links": [{"path": "/srv/h", "target": "/srv/a", "hard": true}, {"path": "/srv/l", "target": "a"}],
+            },
+        })
+    };
+    for _ in 0..2 {
+        let failure = root.apply(config("http://127.0.0.1:8080/asdf")).unwrap_err();
+        assert!(failure.starts_with("$.storage.files.3.contents: "), "{failure}");
+    }
+    // The second names a link that the first made otherwise.
+    let mut last = config("data:,z");
+    last["storage"]["links"][1]["target"] = "z".into();
+    root.told.clear();
+    assert_eq!(root.apply(last.clone()), Ok(()));
+    assert_eq!(
+        root.told,
+        ["an earlier run did not come to its end: the files and links that it made are made anew"]
+    );
+    let after = [
+        File("/etc/hosts", "localhost\nmore"),
+        Mode("/etc/hosts", 0o640),
+        Owner("/etc/hosts", 3, 4),
+        File("/srv/d/new", "x"),
+        File("/srv/h", "a"),
+        File("/srv/z/z", "z"),
+        Link("/srv/l", "z"),
+    ];
+    assert_eq!(root.wrong(&after), [""; 0]);
+    provision::files::forget(&root.path("/")).unwrap();
+    assert_eq!(std::fs::read_dir(root.path("/var/lib/berth")).unwrap().count(), 0);
+    // Now it is somebody's.
+    let failure = root.apply(last).unwrap_err();
+    assert!(failure.contains("a file is there already"), "{failure}");
 }
