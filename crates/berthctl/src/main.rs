@@ -16,6 +16,7 @@ mod journalctl;
 mod maintenance;
 mod metrics;
 mod names;
+mod networkctl;
 mod notify;
 mod power;
 mod processes;
@@ -43,6 +44,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   metrics              the machine in numbers             (metrics --help)
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
+  networkctl           the network's links                (networkctl --help)
   coredumpctl          what crashed, and its cores        (coredumpctl --help)
   systemd-analyze      how long the boot took, and why
   systemd-cat          a command's output into the log
@@ -81,6 +83,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "maintenance" => maintenance::run,
         "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),
         "coredumpctl" => coredumpctl::run,
+        "networkctl" => networkctl::run,
         "settings" => settings::boot::run,
         "systemctl" => systemctl::run,
         "journalctl" => journalctl::run,

@@ -10,10 +10,10 @@ use devices::net::{NameOrigin, names, policy};
 use devices::path_id;
 use devices::sysfs::Device;
 use devices::uevent::Properties;
+use sysfs::machine;
 use unit_files::settings::of_kind;
 
 use crate::log;
-use crate::machine;
 use crate::rtnl::{Details, Kernel};
 
 /// What `.link` files are in, below each of the folders of settings (systemd.link(5)).

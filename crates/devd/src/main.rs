@@ -15,7 +15,6 @@ mod interfaces;
 mod links;
 mod loading;
 mod log;
-mod machine;
 mod nodes;
 mod records;
 mod rtnl;

@@ -19,10 +19,11 @@ pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 15] = [
+pub const BERTHCTL_LINKS: [&str; 16] = [
     "coredumpctl",
     "systemctl",
     "journalctl",
+    "networkctl",
     "systemd-analyze",
     "systemd-cat",
     "systemd-detect-virt",

@@ -2,48 +2,55 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use network::Moment;
+use network::config::NetDev;
+use network::ra::Advice;
+use network::status::Status;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::link::Link;
+use crate::files::{Configuration, class};
+use crate::leases::Kept;
+use crate::link::{Link, RouterFlags, is_of_ipv6};
 use crate::log;
+use crate::netlink::address::Known;
 use crate::netlink::{Changes, Heard, Kernel};
 use crate::port::Port;
 use crate::resolv::resolv_conf;
-use crate::status::{self, Status};
-use network::Moment;
-use network::dhcp::Event;
+use crate::status;
 
 /// The daemon.
 pub struct Daemon {
     kernel: Kernel,
     changes: Changes,
+    configuration: Configuration,
     ports: BTreeMap<u32, Port>,
     run: PathBuf,
-    any_ethernet: bool,
     /// What was told last.
     told: Option<(Status, String)>,
+    kept: BTreeMap<u32, Kept>,
 }
 
 impl Daemon {
-    /// Brings loopback up, where PID 1 could not, and begins to look after every Ethernet link.
+    /// Brings loopback up, where PID 1 could not, makes the links of the configuration, and begins to look after
+    /// those that are to be something.
     ///
     /// # Errors
     /// The kernel refuses rtnetlink, or the runtime folder cannot be made.
-    pub fn new(run: PathBuf, any_ethernet: bool) -> Result<Self> {
+    pub fn new(run: PathBuf, configuration: Configuration) -> Result<Self> {
         fs::create_dir_all(&run).with_context(|| format!("cannot make {}", run.display()))?;
         let changes = Changes::open().context("cannot listen to rtnetlink")?;
         let kernel = Kernel::open().context("cannot open rtnetlink")?;
-        let ports = BTreeMap::new();
-        let mut daemon = Self { kernel, changes, ports, run, any_ethernet, told: None };
+        let (ports, kept) = (BTreeMap::new(), BTreeMap::new());
+        let mut daemon = Self { kernel, changes, configuration, ports, run, told: None, kept };
+        daemon.make_links(|netdev| !netdev.kind.is_stacked(), None);
         daemon.look_at_everything()?;
         daemon.tell();
         Ok(daemon)
@@ -58,8 +65,9 @@ impl Daemon {
             let ready = self.wait()?;
             if ready.changes {
                 match self.changes.take().context("cannot read from rtnetlink")? {
-                    Heard::Messages(messages) => {
+                    Heard::Messages(messages, advice) => {
                         messages.into_iter().for_each(|message| self.hear(message));
+                        advice.into_iter().for_each(|advice| self.advise(&advice));
                     }
                     Heard::Overflow => self.look_at_everything()?,
                 }
@@ -70,7 +78,7 @@ impl Daemon {
                 }
                 let now = now();
                 if port.deadline_ms().is_some_and(|due| due <= now.ms) {
-                    port.handle(Event::Timer, now, &mut self.kernel);
+                    port.timer(now, &mut self.kernel);
                 }
             }
             self.tell();
@@ -79,9 +87,15 @@ impl Daemon {
 
     /// Sleeps until something happens.
     fn wait(&self) -> Result<Ready> {
-        let listening: Vec<_> = self.ports.values().filter_map(|p| Some((p.index, p.packets()?))).collect();
+        let mut listening: Vec<(u32, BorrowedFd<'_>)> = Vec::new();
+        for (index, port) in &self.ports {
+            let (four, six) = port.clients();
+            let four = four.and_then(|client| client.socket()).map(AsFd::as_fd);
+            let six = six.and_then(|client| client.socket()).map(AsFd::as_fd);
+            listening.extend([four, six].into_iter().flatten().map(|socket| (*index, socket)));
+        }
         let mut fds = vec![PollFd::new(&self.changes, PollFlags::IN)];
-        fds.extend(listening.iter().map(|(_, socket)| PollFd::new(*socket, PollFlags::IN)));
+        fds.extend(listening.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)));
         let due = self.ports.values().filter_map(Port::deadline_ms).min();
         let timeout = due.map(|due| {
             let left = due.saturating_sub(now().ms);
@@ -102,103 +116,150 @@ impl Daemon {
         let there: Vec<u32> = links.iter().filter_map(index_of).collect();
         self.ports.retain(|index, _| there.contains(index));
         links.into_iter().for_each(|message| self.hear(message));
-        for port in self.ports.values_mut() {
-            port.ipv6.clear();
-        }
+        self.ports.values_mut().for_each(Port::forget_addresses);
         let addresses = self.kernel.addresses().context("cannot list the addresses")?;
-        addresses.into_iter().for_each(|message| self.hear(message));
+        addresses.iter().for_each(|address| self.address_is(address, true));
         Ok(())
     }
 
     fn hear(&mut self, message: RouteNetlinkMessage) {
         match message {
             RouteNetlinkMessage::NewLink(message) => {
-                if let Some(link) = Link::of(&message) {
-                    self.new_link(link);
+                if !is_of_ipv6(&message)
+                    && let Some(link) = Link::of(&message)
+                {
+                    self.link_is(link);
+                }
+                if let (Some(flags), Some(port)) =
+                    (RouterFlags::of(&message), self.ports.get_mut(&message.header.index))
+                {
+                    port.router_says(flags, now(), &mut self.kernel);
                 }
             }
-            RouteNetlinkMessage::DelLink(message) => {
+            // A bridge's message is of a port of it, not of the link.
+            RouteNetlinkMessage::DelLink(message)
+                if message.header.interface_family == AddressFamily::Unspec =>
+            {
                 self.ports.remove(&message.header.index);
             }
             RouteNetlinkMessage::NewAddress(message) => {
-                if let Some((port, address)) = self.global_ipv6(&message) {
-                    port.ipv6.insert(address);
+                if let Some(address) = Known::of(&message) {
+                    self.address_is(&address, true);
                 }
             }
             RouteNetlinkMessage::DelAddress(message) => {
-                if let Some((port, address)) = self.global_ipv6(&message) {
-                    port.ipv6.remove(&address);
+                if let Some(address) = Known::of(&message) {
+                    self.address_is(&address, false);
                 }
+            }
+            // Default routes of IPv6 come and go as routers say.
+            RouteNetlinkMessage::NewRoute(message) | RouteNetlinkMessage::DelRoute(message)
+                if message.header.address_family == AddressFamily::Inet6
+                    && message.header.destination_prefix_length == 0 =>
+            {
+                self.ports.values_mut().for_each(|port| port.look_for_ipv6_route(&mut self.kernel));
             }
             _ => {}
         }
     }
 
+    fn advise(&mut self, advice: &Advice) {
+        if let Some(port) = self.ports.get_mut(&advice.index) {
+            port.router_advises(advice, now());
+        }
+    }
+
+    fn address_is(&mut self, address: &Known, is_there: bool) {
+        if let Some(port) = self.ports.get_mut(&address.index) {
+            port.address_is(address, is_there, now(), &mut self.kernel);
+        }
+    }
+
     /// Takes note of a link as it is now.
-    fn new_link(&mut self, link: Link) {
+    fn link_is(&mut self, link: Link) {
         if link.is_loopback {
-            if !link.is_up {
-                self.set_up(&link);
+            if !link.is_up
+                && let Err(error) = self.kernel.set_up(link.index, true)
+            {
+                log::warning(&format!("{}: cannot bring the link up: {error}", link.name));
             }
             return;
         }
+        let known = self.ports.get(&link.index);
         // devd has renamed it meanwhile: the kernel's next message has its new name.
-        if !class(&link.name).exists() {
+        if known.is_none_or(|port| port.link.name != link.name) && !class(&link.name).exists() {
             return;
         }
-        let mac = link.mac.filter(|_| link.is_free_ethernet && self.is_wanted(&link.name));
-        let Some(mac) = mac else {
-            // It may have become a part of a bond or a bridge.
+        let network = match known.filter(|port| port.link.name == link.name) {
+            Some(port) => Some(port.network.clone()),
+            None => self.configuration.of(&link),
+        };
+        let is_ours = |network: &network::config::Network| {
+            // It may have become a part of another program's bond or bridge.
+            !network.link.unmanaged && (!link.is_part || network.master.is_some())
+        };
+        let Some(network) = network.filter(|network| is_ours(network)) else {
             self.ports.remove(&link.index);
             return;
         };
-        let is_new = !self.ports.contains_key(&link.index);
-        // Under the name that it has just got, too: the file may have been missed under the old one.
-        if self.ports.get(&link.index).is_none_or(|port| port.name != link.name) {
-            accept_router_advertisements(&link.name);
+        let index = link.index;
+        let is_same = known.is_some_and(|port| port.network == network);
+        if !is_same {
+            if let Some(mut port) = self.ports.remove(&index) {
+                port.give_up(&mut self.kernel);
+            }
+            let kept = Kept::read(&self.run, index, link.mac);
+            let mut port = Port::new(link.clone(), network.clone(), kept, now());
+            port.set_up(&mut self.kernel);
+            self.ports.insert(index, port);
+            self.make_links(|netdev| network.stacked.contains(&netdev.name), Some(index));
         }
-        if is_new && !link.is_up {
-            self.set_up(&link);
-        }
-        let event = if link.has_carrier { Event::CarrierUp } else { Event::CarrierDown };
-        let Link { index, name, .. } = link;
-        let port = self.ports.entry(index).or_insert_with(|| Port::new(index, name.clone(), mac));
-        port.name = name;
-        port.handle(event, now(), &mut self.kernel);
-    }
-
-    /// Links of containers are their runtime's: only links with a device are ours.
-    fn is_wanted(&self, name: &str) -> bool {
-        let class = class(name);
-        let is_wireless = class.join("phy80211").exists();
-        (self.any_ethernet || class.join("device").exists()) && !is_wireless
-    }
-
-    fn set_up(&mut self, link: &Link) {
-        if let Err(error) = self.kernel.set_up(link.index) {
-            log::warning(&format!("{}: cannot bring the link up: {error}", link.name));
+        self.attach(&link);
+        if let Some(port) = self.ports.get_mut(&index) {
+            port.link_is(link, now(), &mut self.kernel);
         }
     }
 
-    /// The port, and the address where it is one of IPv6 that others can reach and that is ready
-    /// for use (no other machine has it).
-    fn global_ipv6(&mut self, message: &AddressMessage) -> Option<(&mut Port, Ipv6Addr)> {
-        let unready = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
-        let header = &message.header;
-        if header.scope != AddressScope::Universe || header.flags.intersects(unready) {
-            return None;
+    /// Puts parts and what they are parts of together, when the second of them comes.
+    fn attach(&mut self, new: &Link) {
+        for port in self.ports.values_mut().filter(|port| !port.is_attached) {
+            let Some(master) = port.network.master.clone() else { continue };
+            if port.link.index != new.index && master != new.name {
+                continue;
+            }
+            if let Some(index) = link_index(&master) {
+                port.attach(index, &mut self.kernel);
+            }
         }
-        let address = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Address(IpAddr::V6(address)) => Some(*address),
-            _ => None,
-        })?;
-        Some((self.ports.get_mut(&header.index)?, address))
+    }
+
+    /// Makes links of the configuration that are not there.
+    fn make_links(&mut self, wanted: impl Fn(&NetDev) -> bool, lower: Option<u32>) {
+        for netdev in self.configuration.netdevs.iter().filter(|netdev| wanted(netdev)) {
+            if class(&netdev.name).exists() {
+                continue;
+            }
+            if let Err(error) = self.kernel.make(netdev, lower) {
+                let (name, kind) = (&netdev.name, netdev.kind.name());
+                log::warning(&format!("cannot make {name}, a {kind} ({}): {error}", netdev.path));
+            }
+        }
     }
 
     /// Writes what has changed for others to read.
     fn tell(&mut self) {
-        let status = Status::of(self.ports.values().map(Port::status).collect());
-        let resolv = resolv_conf(self.ports.values().filter_map(Port::lease));
+        for (index, port) in &self.ports {
+            let kept = port.kept();
+            if self.kept.get(index) == Some(&kept) {
+                continue;
+            }
+            match kept.write(&self.run, *index) {
+                Ok(()) => drop(self.kept.insert(*index, kept)),
+                Err(error) => log::warning(&format!("{}: {error:#}", port.link.name)),
+            }
+        }
+        let status = status::of(self.ports.values(), &self.configuration);
+        let resolv = resolv_conf(&status);
         let now = (status, resolv);
         if self.told.as_ref() == Some(&now) {
             return;
@@ -206,7 +267,7 @@ impl Daemon {
         let (status, resolv) = &now;
         // The state last: who waits for it may use the resolver at once.
         let written = status::replace(&self.run, status::RESOLV_CONF, resolv.as_bytes())
-            .and_then(|()| status.write(&self.run));
+            .and_then(|()| status::write(status, &self.run));
         match written {
             Ok(()) => self.told = Some(now),
             Err(error) => log::warning(&format!("{error:#}")),
@@ -231,21 +292,8 @@ fn now() -> Moment {
     Moment { ms, random: u32::from_ne_bytes(random) }
 }
 
-/// What sysfs shows of a link.
-fn class(name: &str) -> PathBuf {
-    Path::new("/sys/class/net").join(name)
-}
-
-/// Has the kernel take IPv6 addresses and routes from routers, also though this machine is a
-/// router itself (for its containers): value 2 (Documentation/networking/ip-sysctl.rst).
-fn accept_router_advertisements(link: &str) {
-    let path = Path::new("/proc/sys/net/ipv6/conf").join(link).join("accept_ra");
-    // A kernel without IPv6 has no such file.
-    if path.exists()
-        && let Err(error) = fs::write(&path, "2")
-    {
-        log::warning(&format!("cannot write {}: {error}", path.display()));
-    }
+fn link_index(name: &str) -> Option<u32> {
+    fs::read_to_string(Path::new(&class(name)).join("ifindex")).ok()?.trim().parse().ok()
 }
 
 fn index_of(message: &RouteNetlinkMessage) -> Option<u32> {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str =
-    "usage: netd [--run DIR] [--any-ethernet]\n       netd wait-online [--run DIR] [--timeout SECONDS]";
+const USAGE: &str = "usage: netd [--run DIR] [--root DIR] [--cmdline TEXT]\n       netd wait-online [--run DIR] [--timeout SECONDS]";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,8 +14,10 @@ pub enum Command {
     Serve {
         /// Runtime folder: resolv.conf and the state are written there.
         run: PathBuf,
-        /// Take every Ethernet link, also those without a device (virtual ones, as in tests).
-        any_ethernet: bool,
+        /// What the folders of configuration are below.
+        root: PathBuf,
+        /// A command line in the kernel's place.
+        command_line: Option<String>,
     },
     /// Wait until the machine is online, or the time is over.
     WaitOnline {
@@ -35,13 +36,15 @@ impl Command {
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut arguments = arguments.into_iter().peekable();
         let wait = arguments.next_if(|a| a == "wait-online").is_some();
-        let (mut run, mut any_ethernet) = (PathBuf::from(layout::path::RUN), false);
+        let (mut run, mut root) = (PathBuf::from(layout::path::RUN), PathBuf::from("/"));
+        let mut command_line = None;
         let mut timeout = Duration::from_secs(30);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().with_context(|| format!("{argument} wants a value\n{USAGE}"));
             match argument.as_str() {
                 "--run" => run = value()?.into(),
-                "--any-ethernet" if !wait => any_ethernet = true,
+                "--root" if !wait => root = value()?.into(),
+                "--cmdline" if !wait => command_line = Some(value()?),
                 "--timeout" if wait => {
                     let text = value()?;
                     let seconds = text.parse().with_context(|| {
@@ -52,7 +55,7 @@ impl Command {
                 _ => bail!("unknown argument {argument:?}\n{USAGE}"),
             }
         }
-        Ok(if wait { Self::WaitOnline { run, timeout } } else { Self::Serve { run, any_ethernet } })
+        Ok(if wait { Self::WaitOnline { run, timeout } } else { Self::Serve { run, root, command_line } })
     }
 }
 
@@ -62,18 +65,21 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let serve = |run: &str, any_ethernet| Some(Command::Serve { run: run.into(), any_ethernet });
+        let serve = |run: &str, root: &str, line: Option<&str>| {
+            let command_line = line.map(str::to_owned);
+            Some(Command::Serve { run: run.into(), root: root.into(), command_line })
+        };
         let wait = |seconds| {
             let timeout = Duration::from_secs(seconds);
             Some(Command::WaitOnline { run: "/run/berth".into(), timeout })
         };
         let cases = [
-            ("", serve("/run/berth", false)),
-            ("--any-ethernet --run /x", serve("/x", true)),
+            ("", serve("/run/berth", "/", None)),
+            ("--root /r --cmdline ip=dhcp --run /x", serve("/x", "/r", Some("ip=dhcp"))),
             ("wait-online", wait(30)),
             ("wait-online --timeout 5", wait(5)),
             ("wait-online --timeout soon", None),
-            ("wait-online --any-ethernet", None),
+            ("wait-online --root /x", None),
             ("--timeout 5", None),
             ("--run", None),
             ("--help", None),

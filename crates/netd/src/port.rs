@@ -1,250 +1,257 @@
-//! A link that the daemon looks after: its DHCP client, and what that decides put into effect.
+//! A link that the daemon looks after: what it is to be, what it has, and who is asked for more.
 
-use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::rc::Rc;
 
-use anyhow::{Context, Result};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::AddressAttribute;
-use sys::packet::{FilterInstruction, PacketSocket};
-
-use crate::log;
-use crate::netlink::{self, Kernel};
-use crate::status::LinkStatus;
 use network::Moment;
-use network::dhcp::{self, Action, Event, Identity, Lease, Mac, Reply, Request, State, Target, frame};
+use network::config::Network;
+use network::config::network::{Activation, StartDhcp6, WithoutRouter};
+use network::dhcp::Event;
+use network::dhcp6::Want;
+use network::ra::{Advice, Known};
+use network::{dhcp, dhcp6};
 
-/// Added to a link's index, the metric of its routes: the first link is preferred, and routes
-/// without a metric (the administrator's) are preferred to all.
-const METRIC: u32 = 1024;
+use crate::leases::Kept;
+use crate::link::{Link, RouterFlags};
+use crate::netlink::{Kernel, address};
+use crate::{client4, client6};
 
-/// A packet socket's filter: unfragmented UDP to the clients' port. The rest of a busy host's
-/// traffic must not wake the daemon.
-const FILTER: [FilterInstruction; 9] = [
-    instruction(0x30, 0, 0, 9),                         // A = protocol
-    instruction(0x15, 0, 6, frame::UDP as u32),         // not UDP: drop
-    instruction(0x28, 0, 0, 6),                         // A = flags and fragment offset
-    instruction(0x45, 4, 0, 0x3fff),                    // a fragment: drop
-    instruction(0xb1, 0, 0, 0),                         // X = length of the IP header
-    instruction(0x48, 0, 0, 2),                         // A = UDP destination port
-    instruction(0x15, 0, 1, frame::CLIENT_PORT as u32), // another port: drop
-    instruction(0x06, 0, 0, 0xffff),                    // take
-    instruction(0x06, 0, 0, 0),                         // drop
-];
-
-const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> FilterInstruction {
-    FilterInstruction { code, jt, jf, k }
-}
+mod apply;
+pub mod online;
 
 /// A link that the daemon looks after.
 pub struct Port {
-    pub index: u32,
-    pub name: String,
-    mac: Mac,
-    /// Taken out while an event is handled.
-    state: State,
-    /// Hears answers while the client awaits one.
-    packets: Option<PacketSocket>,
-    /// Sends from the leased address, while the client renews.
-    unicast: Option<UdpSocket>,
-    applied: Option<Lease>,
-    /// Global addresses that are ready for use.
-    pub ipv6: BTreeSet<Ipv6Addr>,
+    pub link: Link,
+    pub network: Rc<Network>,
+    dhcp4: Option<client4::Client>,
+    dhcp6: Option<client6::Client>,
+    /// The leases in use, as far as the configuration lets them be.
+    lease4: Option<dhcp::Lease>,
+    lease6: Option<dhcp6::Lease>,
+    /// What routers said of name servers, and of DHCP.
+    ra: Known,
+    router: RouterFlags,
+    /// Global addresses that are ready for use, with the lengths of their prefixes.
+    ipv6: BTreeMap<Ipv6Addr, u8>,
+    /// The address of the link alone, once it is ready for use.
+    link_local: Option<Ipv6Addr>,
+    /// Whether there is a default route of IPv6.
+    ipv6_route: bool,
+    /// Whether addresses of the configuration are there.
+    has_addresses: bool,
+    /// Whether its routes are.
+    has_routes: bool,
+    /// Whether it is a part of what it is to be a part of.
+    pub is_attached: bool,
+    /// Whether the kernel refused something.
+    failed: bool,
 }
 
 impl Port {
-    /// A link that has no carrier yet.
-    pub fn new(index: u32, name: String, mac: Mac) -> Self {
+    /// A link, with the leases of a daemon before this one. Nothing is done with it yet.
+    pub fn new(link: Link, network: Rc<Network>, kept: Kept, now: Moment) -> Self {
+        let mac = link.mac.filter(|_| link.is_ethernet && network.master.is_none());
+        let index = link.index;
+        let lease4 = kept.dhcp4.as_ref().map(|held| held.lease().clone());
+        let lease6 = kept.dhcp6.as_ref().map(|held| held.lease().clone());
+        let config4 = network.dhcp4.as_ref();
+        let dhcp4 = config4
+            .zip(mac)
+            .map(|(config, mac)| client4::Client::new(index, mac, config, kept.dhcp4, now.ms));
+        let rapid_commit = network.dhcp6.rapid_commit;
+        let dhcp6 = mac.map(|mac| client6::Client::new(index, mac, rapid_commit, kept.dhcp6, now.ms));
+        let mut ra = kept.ra;
+        ra.expire(now.ms);
         Self {
-            index,
-            name,
-            mac,
-            state: State::Down(None),
-            packets: None,
-            unicast: None,
-            applied: None,
-            ipv6: BTreeSet::new(),
+            lease4: dhcp4
+                .as_ref()
+                .and_then(|client| client.held())
+                .and(lease4)
+                .zip(config4)
+                .map(|(l, c)| l.limited(c)),
+            lease6: dhcp6
+                .as_ref()
+                .and_then(|client| client.held())
+                .and(lease6)
+                .map(|l| l.limited(&network.dhcp6)),
+            link,
+            network,
+            dhcp4,
+            dhcp6,
+            ra,
+            router: RouterFlags::default(),
+            ipv6: BTreeMap::new(),
+            link_local: None,
+            ipv6_route: false,
+            has_addresses: false,
+            has_routes: false,
+            is_attached: false,
+            failed: false,
         }
     }
 
-    /// When [`Event::Timer`] is due, in milliseconds.
+    /// When something is due, in milliseconds.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.state.deadline_ms()
+        let clients = [
+            self.dhcp4.as_ref().and_then(client4::Client::deadline_ms),
+            self.dhcp6.as_ref().and_then(client6::Client::deadline_ms),
+            self.ra.deadline_ms(),
+        ];
+        clients.into_iter().flatten().min()
     }
 
-    /// The socket to wait on, while an answer is awaited.
-    pub fn packets(&self) -> Option<&PacketSocket> {
-        self.packets.as_ref()
+    /// The clients, for who waits for their sockets.
+    pub fn clients(&self) -> (Option<&client4::Client>, Option<&client6::Client>) {
+        (self.dhcp4.as_ref(), self.dhcp6.as_ref())
     }
 
-    /// The lease in use.
-    pub fn lease(&self) -> Option<&Lease> {
-        self.applied.as_ref()
-    }
-
-    /// The state, for others.
-    pub fn status(&self) -> LinkStatus {
-        let lease = self.lease();
-        let default = lease.and_then(|l| l.routes.iter().find(|r| r.prefix == 0));
-        LinkStatus {
-            name: self.name.clone(),
-            carrier: !matches!(self.state, State::Down(_)),
-            ipv4: lease.map(|l| format!("{}/{}", l.address, l.prefix)),
-            gateway: default.and_then(|r| r.gateway),
-            dns: lease.map(|l| l.dns.clone()).unwrap_or_default(),
-            ntp: lease.map(|l| l.ntp.clone()).unwrap_or_default(),
-            ipv6: self.ipv6.iter().copied().collect(),
+    /// What is kept for the daemon after this one.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            mac: self.link.mac,
+            dhcp4: self.dhcp4.as_ref().and_then(|client| client.held()).cloned(),
+            dhcp6: self.dhcp6.as_ref().and_then(|client| client.held()).cloned(),
+            ra: self.ra.clone(),
         }
     }
 
-    /// Tells the client what happened, and does what it decides.
-    pub fn handle(&mut self, event: Event, now: Moment, kernel: &mut Kernel) {
-        if let Event::Reply(reply) = &event
-            && reply.kind == dhcp::message::ReplyKind::Nak
-        {
-            let text = reply.text().unwrap_or_default();
-            log::info(&format!("{}: a DHCP server refuses the address: {text:?}", self.name));
-        }
-        let state = std::mem::replace(&mut self.state, State::Down(None));
-        let (state, actions) = dhcp::client::next(state, event, now);
-        self.state = state;
-        // Before anything is sent, so that the answer is heard.
-        self.listen();
-        for action in actions {
-            let done = match action {
-                Action::Send(request, target) => self.send(&request, target),
-                Action::Apply(lease) => self.apply(lease, kernel),
-                Action::Withdraw(lease) => self.withdraw(&lease, kernel),
-            };
-            if let Err(error) = done {
-                log::warning(&format!("{}: {error:#}", self.name));
+    /// Takes note of the link as it is now.
+    pub fn link_is(&mut self, link: Link, now: Moment, kernel: &mut Kernel) {
+        let was_up = self.link.is_up;
+        self.link = link;
+        if was_up && !self.link.is_up {
+            // The kernel has removed its routes, and what it has of IPv6.
+            (self.has_addresses, self.has_routes) = (false, false);
+            if self.network.link.activation == Activation::AlwaysUp {
+                self.bring_up(kernel);
             }
         }
+        let has_carrier = self.link.has_carrier;
+        if self.link.is_up && (has_carrier || self.network.without_carrier) {
+            self.set_static(kernel);
+        }
+        self.tell4(if has_carrier { Event::CarrierUp } else { Event::CarrierDown }, now, kernel);
+        self.start_dhcp6(now, kernel);
+    }
+
+    /// Takes note of what routers say of DHCP.
+    pub fn router_says(&mut self, flags: RouterFlags, now: Moment, kernel: &mut Kernel) {
+        if self.router != flags {
+            self.router = flags;
+            self.start_dhcp6(now, kernel);
+        }
+    }
+
+    /// Takes note of what a router says of name servers.
+    pub fn router_advises(&mut self, advice: &Advice, now: Moment) {
+        self.ra.learn(advice, now.ms);
+    }
+
+    /// Takes note of an address that is there, or not any more.
+    pub fn address_is(&mut self, address: &address::Known, is_there: bool, now: Moment, kernel: &mut Kernel) {
+        let IpAddr::V6(own) = address.subnet.address else { return };
+        let is_ready = is_there && address.is_ready;
+        if own.is_unicast_link_local() {
+            match is_ready {
+                true => self.link_local = Some(own),
+                false if self.link_local == Some(own) => self.link_local = None,
+                false => {}
+            }
+            return self.start_dhcp6(now, kernel);
+        }
+        if is_there && address.is_duplicate {
+            self.tell6(dhcp6::Event::Duplicate(own), now, kernel);
+        }
+        let has_changed = match is_ready && address.scope == 0 {
+            true => self.ipv6.insert(own, address.subnet.prefix).is_none(),
+            false => self.ipv6.remove(&own).is_some(),
+        };
+        if has_changed && !self.has_routes && self.has_addresses {
+            self.set_routes(kernel);
+        }
+        self.look_for_ipv6_route(kernel);
+    }
+
+    /// Forgets what addresses of IPv6 it has: they are told anew.
+    pub fn forget_addresses(&mut self) {
+        self.ipv6.clear();
+        self.link_local = None;
     }
 
     /// Takes the answers that are there.
     pub fn receive(&mut self, now: Moment, kernel: &mut Kernel) {
-        let mut buffer = [0; 2048];
-        while let Some(packets) = &self.packets {
-            match packets.receive(&mut buffer) {
-                Ok(None) => return,
-                Ok(Some(length)) => {
-                    let message = buffer.get(..length).and_then(frame::decode);
-                    if let Some(reply) = message.and_then(|m| Reply::decode(m, self.mac)) {
-                        self.handle(Event::Reply(reply), now, kernel);
-                    }
-                }
-                // The link is going down: its message comes by rtnetlink.
-                Err(_) => return,
-            }
+        while let Some(reply) = self.dhcp4.as_ref().and_then(client4::Client::receive) {
+            self.tell4(Event::Reply(reply), now, kernel);
+        }
+        while let Some(reply) = self.dhcp6.as_ref().and_then(client6::Client::receive) {
+            self.tell6(dhcp6::Event::Reply(reply), now, kernel);
         }
     }
 
-    fn listen(&mut self) {
-        if !self.state.listens() {
-            (self.packets, self.unicast) = (None, None);
-        } else if self.packets.is_none() {
-            match PacketSocket::open(self.index, &FILTER) {
-                Ok(socket) => self.packets = Some(socket),
-                Err(error) => {
-                    log::warning(&format!("{}: cannot listen for DHCP answers: {error}", self.name));
-                }
+    /// Does what is due.
+    pub fn timer(&mut self, now: Moment, kernel: &mut Kernel) {
+        self.tell4(Event::Timer, now, kernel);
+        self.tell6(dhcp6::Event::Timer, now, kernel);
+        self.ra.expire(now.ms);
+    }
+
+    /// Ends the clients, and takes away what they leased: the link is to be something else.
+    pub fn give_up(&mut self, kernel: &mut Kernel) {
+        self.dhcp4 = None;
+        self.dhcp6 = None;
+        self.withdraw_all(kernel);
+    }
+
+    /// Looks whether there is a way out by IPv6.
+    pub fn look_for_ipv6_route(&mut self, kernel: &mut Kernel) {
+        self.ipv6_route = !self.ipv6.is_empty() && kernel.has_ipv6_route(self.link.index);
+    }
+
+    /// Asks for addresses or settings of IPv6, where a router or the configuration says so.
+    fn start_dhcp6(&mut self, now: Moment, kernel: &mut Kernel) {
+        let want = self.wanted6();
+        let Some(client) = &mut self.dhcp6 else { return };
+        match (want, self.link_local.filter(|_| self.link.has_carrier)) {
+            (Some(want), Some(own)) => {
+                let changes = client.want(&self.link.name, want, own, now);
+                self.change6(changes, kernel);
             }
+            (None, Some(_)) => {}
+            (_, None) => client.stop(&self.link.name, now),
         }
     }
 
-    fn send(&mut self, request: &Request, target: Target) -> Result<()> {
-        let message = request.encode(&Identity::of(self.mac));
-        match target {
-            Target::Broadcast => {
-                let socket = self.packets.as_ref().context("cannot ask for an address without a socket")?;
-                let packet = frame::encode(request.client, &message);
-                socket.broadcast(&packet).context("cannot send to DHCP servers")
-            }
-            Target::Server(server) => self
-                .unicast(request.client)
-                .and_then(|socket| socket.send_to(&message, (server, frame::SERVER_PORT)))
-                .map(drop)
-                .with_context(|| format!("cannot send to the DHCP server {server}")),
-        }
-    }
-
-    /// The socket that sends from the leased address. Nothing is read from it, but while it is
-    /// open the kernel does not tell the server that nobody listens here.
-    fn unicast(&mut self, address: Ipv4Addr) -> std::io::Result<&UdpSocket> {
-        let socket = match self.unicast.take() {
-            Some(socket) => socket,
-            None => UdpSocket::bind((address, frame::CLIENT_PORT))?,
+    fn wanted6(&self) -> Option<Want> {
+        let told = match (&self.network.ra, self.router) {
+            (Some(ra), RouterFlags { received: true, managed, other }) => match ra.dhcp6 {
+                StartDhcp6::Always => Some(Want::Address),
+                StartDhcp6::WhenTold if managed => Some(Want::Address),
+                StartDhcp6::WhenTold if other => Some(Want::Settings),
+                StartDhcp6::WhenTold | StartDhcp6::Never => None,
+            },
+            _ => None,
         };
-        Ok(self.unicast.insert(socket))
+        let own = match self.network.dhcp6.without_router {
+            WithoutRouter::No => None,
+            WithoutRouter::Solicit => Some(Want::Address),
+            WithoutRouter::Information => Some(Want::Settings),
+        };
+        match told.or(own) {
+            Some(Want::Address) if !self.network.dhcp6.use_address => Some(Want::Settings),
+            want => want,
+        }
     }
 
-    fn apply(&mut self, lease: Lease, kernel: &mut Kernel) -> Result<()> {
-        let (index, metric) = (self.index, METRIC + self.index);
-        let old = self.applied.take();
-        if old.as_ref() != Some(&lease) {
-            self.tell(&lease);
-        }
-        if let Some(mtu) = lease.mtu {
-            kernel.set_mtu(index, mtu).with_context(|| format!("cannot set the MTU to {mtu}"))?;
-        }
-        remove_other_leased(index, lease.address, kernel)?;
-        kernel
-            .set_address(index, &lease)
-            .with_context(|| format!("cannot set the address {}/{}", lease.address, lease.prefix))?;
-        // Kept from here on, so that a failure below leaves nothing that is never removed.
-        self.applied = Some(lease.clone());
-        if let Some(old) = old.filter(|old| old.address == lease.address) {
-            for route in old.routes.iter().filter(|r| !lease.routes.contains(r)) {
-                kernel
-                    .remove_route(index, &old, route, metric)
-                    .with_context(|| format!("cannot remove the route to {}", route.destination))?;
-            }
-        }
-        // Those on the link first: routers of the others may be behind them.
-        let (near, far): (Vec<_>, Vec<_>) = lease.routes.iter().partition(|r| r.gateway.is_none());
-        for route in near.into_iter().chain(far) {
-            kernel
-                .set_route(index, &lease, route, metric)
-                .with_context(|| format!("cannot set the route to {}/{}", route.destination, route.prefix))?;
-        }
-        Ok(())
+    fn tell4(&mut self, event: Event, now: Moment, kernel: &mut Kernel) {
+        let Some(client) = &mut self.dhcp4 else { return };
+        let changes = client.handle(&self.link.name, event, now);
+        self.change4(changes, kernel);
     }
 
-    fn withdraw(&mut self, lease: &Lease, kernel: &mut Kernel) -> Result<()> {
-        self.applied = None;
-        log::warning(&format!("{}: the lease of {} has ended", self.name, lease.address));
-        kernel
-            .remove_address(self.index, lease.address, lease.prefix)
-            .with_context(|| format!("cannot remove the address {}", lease.address))
+    fn tell6(&mut self, event: dhcp6::Event, now: Moment, kernel: &mut Kernel) {
+        let Some(client) = &mut self.dhcp6 else { return };
+        let changes = client.handle(&self.link.name, event, now);
+        self.change6(changes, kernel);
     }
-
-    fn tell(&self, lease: &Lease) {
-        let time = lease.times.expire.map_or("for ever".to_owned(), |s| format!("for {s} s"));
-        let from = lease.server.map_or("an unnamed server".to_owned(), |s| s.to_string());
-        let router = lease.routes.iter().find(|r| r.prefix == 0).and_then(|r| r.gateway);
-        let router = router.map_or("no router".to_owned(), |r| format!("router {r}"));
-        let (name, address, prefix) = (&self.name, lease.address, lease.prefix);
-        log::info(&format!("{name}: leased {address}/{prefix} {time} from {from}, {router}"));
-    }
-}
-
-/// Removes leased addresses but one: an earlier run of the daemon may have left them.
-fn remove_other_leased(index: u32, keep: Ipv4Addr, kernel: &mut Kernel) -> Result<()> {
-    for message in kernel.addresses().context("cannot list the addresses")? {
-        let RouteNetlinkMessage::NewAddress(message) = message else { continue };
-        if message.header.index != index || !netlink::is_leased(&message) {
-            continue;
-        }
-        for attribute in &message.attributes {
-            if let AddressAttribute::Local(std::net::IpAddr::V4(local)) = attribute
-                && *local != keep
-            {
-                kernel
-                    .remove_address(index, *local, message.header.prefix_len)
-                    .with_context(|| format!("cannot remove the old address {local}"))?;
-            }
-        }
-    }
-    Ok(())
 }

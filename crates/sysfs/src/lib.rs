@@ -1,5 +1,8 @@
-//! Layer: effects. sysfs as it is mounted: what [`devices`] looks at machines through.
+//! Layer: effects. sysfs as it is mounted: what [`devices`] looks at machines through. Also what else
+//! files of settings for devices may ask of the machine.
 #![forbid(unsafe_code)]
+
+pub mod machine;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use devices::net::matching::Match;
 
-use super::sections::{self, Section, Source, Warning};
+pub use super::sections::Source;
+use super::sections::{self, Section, Warning};
 
 mod address;
 mod assign;

@@ -151,9 +151,8 @@ pub const NETDEV: [Section; 7] = [
             VNI Remote Local Group TOS TTL MacLearning FDBAgeingSec MaximumFDBEntries ReduceARPProxy
             L2MissNotification L3MissNotification RouteShortCircuit UDPChecksum UDP6ZeroChecksumTx
             UDP6ZeroChecksumRx RemoteChecksumTx RemoteChecksumRx GroupPolicyExtension GenericProtocolExtension
-            DestinationPort PortRange FlowLabel IPDoNotFragment Independent",
-        not_built: "\
-            Id ARPProxy UDPCheckSum UDP6ZeroCheckSumRx UDP6ZeroCheckSumTx",
+            DestinationPort PortRange FlowLabel IPDoNotFragment Independent Id ARPProxy UDPCheckSum UDP6ZeroCheckSumRx UDP6ZeroCheckSumTx",
+        not_built: "",
     },
     Section {
         name: "MACVLAN",

@@ -94,10 +94,10 @@ impl Held {
 pub enum State {
     /// The link is down; a lease stays in use until it expires.
     Down(Option<Held>),
-    /// Looking for servers.
-    Selecting(Exchange),
+    /// Looking for servers. A lease that nobody was there to confirm stays in use meanwhile.
+    Selecting(Exchange, Option<Held>),
     /// An offer is being taken.
-    Requesting(Exchange, Lease),
+    Requesting(Exchange, Lease, Option<Held>),
     /// The link came back: asking whether the lease is still good here.
     Rebooting(Exchange, Held),
     /// The lease is good; nothing to do.
@@ -114,7 +114,9 @@ impl State {
         let due = match self {
             Self::Down(None) => return None,
             Self::Down(Some(held)) => held.expire_ms,
-            Self::Selecting(exchange) | Self::Requesting(exchange, _) => exchange.next_ms,
+            Self::Selecting(exchange, held) | Self::Requesting(exchange, _, held) => {
+                held.as_ref().map_or(exchange.next_ms, |held| exchange.next_ms.min(held.expire_ms))
+            }
             Self::Rebooting(exchange, held) => exchange.next_ms.min(held.expire_ms),
             Self::Bound(held) => held.renew_ms,
             Self::Renewing(exchange, held) => exchange.next_ms.min(held.rebind_ms),
@@ -126,8 +128,7 @@ impl State {
     /// The lease in use.
     pub fn held(&self) -> Option<&Held> {
         match self {
-            Self::Down(held) => held.as_ref(),
-            Self::Selecting(_) | Self::Requesting(..) => None,
+            Self::Down(held) | Self::Selecting(_, held) | Self::Requesting(_, _, held) => held.as_ref(),
             Self::Bound(h) | Self::Rebooting(_, h) | Self::Renewing(_, h) | Self::Rebinding(_, h) => Some(h),
         }
     }
@@ -146,8 +147,8 @@ impl State {
     fn exchange(&self) -> Option<&Exchange> {
         match self {
             Self::Down(_) | Self::Bound(_) => None,
-            Self::Selecting(e)
-            | Self::Requesting(e, _)
+            Self::Selecting(e, _)
+            | Self::Requesting(e, ..)
             | Self::Rebooting(e, _)
             | Self::Renewing(e, _)
             | Self::Rebinding(e, _) => Some(e),
@@ -171,7 +172,7 @@ pub fn next(state: State, event: Event, now: Moment) -> (State, Vec<Action>) {
 
 fn carrier_up(state: State, now: Moment) -> (State, Vec<Action>) {
     match state {
-        State::Down(None) => select(now, Vec::new()),
+        State::Down(None) => select(now, None, Vec::new()),
         State::Down(Some(held)) => {
             let mut exchange = Exchange::new(now, now.ms);
             let action = exchange.send(request_again(&held.lease, Ipv4Addr::UNSPECIFIED), now);
@@ -183,8 +184,7 @@ fn carrier_up(state: State, now: Moment) -> (State, Vec<Action>) {
 
 fn carrier_down(state: State) -> (State, Vec<Action>) {
     let held = match state {
-        State::Down(held) => held,
-        State::Selecting(_) | State::Requesting(..) => None,
+        State::Down(held) | State::Selecting(_, held) | State::Requesting(_, _, held) => held,
         State::Bound(held)
         | State::Rebooting(_, held)
         | State::Renewing(_, held)
@@ -197,20 +197,31 @@ fn timer(state: State, now: Moment) -> (State, Vec<Action>) {
     match state {
         State::Down(None) => (State::Down(None), Vec::new()),
         State::Down(Some(held)) => (State::Down(None), vec![Action::Withdraw(held.lease)]),
-        State::Selecting(mut exchange) => {
-            let action = exchange.send(discover(), now);
-            (State::Selecting(exchange), vec![action])
+        State::Selecting(exchange, Some(held)) if held.expire_ms <= now.ms => {
+            (State::Selecting(exchange, None), vec![Action::Withdraw(held.lease)])
         }
-        State::Requesting(mut exchange, offer) => {
+        State::Requesting(exchange, offer, Some(held)) if held.expire_ms <= now.ms => {
+            (State::Requesting(exchange, offer, None), vec![Action::Withdraw(held.lease)])
+        }
+        State::Selecting(mut exchange, held) => {
+            let action = exchange.send(discover(), now);
+            (State::Selecting(exchange, held), vec![action])
+        }
+        State::Requesting(mut exchange, offer, held) => {
             if exchange.sent >= REQUEST_TRIES {
-                return select(now, Vec::new());
+                return select(now, held, Vec::new());
             }
             let action = exchange.send(take(&offer), now);
-            (State::Requesting(exchange, offer), vec![action])
+            (State::Requesting(exchange, offer, held), vec![action])
         }
         State::Rebooting(mut exchange, held) => {
-            if exchange.sent >= REBOOT_TRIES || held.expire_ms <= now.ms {
-                return select(now, vec![Action::Withdraw(held.lease)]);
+            if held.expire_ms <= now.ms {
+                return select(now, None, vec![Action::Withdraw(held.lease)]);
+            }
+            // The address may be used for as long as it is leased (RFC 2131, section 3.2); but on another network
+            // another is to be had.
+            if exchange.sent >= REBOOT_TRIES {
+                return select(now, Some(held), Vec::new());
             }
             let action = exchange.send(request_again(&held.lease, Ipv4Addr::UNSPECIFIED), now);
             (State::Rebooting(exchange, held), vec![action])
@@ -219,7 +230,7 @@ fn timer(state: State, now: Moment) -> (State, Vec<Action>) {
         State::Renewing(exchange, held) if held.rebind_ms <= now.ms => rebind(exchange, held, now),
         State::Renewing(exchange, held) => renew(exchange, held, now),
         State::Rebinding(_, held) if held.expire_ms <= now.ms => {
-            select(now, vec![Action::Withdraw(held.lease)])
+            select(now, None, vec![Action::Withdraw(held.lease)])
         }
         State::Rebinding(exchange, held) => rebind(exchange, held, now),
     }
@@ -228,23 +239,27 @@ fn timer(state: State, now: Moment) -> (State, Vec<Action>) {
 fn answered(state: State, reply: &Reply, now: Moment) -> (State, Vec<Action>) {
     let asked_ms = state.exchange().map_or(now.ms, |e| e.asked_ms);
     match (state, reply.kind) {
-        (State::Selecting(exchange), ReplyKind::Offer) => match Lease::of(reply) {
+        (State::Selecting(exchange, held), ReplyKind::Offer) => match Lease::of(reply) {
             Some(offer) => {
                 // The same transaction goes on (RFC 2131, table 5: "xid from server's OFFER").
                 let mut exchange = Exchange { sent: 0, ..exchange };
                 let action = exchange.send(take(&offer), now);
-                (State::Requesting(exchange, offer), vec![action])
+                (State::Requesting(exchange, offer, held), vec![action])
             }
-            None => (State::Selecting(exchange), Vec::new()),
+            None => (State::Selecting(exchange, held), Vec::new()),
         },
         // Another server's answer to the same broadcast.
-        (State::Requesting(exchange, offer), _) if reply.server.is_some() && reply.server != offer.server => {
-            (State::Requesting(exchange, offer), Vec::new())
+        (State::Requesting(exchange, offer, held), _)
+            if reply.server.is_some() && reply.server != offer.server =>
+        {
+            (State::Requesting(exchange, offer, held), Vec::new())
         }
-        (State::Requesting(..), ReplyKind::Nak) => pause(now, Vec::new()),
-        (State::Requesting(exchange, offer), ReplyKind::Ack) => match Lease::of(reply) {
+        (State::Requesting(_, _, held), ReplyKind::Nak) => {
+            pause(now, held.map(|held| Action::Withdraw(held.lease)).into_iter().collect())
+        }
+        (State::Requesting(exchange, offer, held), ReplyKind::Ack) => match Lease::of(reply) {
             Some(lease) => bind(lease, asked_ms),
-            None => (State::Requesting(exchange, offer), Vec::new()),
+            None => (State::Requesting(exchange, offer, held), Vec::new()),
         },
         (
             State::Rebooting(_, held) | State::Renewing(_, held) | State::Rebinding(_, held),
@@ -261,15 +276,15 @@ fn answered(state: State, reply: &Reply, now: Moment) -> (State, Vec<Action>) {
 }
 
 /// Looks for servers, at once.
-fn select(now: Moment, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+fn select(now: Moment, held: Option<Held>, mut actions: Vec<Action>) -> (State, Vec<Action>) {
     let mut exchange = Exchange::new(now, now.ms);
     actions.push(exchange.send(discover(), now));
-    (State::Selecting(exchange), actions)
+    (State::Selecting(exchange, held), actions)
 }
 
 /// Looks for servers, after a while.
 fn pause(now: Moment, actions: Vec<Action>) -> (State, Vec<Action>) {
-    (State::Selecting(Exchange::new(now, now.ms + REFUSAL_PAUSE_MS)), actions)
+    (State::Selecting(Exchange::new(now, now.ms + REFUSAL_PAUSE_MS), None), actions)
 }
 
 /// Takes a lease whose times count from `since_ms`, when it was asked for.

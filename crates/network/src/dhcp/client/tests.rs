@@ -184,11 +184,7 @@ fn a_link_that_comes_back_asks_for_its_lease_first() {
             24,
             &[again, "20 withdraw 10.0.0.9", "23 discover"],
         ),
-        (
-            &[(20, Event::CarrierUp)],
-            24,
-            &[again, "21 request 10.0.0.9", "23 withdraw 10.0.0.9", "23 discover"],
-        ),
+        (&[(20, Event::CarrierUp)], 24, &[again, "21 request 10.0.0.9", "23 discover"]),
         // Down for longer than the lease.
         (&[(1010, Event::CarrierUp)], 1011, &["1000 withdraw 10.0.0.9", "1010 discover"]),
         // A reply that was late.

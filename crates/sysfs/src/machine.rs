@@ -1,4 +1,4 @@
-//! What `.link` files may ask of the machine.
+//! What `[Match]` of `.link`, `.network` and `.netdev` files may ask of the machine.
 
 use std::fs;
 
