@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::At::{File, Folder, Link, Mode, Nothing, Owner};
-use crate::harness::{Root, is_root};
+use crate::harness::At::{File, Folder, Link, Mode, Nothing, Owner, Same};
+use crate::harness::{GROUP, Root, is_root};
 
 /// A disk with an ext4 on it.
 struct Disk {
@@ -138,4 +138,102 @@ fn nothing_stays_mounted_where_one_cannot_be() {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         assert!(!mounts.contains(&*root.path("/").to_string_lossy()), "{mounts}");
     }
+}
+
+/// Something mounted, until it is out of use.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn new(arguments: &[&str], place: &Path) -> Mounted {
+        fs::create_dir_all(place).unwrap();
+        assert!(
+            Command::new("mount").args(arguments).arg(place).status().unwrap().success(),
+            "{arguments:?}"
+        );
+        Mounted(place.to_owned())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// As on a machine: the image's files below, the machine's above.
+#[test]
+fn etc_is_an_overlay() {
+    let Some(disk) = Disk::new() else { return };
+    const UNIT: &str = "[Service]\nExecStart=/usr/bin/true\n[Install]\nWantedBy=multi-user.target\n";
+    let mut root = Root::new(&[
+        File("/usr/lib/systemd/system/etcd.service", UNIT),
+        File("/usr/lib/systemd/system/containerd.service", UNIT),
+        Link(
+            "/etc/systemd/system/multi-user.target.wants/etcd.service",
+            "/usr/lib/systemd/system/etcd.service",
+        ),
+        Link(
+            "/etc/systemd/system/multi-user.target.wants/containerd.service",
+            "/usr/lib/systemd/system/containerd.service",
+        ),
+        File("/etc/containerd/config.toml", "image's"),
+        File("/etc/hosts", "localhost\n"),
+        File("/etc/profile", "image's"),
+    ]);
+    let lower = root.path("/usr/share/berth/etc");
+    fs::create_dir_all(lower.parent().unwrap()).unwrap();
+    fs::rename(root.path("/etc"), &lower).unwrap();
+    let state = root.path("/var/lib/berth/etc");
+    let _state = Mounted::new(&[&disk.node], &state);
+    let [upper, work] = ["upper", "work"].map(|name| state.join(name));
+    for folder in [&upper, &work] {
+        fs::create_dir(folder).unwrap();
+    }
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={},metacopy=off,index=off,xino=off,redirect_dir=off",
+        lower.display(),
+        upper.display(),
+        work.display()
+    );
+    let _etc = Mounted::new(&["-t", "overlay", "overlay", "-o", &options], &root.path("/etc"));
+    let config = |source: &str| {
+        json!({
+            "passwd": {"users": [{"name": "a", "groups": ["docker"]}]},
+            "storage": {
+                "directories": [{"path": "/etc/containerd", "overwrite": true}],
+                "files": [
+                    {"path": "/etc/hosts", "append": [{"source": "data:,more"}]},
+                    {"path": "/etc/profile", "overwrite": true, "contents": {"source": "data:,mine"}},
+                    {"path": "/etc/new/file", "contents": {"source": source}},
+                ],
+                "links": [{"path": "/etc/services", "target": "/etc/profile", "hard": true}],
+            },
+            "systemd": {"units": [
+                {"name": "etcd.service", "enabled": false},
+                {"name": "containerd.service", "mask": true},
+                {"name": "mine.service", "enabled": true, "contents": UNIT},
+            ]},
+        })
+    };
+    root.apply(config("http://127.0.0.1:8080/asdf")).unwrap_err();
+    assert_eq!(root.apply(config("data:,new")), Ok(()));
+    let wants = "/etc/systemd/system/multi-user.target.wants";
+    assert_eq!(fs::read_dir(root.path(wants)).unwrap().count(), 2, "containerd and mine");
+    let after = [
+        File("/etc/hosts", "localhost\nmore"),
+        File("/etc/profile", "mine"),
+        Same("/etc/services", "/etc/profile"),
+        File("/etc/new/file", "new"),
+        Folder("/etc/containerd"),
+        Nothing("/etc/containerd/config.toml"),
+        Nothing("/etc/systemd/system/multi-user.target.wants/etcd.service"),
+        Link("/etc/systemd/system/containerd.service", "/dev/null"),
+        Link("/etc/systemd/system/multi-user.target.wants/mine.service", "/etc/systemd/system/mine.service"),
+        Mode("/etc/shadow", 0o600),
+        // The image's stays the image's.
+        File("/usr/share/berth/etc/group", GROUP),
+        File("/usr/share/berth/etc/hosts", "localhost\n"),
+        File("/usr/share/berth/etc/containerd/config.toml", "image's"),
+    ];
+    assert_eq!(root.wrong(&after), [""; 0]);
 }
