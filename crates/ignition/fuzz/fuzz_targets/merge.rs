@@ -1,13 +1,16 @@
-//! Two configs that are taken make one, without a fault. A config merged with itself gains nothing but what grows by
-//! its nature (`append`, `options`), and what an empty one adds to it is nothing.
+//! Two configs, of which a zero byte is between, make one where both are taken, without a fault. Merging an empty one
+//! into it afterwards changes nothing.
 #![no_main]
 
+use ignition::config::Config;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: (&[u8], &[u8])| {
-    let (Some(parent), Some(child)) = (ignition::parse(data.0).config, ignition::parse(data.1).config) else { return };
+fuzz_target!(|data: &[u8]| {
+    let mut texts = data.splitn(2, |byte| *byte == 0);
+    let mut next = || texts.next().and_then(|text| ignition::parse(text).config);
+    let (Some(parent), Some(child)) = (next(), next()) else { return };
     let merged = ignition::merge(&parent, &child);
     let _ = ignition::validate(&merged);
-    let twice = ignition::merge(&merged, &ignition::config::Config::default());
-    assert_eq!(ignition::to_json(&ignition::merge(&twice, &ignition::config::Config::default())), ignition::to_json(&twice));
+    let once = ignition::merge(&merged, &Config::default());
+    assert_eq!(ignition::to_json(&ignition::merge(&once, &Config::default())), ignition::to_json(&once));
 });
