@@ -344,9 +344,28 @@ fn mapped_devices_and_arrays() {
             "disk/by-label/data\\x20disk",
         ]
     );
+    let Some(mut member) = facts.array.clone() else { panic!("no member") };
+    member.label = Some(b"any:data".to_vec());
+    let of_any_host = Facts { array: Some(member), ..Facts::default() };
+    let links = links(array, "/sys/devices/virtual/block/md127", &of_any_host);
+    assert_eq!(links[..2], ["disk/by-id/md-name-any:data", "md/data"]);
     for state in ["clear", "inactive"] {
         let stopped = array.replace("clean", state);
         assert!(!is_ready(&Device::at(&Tree::of(&stopped), "/sys/devices/virtual/block/md127")), "{state}");
+    }
+}
+
+#[test]
+fn a_part_of_an_array_wants_to_be_given_to_it() {
+    let disk = "/sys/devices/virtual/block/loop0/loop0p1";
+    let tree = Tree::of(&format!(
+        "{disk}\nsize = 8\npartition = 1\n/sys/devices/virtual/block/loop0\nloop/backing_file = /x\nsize = 8"
+    ));
+    for (image, expected) in [("md12", Some("mdadm-assemble@dev-loop0p1.service")), ("ext4", None)] {
+        let Probe::One(found) = probe(&rows(image).as_slice()) else { panic!("{image}") };
+        let facts = Facts { contents: Some(found), ..Facts::default() };
+        let names = devices::block::names(&Device::at(&tree, disk), &facts);
+        assert_eq!(names.properties.get("SYSTEMD_WANTS").map(String::as_str), expected, "{image}");
     }
 }
 

@@ -130,6 +130,9 @@ pub fn is_ready(device: &Device<'_>) -> bool {
     }
 }
 
+/// A part of an array, which a service of its own gives to the array.
+const RAID_MEMBER: &str = "linux_raid_member";
+
 /// The names of a device.
 pub fn names(device: &Device<'_>, facts: &Facts) -> Names {
     let mut names = Names::default();
@@ -162,6 +165,11 @@ pub fn names(device: &Device<'_>, facts: &Facts) -> Names {
     let entry = number.as_deref().and_then(|number| facts.table.as_ref()?.entry(number.parse().ok()?));
     if let Some(contents) = &facts.contents {
         contents_properties(contents, &mut names);
+        if contents.kind == RAID_MEMBER
+            && let Some(node) = unit::text::escape::escape_path(&format!("/dev/{}", device.name()))
+        {
+            names.put("SYSTEMD_WANTS", format!("mdadm-assemble@{node}.service"));
+        }
     }
     if let Some(entry) = &entry {
         entry_properties(device, facts, entry, &mut names);
@@ -251,6 +259,10 @@ fn array(facts: &Facts, suffix: &str, names: &mut Names) {
     if let Some(label) = array.label.as_ref().and_then(|label| std::str::from_utf8(label).ok()) {
         names.put("MD_NAME", label);
         names.link(format!("disk/by-id/md-name-{}{suffix}", attribute(label)));
+        // As mdadm itself calls it: by its name alone, where that is no certain host's.
+        if let Some(name) = label.strip_prefix("any:").filter(|_| suffix.is_empty()) {
+            names.link(format!("md/{}", attribute(name)));
+        }
     }
     if let Some(uuid) = &array.uuid {
         // mdadm writes four words.

@@ -110,6 +110,10 @@ pub fn apply(
     let is_root = image_label == Some(ROOT.label);
     let wanted = if is_root { for_root(wanted, format).map_err(refuse)? } else { wanted.clone() };
     let failed = at(&path, "check that the device works, and the options");
+    if format == Some(Format::Xfs) {
+        // For those who mount it; where it does not load, they say so.
+        kmod::Modules::open().load(Format::Xfs.name());
+    }
     let step = decide(&wanted, format, &look(&device.node).map_err(&failed)?).map_err(refuse)?;
     let name = device.node.display();
     if step == Step::Keep {

@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Result<String, String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).env("LC_ALL", "C");
+    // mdadm makes its links itself then, and waits for no udev.
+    command.env("MDADM_NO_UDEV", "1");
     let output = command.output().map_err(|error| format!("cannot run {program}: {error}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() {

@@ -1,7 +1,7 @@
 //! What may become of the disk that the machine was booted from.
 
 use disk_table::{Geometry, Partition, Table};
-use layout::disk::{MIB, PARTITIONS, ROOT};
+use layout::disk::{KEEP_SIZE, MIB, PARTITIONS, ROOT};
 
 use super::{Kind, Placed, Refusal};
 
@@ -66,7 +66,8 @@ const SMALL_ROOT: u64 = 1 << 30;
 
 /// What a person should know of the ROOT that there will be.
 pub fn warn_of_small_root(table: &Table, geometry: Geometry) -> Option<String> {
-    let size = disk_table::root_size_to_be(table, geometry)?;
+    let is_given = table.find(&ROOT).is_some_and(|root| root.attributes & KEEP_SIZE != 0);
+    let size = disk_table::root_size_to_be(table, geometry).filter(|_| !is_given)?;
     (size < SMALL_ROOT).then(|| {
         format!(
             "ROOT will have {} MiB only, since a partition of the config begins behind it: give ROOT a sizeMiB with \
