@@ -94,13 +94,18 @@ impl Discs for Machine {
     fn read(&self, wanted: Wanted, files: &[&str]) -> Result<Option<Files>> {
         for name in block_devices() {
             let device = Path::new("/dev").join(&name);
+            let is_drive = name.starts_with("sr");
+            // The kernel complains at length of each read from a drive without a disc.
+            if is_drive && !has_medium(&device) {
+                continue;
+            }
             match wanted {
                 Wanted::Label(label) => {
                     if let Some(kind) = labelled(&device, label) {
                         return mounted(&device, kind, |folder| read_folder(folder, files)).map(Some);
                     }
                 }
-                Wanted::Optical(mark) if name.starts_with("sr") && has_medium(&device) => {
+                Wanted::Optical(mark) if is_drive => {
                     for kind in ["udf", "iso9660"] {
                         let read = mounted(&device, kind, |folder| {
                             let is_it = folder.join(mark).exists();
