@@ -19,7 +19,7 @@ const KEYS: &str = ".ssh/authorized_keys.d/ignition";
 /// Permissions of a home, and of the folders of keys in it.
 const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
-/// What makes a home of one's own where none is wanted: useradd(8) makes folders like this one, too.
+/// What to do about a failure of which only the system knows more.
 const LOOK_AT_DISK: &str = "check that the disk is large enough and not damaged";
 
 /// A user before and after.
