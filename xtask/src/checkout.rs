@@ -50,7 +50,7 @@ impl Checkout {
 
     fn catalog(&self) -> Result<Catalog> {
         let components = self.names("images/components", |path| {
-            path.join("go.mod").is_file().then(|| path.file_name()).flatten()
+            path.join("component.yaml").is_file().then(|| path.file_name()).flatten()
         })?;
         let kernel_options = self.names("kernel-config/optional", |path| {
             path.extension()

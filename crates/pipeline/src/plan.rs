@@ -2,7 +2,9 @@
 
 use crate::inputs::{Resolved, USERLAND};
 use crate::steps::programs::Toolchain;
-use crate::steps::{boot, component, disk, go, kernel, programs, test_container, tools, usr};
+use crate::steps::{
+    boot, component, crate_component, disk, go, kernel, programs, test_container, tools, usr,
+};
 use crate::{Cache, Lock, Step};
 use anyhow::{Context as _, Result};
 use image::erofs::Compression;
@@ -86,7 +88,11 @@ impl Plan {
         let mut components = BTreeMap::new();
         for name in &spec.components {
             let directory = root.join("images/components").join(name);
-            components.insert(name.clone(), component::step(&directory, &go, &build, cache)?);
+            let step = match crate_component::is_one(&directory) {
+                true => crate_component::step(root, &directory, epoch, toolchain, &build, cache)?,
+                false => component::step(&directory, &go, &build, cache)?,
+            };
+            components.insert(name.clone(), step);
         }
         let mut names: Vec<&str> = usr::PROGRAMS.iter().map(|(package, _)| *package).collect();
         names.push(boot::STAGE_1);

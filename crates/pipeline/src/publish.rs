@@ -2,7 +2,7 @@
 //! a manifest and a bill of materials beside them.
 
 use crate::inputs::Resolved;
-use crate::steps::component;
+use crate::steps::{component, crate_component};
 use crate::{Cache, Plan, read};
 use anyhow::{Context as _, Result};
 use manifest::{Artifact, Component, Input, Manifest, SCHEMA, Sha256, Usr};
@@ -216,6 +216,42 @@ fn describe(
     })
 }
 
+/// A component of Go's and the modules linked into it.
+fn of_go(description: crate::component::Component, modules: &str) -> Vec<Component> {
+    let mut all = vec![Component {
+        name: description.name,
+        version: description.version.clone(),
+        licence: description.licence,
+        source: format!("pkg:golang/{}@v{}", description.source, description.version),
+    }];
+    all.extend(modules.lines().filter_map(|line| line.split_once(' ')).map(|(module, version)| Component {
+        name: module.to_owned(),
+        version: version.trim_start_matches('v').to_owned(),
+        licence: String::new(),
+        source: format!("pkg:golang/{module}@{version}"),
+    }));
+    all
+}
+
+/// A component that is made of crates, and the crates linked into it.
+fn of_crates(description: &crate_component::Description, modules: &str) -> Vec<Component> {
+    let component = |name: &str, version: &str, licence: &str, package: &str| Component {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        licence: licence.to_owned(),
+        source: format!("pkg:cargo/{package}@{version}"),
+    };
+    let crate_component::Description { name, version, licence, package, .. } = description;
+    let mut all = vec![component(name, version, licence, package)];
+    for line in modules.lines() {
+        let mut fields = line.splitn(3, ' ');
+        if let (Some(name), Some(version)) = (fields.next(), fields.next()) {
+            all.push(component(name, version, fields.next().unwrap_or_default(), name));
+        }
+    }
+    all
+}
+
 /// Everything that is in the image: Debian packages that files were taken from, components with
 /// the Go modules linked into them, the kernel, and Berth itself.
 fn components(
@@ -232,23 +268,12 @@ fn components(
         source: "this repository".to_owned(),
     }];
     for (name, step) in &plan.components {
-        let description = component::describe(&root.join("images/components").join(name))?;
-        all.push(Component {
-            name: name.clone(),
-            version: description.version.clone(),
-            licence: description.licence,
-            source: format!("pkg:golang/{}@v{}", description.source, description.version),
-        });
+        let directory = root.join("images/components").join(name);
         let path = cache.output(step).join("modules.txt");
-        let modules = read::text(&path)?;
-        for (module, version) in modules.lines().filter_map(|line| line.split_once(' ')) {
-            all.push(Component {
-                name: module.to_owned(),
-                version: version.trim_start_matches('v').to_owned(),
-                licence: String::new(),
-                source: format!("pkg:golang/{module}@{version}"),
-            });
-        }
+        all.extend(match crate_component::is_one(&directory) {
+            true => of_crates(&crate_component::describe(&directory)?, &read::text(&path)?),
+            false => of_go(component::describe(&directory)?, &read::text(&path)?),
+        });
     }
     let path = cache.output(&plan.usr).join("files.json");
     let bytes = read::bytes(&path)?;

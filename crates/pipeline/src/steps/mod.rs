@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod component;
+pub mod crate_component;
 pub mod disk;
 pub mod go;
 pub mod kernel;

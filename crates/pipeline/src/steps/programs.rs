@@ -5,9 +5,10 @@
 //! changed line compiles one crate. Cargo takes a source for changed by its time, so the sources
 //! are mirrored by content: a file that is the same keeps its time, whichever checkout it is from.
 
+use crate::steps::crate_component;
 use crate::{Cache, Context, Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
-use sandbox::Tree;
+use sandbox::{Command, Tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 const BUILD: &str = "tools-build";
 /// The only target that a Rust toolchain is sure to have.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// What the workspace's `Cargo.toml` calls the profile of these programs.
 const PROFILE: &str = "image";
 /// Files of the workspace's root that a compilation reads.
@@ -155,24 +156,11 @@ fn make(
     let crates = fetch_crates(workspace, cache)?;
 
     context.say("compiling");
-    let tree = Tree::at(context.input(BUILD)?.to_owned());
-    let mut command = tree
-        .command("/toolchain/bin/cargo")
-        .args(["build", "--locked", "--offline", "--target", TARGET, "--profile", PROFILE])
-        .args(["--jobs", &context.jobs().to_string()])
-        .bind_ro_at(&toolchain.sysroot, "/toolchain")
-        .bind_at(&sources, "/sources")
-        .bind_at(&target, "/target")
-        .bind_ro_at(crates, CRATES)
-        .args(["--config", "source.crates-io.replace-with='fetched'"])
-        .args(["--config", &format!("source.fetched.directory='{CRATES}'")])
-        .current_dir("/sources")
-        .env("PATH", "/toolchain/bin:/usr/sbin:/usr/bin")
-        .env("CARGO_HOME", "/cargo")
-        .env("CARGO_TARGET_DIR", "/target")
-        .env("CARGO_INCREMENTAL", "0")
-        .env("SOURCE_DATE_EPOCH", epoch.to_string())
-        .env("RUSTFLAGS", rust_flags());
+    let cargo = Cargo { context, toolchain, crates: &crates, sources: &sources, target: &target, epoch };
+    let mut command = cargo
+        .command("build")?
+        .args(["--target", TARGET, "--profile", PROFILE])
+        .args(["--jobs", &context.jobs().to_string()]);
     for program in programs {
         command = command.args(["--package", program]);
     }
@@ -183,6 +171,41 @@ fn make(
         fs::copy(&from, &to).with_context(|| format!("keeping {}", from.display()))?;
     }
     Ok(())
+}
+
+/// The host's cargo inside the tools tree, without a network.
+pub(crate) struct Cargo<'a> {
+    pub context: &'a Context,
+    pub toolchain: &'a Toolchain,
+    /// The crates, as [`fetch_crates`] gives them.
+    pub crates: &'a Path,
+    pub sources: &'a Path,
+    /// What it keeps between builds.
+    pub target: &'a Path,
+    pub epoch: u64,
+}
+
+impl Cargo<'_> {
+    /// A command of cargo's, in the folder of the sources.
+    pub fn command(&self, name: &str) -> Result<Command> {
+        let tree = Tree::at(self.context.input(BUILD)?.to_owned());
+        Ok(tree
+            .command("/toolchain/bin/cargo")
+            .args([name, "--locked", "--offline"])
+            .args(["--config", "source.crates-io.replace-with='fetched'"])
+            .args(["--config", &format!("source.fetched.directory='{CRATES}'")])
+            .bind_ro_at(&self.toolchain.sysroot, "/toolchain")
+            .bind_at(self.sources, "/sources")
+            .bind_at(self.target, "/target")
+            .bind_ro_at(self.crates, CRATES)
+            .current_dir("/sources")
+            .env("PATH", "/toolchain/bin:/usr/sbin:/usr/bin")
+            .env("CARGO_HOME", "/cargo")
+            .env("CARGO_TARGET_DIR", "/target")
+            .env("CARGO_INCREMENTAL", "0")
+            .env("SOURCE_DATE_EPOCH", self.epoch.to_string())
+            .env("RUSTFLAGS", rust_flags()))
+    }
 }
 
 /// Static, and with no path of the host or of the tools tree in the bytes. Relocations are packed: a
@@ -202,24 +225,29 @@ pub(crate) const CRATES_FETCHED_FOR: &str = "crates.lock";
 /// Where the crates are seen inside the tools tree.
 const CRATES: &str = "/crates";
 
-/// Has the host's cargo, which knows its user's registry and any mirror of it, fetch what Cargo.lock
-/// names into a directory that looks the same wherever it came from (cargo-vendor(1)); where it is.
+/// Has the host's cargo, which knows its user's registry and any mirror of it, fetch what the workspace's Cargo.lock
+/// and those of the components name into a directory that looks the same wherever it came from (cargo-vendor(1));
+/// where it is.
 ///
 /// # Errors
 /// They cannot be fetched or kept.
 pub fn fetch_crates(workspace: &Path, cache: &Cache) -> Result<PathBuf> {
     let downloads = cache.directory("downloads")?;
     let crates = downloads.join(CRATES_FETCHED);
-    let lock = workspace.join("Cargo.lock");
-    // Written last: what is there is whole, and what this lock names.
+    let components = crate_component::directories(&workspace.join("images/components"))?;
+    // Written last: what is there is whole, and what these locks name.
     let fetched = downloads.join(CRATES_FETCHED_FOR);
-    let wanted = read::text(&lock)?;
+    let mut wanted = read::text(&workspace.join("Cargo.lock"))?;
+    for component in &components {
+        wanted.push_str(&read::text(&component.join("Cargo.lock"))?);
+    }
     if fs::read_to_string(&fetched).is_ok_and(|text| text == wanted) {
         return Ok(crates);
     }
     let _ = fs::remove_file(&fetched);
     let output = HostCommand::new("cargo")
         .args(["vendor", "--locked", "--versioned-dirs", "--respect-source-config"])
+        .args(components.iter().flat_map(|path| ["--sync".into(), path.join("Cargo.toml")]))
         .arg(&crates)
         .current_dir(workspace)
         .output()
@@ -232,7 +260,7 @@ pub fn fetch_crates(workspace: &Path, cache: &Cache) -> Result<PathBuf> {
 }
 
 /// Makes `to` hold what `from` holds, touching only what differs.
-fn mirror(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn mirror(from: &Path, to: &Path) -> Result<()> {
     let mirroring = || format!("mirroring {} to {}", from.display(), to.display());
     if !from.is_dir() {
         let content = fs::read(from).with_context(mirroring)?;

@@ -54,7 +54,8 @@ pub const PROGRAMS: [(&str, &str); 6] = [
 ];
 
 /// Files of `/etc` that not everybody may read.
-const NARROW: [(&str, u32); 3] = [("shadow", 0o600), ("gshadow", 0o600), ("sudoers", 0o440)];
+const NARROW: [(&str, u32); 4] =
+    [("shadow", 0o600), ("gshadow", 0o600), ("sudoers", 0o440), ("sudoers.d/10-berth", 0o440)];
 /// Programs that run with root's rights whoever starts them: these, and no other.
 const SET_UID: [&str; 1] = ["/usr/bin/sudo"];
 
