@@ -6,11 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use layout::args::INITRAMFS_START_ENV;
-use layout::path::{INIT, SYSROOT};
+use layout::path::{INIT, OS_RELEASE, SYSROOT};
 use sys::machine::monotonic;
 use sys::mount::{Mount, MountFlags, move_mount};
 use sys::switch_root::switch_root;
@@ -126,8 +126,10 @@ pub fn run() -> Result<Infallible> {
         fs::create_dir_all(folder).with_context(|| format!("make the folder {folder}"))?;
     }
     usr::mount(&boot, &disk, Path::new(USR))?;
-    if let Err(error) = read_ahead::begin() {
-        kernel_log::alarm(&format!("{error:#}"));
+    for done in [clock_not_before_image(), read_ahead::begin()] {
+        if let Err(error) = done {
+            kernel_log::alarm(&format!("{error:#}"));
+        }
     }
     root::link_programs()?;
     Step::Root.begin();
@@ -145,6 +147,15 @@ pub fn run() -> Result<Infallible> {
     }
     switch_root(Path::new(SYSROOT))?;
     become_init(start)
+}
+
+/// A clock that stands before the image was built is wrong: to what is fetched from now on, no certificate would be
+/// valid yet.
+fn clock_not_before_image() -> Result<()> {
+    let doing = || format!("look at {OS_RELEASE}");
+    let built = fs::metadata(OS_RELEASE).and_then(|metadata| metadata.modified()).with_context(doing)?;
+    let built = built.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(sys::machine::set_no_earlier(built)?)
 }
 
 fn move_into_root(path: &str) -> Result<()> {

@@ -12,12 +12,16 @@ mod client;
 mod coredumpctl;
 mod escape;
 mod files;
+mod hostname;
+mod hostnamectl;
 mod journalctl;
 mod maintenance;
 mod metrics;
 mod names;
 mod networkctl;
 mod notify;
+mod ntp;
+mod offered;
 mod power;
 mod processes;
 mod pstore;
@@ -28,6 +32,7 @@ mod status;
 mod systemctl;
 mod table;
 mod time;
+mod timedatectl;
 mod udevadm;
 mod virt;
 
@@ -46,6 +51,8 @@ usage: berthctl COMMAND [ARGUMENT]...
   journalctl           read the log                       (journalctl --help)
   networkctl           the network's links                (networkctl --help)
   coredumpctl          what crashed, and its cores        (coredumpctl --help)
+  hostnamectl          what the machine is called         (hostnamectl --help)
+  timedatectl          clock and time zone                (timedatectl --help)
   systemd-analyze      how long the boot took, and why
   systemd-cat          a command's output into the log
   systemd-detect-virt  what kind of machine this is
@@ -63,6 +70,8 @@ usage: berthctl COMMAND [ARGUMENT]...
 
   maintenance          the shell of rescue.target, on the console
   banner               what consoles and logins show; berth-banner.service runs this
+  hostname             gives the machine the best name that is known; berth-hostname.service runs this
+  ntp                  what time is taken from; ntpd-rs.service and its kin run this
   pstore               what firmware kept of a panic; berth-pstore.service runs this
   coredump             takes a core; the kernel runs this
   settings             users and files of sysusers.d and tmpfiles.d, while the system starts
@@ -78,6 +87,10 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "status" => status::run,
         "report" => report::run,
         "banner" => banner::run,
+        "hostname" => hostname::run,
+        "hostnamectl" => hostnamectl::run,
+        "timedatectl" => timedatectl::run,
+        "ntp" => ntp::run,
         "pstore" => pstore::run,
         "metrics" => metrics::run,
         "maintenance" => maintenance::run,

@@ -18,6 +18,13 @@ pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// Facts, a line each, with the names that they have set right before a colon; those that are not known are left out.
+pub fn facts(rows: &[(&str, Option<String>)]) -> String {
+    let known = || rows.iter().filter_map(|(name, fact)| Some((name, fact.as_ref()?)));
+    let width = known().map(|(name, _)| name.len()).max().unwrap_or(0);
+    known().map(|(name, fact)| format!("{name:>width$}: {fact}\n")).collect()
+}
+
 /// What a text is painted with on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {

@@ -109,11 +109,7 @@ fn not_before_build() -> anyhow::Result<()> {
         time.duration_since(UNIX_EPOCH).ok()
     };
     let floor = [layout::path::OS_RELEASE, seed::PATH].into_iter().filter_map(modified).max();
-    let floor = floor.unwrap_or(Duration::ZERO);
-    if sys::machine::wall_clock() < floor {
-        sys::machine::set_wall_clock(floor)?;
-    }
-    Ok(())
+    Ok(sys::machine::set_no_earlier(floor.unwrap_or(Duration::ZERO))?)
 }
 
 #[cfg(test)]

@@ -19,8 +19,9 @@ pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 16] = [
+pub const BERTHCTL_LINKS: [&str; 18] = [
     "coredumpctl",
+    "hostnamectl",
     "systemctl",
     "journalctl",
     "networkctl",
@@ -32,6 +33,7 @@ pub const BERTHCTL_LINKS: [&str; 16] = [
     "systemd-run",
     "systemd-sysusers",
     "systemd-tmpfiles",
+    "timedatectl",
     "udevadm",
     "reboot",
     "poweroff",
@@ -145,7 +147,8 @@ pub const METRICS_SOCKET: &str = "/run/berth/metrics.sock";
 /// The sd_notify socket.
 pub const NOTIFY_SOCKET: &str = "/run/berth/notify";
 
-/// What the network daemon says of its links, in a folder of its choice; usually in [`RUN`].
+/// What the network daemon says of its links, in a folder of its choice; usually in [`RUN`]. Others read of it whether
+/// the machine is `online`, and its `hostname` and servers of time (`ntp`), of all and of each of `links`.
 pub const NETD_STATE: &str = "netd.json";
 /// The name servers that it was given, as resolv.conf(5), beside it.
 pub const NETD_RESOLV: &str = "resolv.conf";
@@ -156,6 +159,14 @@ pub const METADATA: &str = "/run/berth/metadata.json";
 
 /// What Fedora CoreOS calls the disk that a machine was booted from: configs name it so.
 pub const BOOT_DISK: &str = "/dev/disk/by-id/coreos-boot-disk";
+/// The machine's name until the next boot, where somebody has given it one for so long.
+pub const RUN_HOST_NAME: &str = "/run/berth/hostname";
+/// What time is taken from, and how (ntp.toml(5)), where the machine has no file of its own.
+pub const NTP: &str = "/usr/lib/ntpd-rs/ntp.toml";
+/// The same of this machine; where it is there, nothing else counts.
+pub const ETC_NTP: &str = "/etc/ntpd-rs/ntp.toml";
+/// What ntp-daemon reads.
+pub const RUN_NTP: &str = "/run/ntpd-rs/ntp.toml";
 
 /// devd's control socket.
 pub const DEVD_SOCKET: &str = "/run/berth/devd.sock";

@@ -54,6 +54,21 @@ pub fn set_wall_clock(time: Duration) -> Result<()> {
     clock_settime(ClockId::Realtime, time).doing(|| "set the clock".to_owned())
 }
 
+/// Sets the clock to a time where it stands before that.
+pub fn set_no_earlier(than: Duration) -> Result<()> {
+    if wall_clock() < than { set_wall_clock(than) } else { Ok(()) }
+}
+
+/// Whether something keeps the clock right: its error is known to be less than 16 s, which the kernel lets it grow to
+/// without news (adjtimex(2)).
+pub fn clock_is_synchronized() -> bool {
+    const MOST_US: i64 = 16_000_000;
+    // SAFETY: a timex is numbers only, and all zeroes are one that asks for nothing to be changed.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills the structure, and reads nothing else.
+    unsafe { libc::adjtimex(&mut state) >= 0 && state.maxerror < MOST_US }
+}
+
 fn since_zero(time: Timespec) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))

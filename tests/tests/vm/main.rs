@@ -11,6 +11,7 @@ mod firmware;
 mod first_boot;
 mod glance;
 mod growth;
+mod identity;
 mod idle;
 mod init;
 mod logs;

@@ -16,8 +16,10 @@ const RUNNING: [(&str, u64, u32); 4] = [
     ("etcd", 0, 25),
 ];
 /// Services that do their work and end.
-const ENDING: [(&str, u32); 4] = [
+const ENDING: [(&str, u32); 6] = [
+    ("berth-hostname", 15),
     ("berth-netd-wait-online", 10),
+    ("ntpd-rs-servers", 10),
     ("sshd-keygen", 10),
     ("systemd-tmpfiles-clean", 30),
     ("systemd-tmpfiles-setup", 75),

@@ -16,6 +16,10 @@ impl Supervisor {
     /// settings.
     pub(super) fn reload_units(&mut self) {
         self.catalog = Catalog::list(&self.options.unit_path).with_mounts(crate::tables::mounted);
+        // The machine may have got another name.
+        if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+            self.facts.host.hostname = name.trim().to_owned();
+        }
         let old = self.manager.graph().clone();
         let busy: Vec<String> = self.manager.jobs().into_iter().map(|job| job.unit).collect();
         let mut graph = Graph::default();
