@@ -174,3 +174,43 @@ fn a_disk_is_mounted_by_its_label() -> vm::Result<()> {
     vm.shell().run("grep ' /srv/esp vfat ' /proc/mounts && systemctl is-active srv-esp.mount")?;
     Ok(())
 }
+
+/// A mount unit as Butane's `with_mount_unit` makes it: the file system is checked before, and one
+/// that is broken is not mounted.
+#[test]
+fn a_file_system_is_checked_before_it_is_mounted() -> vm::Result<()> {
+    let vm = Vm::direct(bed()).boot()?;
+    vm.wait_until_ready()?;
+    let shell = vm.shell().limit(Duration::from_secs(60));
+    let disk = shell.run("truncate -s 320M /var/disk && losetup -f")?;
+    let name = disk.trim_start_matches("/dev/");
+    let check = format!("systemd-fsck@dev-{name}.service");
+    shell.run(&format!("losetup {disk} /var/disk"))?;
+    let mount = |format: &str| {
+        let unit = format!(
+            "[Unit]\\nRequires={check}\\nAfter={check}\\n[Mount]\\nWhat={disk}\\nWhere=/srv/data\\nType={format}\\n"
+        );
+        shell.run(&format!(
+            "printf '{unit}' > /etc/systemd/system/srv-data.mount && systemctl daemon-reload; \
+             systemctl start srv-data.mount 2>&1; grep ' /srv/data ' /proc/mounts || true"
+        ))
+    };
+    let unmount = || shell.run(&format!("systemctl stop srv-data.mount {check}")).map(drop);
+
+    shell.run(&format!("mkfs.ext4 -q {disk} && udevadm settle"))?;
+    assert!(mount("ext4")?.contains(" ext4 "));
+    assert_eq!(shell.run(&format!("systemctl is-active {check}"))?, "active");
+    unmount()?;
+
+    // For xfs there is nothing to do before.
+    shell.run(&format!("mkfs.xfs -q -f {disk} && udevadm settle"))?;
+    assert!(mount("xfs")?.contains(" xfs "));
+    unmount()?;
+
+    let destroy = format!("dd if=/dev/zero of={disk} bs=4k seek=1 count=4 conv=notrunc");
+    shell.run(&format!("mkfs.ext4 -q -F {disk} && {destroy} 2>&1 && udevadm settle"))?;
+    let refused = mount("ext4")?;
+    assert!(refused.contains(&check) && !refused.contains(" ext4 "), "{refused}");
+    assert!(shell.run(&format!("journalctl -o cat -u {check}"))?.contains("RUN fsck MANUALLY"));
+    Ok(())
+}
