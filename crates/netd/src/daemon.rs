@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -239,7 +240,14 @@ impl Daemon {
             if class(&netdev.name).exists() {
                 continue;
             }
-            if let Err(error) = self.kernel.make(netdev, lower) {
+            let mut made = self.kernel.make(netdev, lower);
+            // The module of bonds makes a first one of its own, `bond0`, when it is loaded for this.
+            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+                && let Some(index) = link_index(&netdev.name)
+            {
+                made = self.kernel.delete(index).and_then(|()| self.kernel.make(netdev, lower));
+            }
+            if let Err(error) = made {
                 let (name, kind) = (&netdev.name, netdev.kind.name());
                 log::warning(&format!("cannot make {name}, a {kind} ({}): {error}", netdev.path));
             }

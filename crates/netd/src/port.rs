@@ -17,6 +17,9 @@ use crate::link::{Link, RouterFlags};
 use crate::netlink::{Kernel, address};
 use crate::{client4, client6};
 
+/// The kernel's scope of a link (RT_SCOPE_LINK); addresses of wider ones can be reached from elsewhere.
+const SCOPE_LINK: u8 = 253;
+
 mod apply;
 pub mod online;
 
@@ -163,7 +166,7 @@ impl Port {
         if is_there && address.is_duplicate {
             self.tell6(dhcp6::Event::Duplicate(own), now, kernel);
         }
-        let has_changed = match is_ready && address.scope == 0 {
+        let has_changed = match is_ready && address.scope < SCOPE_LINK {
             true => self.ipv6.insert(own, address.subnet.prefix).is_none(),
             false => self.ipv6.remove(&own).is_some(),
         };

@@ -60,6 +60,16 @@ impl Kernel {
         self.set(index, LinkAttribute::Controller(master))
     }
 
+    /// Removes a link that was made.
+    ///
+    /// # Errors
+    /// It is hardware, or gone.
+    pub fn delete(&mut self, index: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        self.change(RouteNetlinkMessage::DelLink(message), 0)
+    }
+
     fn set(&mut self, index: u32, attribute: LinkAttribute) -> io::Result<()> {
         let mut message = LinkMessage::default();
         message.header.index = index;
