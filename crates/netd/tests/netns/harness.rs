@@ -133,11 +133,14 @@ impl Machine {
 
     /// Waits until a link is as it should be.
     pub fn until(&self, link: &str, is_so: impl Fn(&LinkStatus) -> bool) -> LinkStatus {
-        wait(|| {
+        let mut last = None;
+        let found = within(|| {
             let text = fs::read(self.run_folder().join("netd.json")).ok()?;
             let status: Status = serde_json::from_slice(&text).ok()?;
-            status.links.into_iter().find(|known| known.name == link).filter(&is_so)
-        })
+            last = status.links.into_iter().find(|known| known.name == link);
+            last.clone().filter(&is_so)
+        });
+        found.unwrap_or_else(|| panic!("waited in vain, with {last:?}; {}{}", ip("address"), ip("-6 route")))
     }
 }
 
@@ -150,15 +153,17 @@ impl Drop for Machine {
 }
 
 /// Waits until there is something.
-pub fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait<T>(look: impl FnMut() -> Option<T>) -> T {
+    within(look).expect("what is waited for comes in time")
+}
+
+fn within<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + PATIENCE;
-    loop {
+    while Instant::now() < end {
         if let Some(found) = look() {
-            return found;
-        }
-        if Instant::now() >= end {
-            panic!("waited {PATIENCE:?} in vain; {}{}{}", ip("address"), ip("route"), ip("-6 route"));
+            return Some(found);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    None
 }
