@@ -28,6 +28,8 @@ pub struct Arguments {
     pub root: RootSource,
     /// Kernel name of the boot disk, where it is given.
     pub disk: Option<String>,
+    /// Whether the machine is to be provisioned on a first boot, where that is said.
+    pub first_boot: Option<bool>,
 }
 
 /// An argument that cannot be obeyed.
@@ -82,7 +84,16 @@ impl Arguments {
         };
         let disk = value(command_line, args::DISK)?;
         let disk = disk.map(|name| name.trim_start_matches("/dev/").to_owned());
-        Ok(Self { usr, root, disk })
+        let first_boot = match value(command_line, args::FIRST_BOOT)?.as_deref() {
+            None => None,
+            Some("" | "1") => Some(true),
+            Some("0") => Some(false),
+            Some(other) => {
+                let problem = "0 is for no provisioning, 1 for one also where ROOT is in memory";
+                return Err(invalid(args::FIRST_BOOT, other, problem));
+            }
+        };
+        Ok(Self { usr, root, disk, first_boot })
     }
 }
 
@@ -131,7 +142,7 @@ mod tests {
 
     #[test]
     fn arguments_are_read() {
-        let plain = Arguments { usr: slot(), root: RootSource::Disk, disk: None };
+        let plain = Arguments { usr: slot(), root: RootSource::Disk, disk: None, first_boot: None };
         for (rest, expected) in [
             ("", plain.clone()),
             ("console=ttyS0 quiet\n", plain.clone()),
@@ -139,6 +150,9 @@ mod tests {
             ("root=tmpfs", Arguments { root: RootSource::Memory, ..plain.clone() }),
             ("berth.disk=vdb", Arguments { disk: Some("vdb".into()), ..plain.clone() }),
             ("berth.disk=\"/dev/vdb\"", Arguments { disk: Some("vdb".into()), ..plain.clone() }),
+            ("ignition.firstboot", Arguments { first_boot: Some(true), ..plain.clone() }),
+            ("ignition.firstboot=1", Arguments { first_boot: Some(true), ..plain.clone() }),
+            ("ignition.firstboot=0", Arguments { first_boot: Some(false), ..plain.clone() }),
             ("-- root=tmpfs", plain.clone()),
             ("x=\"a root=tmpfs b\"", plain.clone()),
             (&format!("usrhash={HASH}"), plain.clone()),
@@ -158,6 +172,7 @@ mod tests {
             (line("root=/dev/sda1"), "root=/dev/sda1: ROOT is"),
             (line("berth.usr=memory"), "berth.usr=memory: the only source"),
             (line("berth.usr=medium"), "berth.usr=medium: the only source"),
+            (line("ignition.firstboot=no"), "ignition.firstboot=no: 0 is for"),
             (line("berth.disk=sda berth.disk=sdb"), "berth.disk is given twice, as sda and as sdb"),
         ] {
             let error = Arguments::parse(&command_line).unwrap_err().to_string();

@@ -8,15 +8,16 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use layout::args::INITRAMFS_START_ENV;
 use layout::path::{INIT, OS_RELEASE, SYSROOT};
-use sys::machine::monotonic;
-use sys::mount::{Mount, MountFlags, move_mount};
+use sys::machine::{End, monotonic};
+use sys::mount::{Mount, MountFlags, bind, move_mount, unmount};
 use sys::switch_root::switch_root;
 
 use crate::arguments::{self, Arguments, RootSource};
 use crate::partitions::BootDisk;
+use crate::provisioning::{self, Provisioning};
 use crate::{disks, firmware, kernel_log, read_ahead, root, usr};
 
 /// Where the verified `/usr` is until ROOT is there: at its own place, so that its programs run.
@@ -42,8 +43,12 @@ pub enum Step {
     Usr,
     /// ROOT.
     Root,
+    /// The first boot's part before ROOT's files.
+    Disks,
     /// The overlay of `/etc`.
     Etc,
+    /// The first boot's files.
+    Files,
     /// Becoming PID 1.
     Leave,
 }
@@ -51,8 +56,18 @@ pub enum Step {
 static STEP: AtomicU8 = AtomicU8::new(Step::Begin as u8);
 
 impl Step {
-    const ALL: [Self; 8] =
-        [Self::Begin, Self::Ask, Self::Find, Self::Partition, Self::Usr, Self::Root, Self::Etc, Self::Leave];
+    const ALL: [Self; 10] = [
+        Self::Begin,
+        Self::Ask,
+        Self::Find,
+        Self::Partition,
+        Self::Usr,
+        Self::Root,
+        Self::Disks,
+        Self::Etc,
+        Self::Files,
+        Self::Leave,
+    ];
 
     /// The step that was begun last.
     pub fn current() -> Self {
@@ -67,6 +82,8 @@ impl Step {
     pub fn limit(self) -> Duration {
         match self {
             Self::Root => Duration::from_secs(4 * 3600),
+            // A server that does not answer yet is asked until it does.
+            Self::Disks | Self::Files => Duration::MAX,
             _ => Duration::from_secs(120),
         }
     }
@@ -79,6 +96,8 @@ impl Step {
             Self::Find => "finding the boot disk and its slot",
             Self::Partition => "bringing the partition table up to date",
             Self::Root => "mounting ROOT",
+            Self::Disks => "provisioning the disks",
+            Self::Files => "provisioning the files",
             Self::Usr => "opening the verified /usr",
             Self::Etc => "mounting /etc",
             Self::Leave => "starting PID 1",
@@ -91,6 +110,9 @@ impl Step {
             Self::Begin | Self::Ask => "check the kernel arguments; those of an image come with its UKI",
             Self::Find | Self::Partition => "check that the disk works and can be written",
             Self::Root => "check the disk; boot with root=tmpfs to look at ROOT from memory",
+            Self::Disks | Self::Files => {
+                "mend the config; boot with ignition.firstboot=0 to look at the machine without it"
+            }
             Self::Usr | Self::Etc | Self::Leave => {
                 "choose another version in the boot menu, or write the image to the disk anew"
             }
@@ -117,8 +139,8 @@ pub fn run() -> Result<Infallible> {
     let boot = disks::find(&arguments, esp)?;
     disks::announce(&boot);
     Step::Partition.begin();
-    let disk = match arguments.root {
-        RootSource::Disk => BootDisk::prepare(&boot.disk)?,
+    let mut disk = match arguments.root {
+        RootSource::Disk => BootDisk::settle(&boot.disk)?,
         RootSource::Memory => BootDisk::untouched(&boot.disk)?,
     };
     Step::Usr.begin();
@@ -132,17 +154,21 @@ pub fn run() -> Result<Infallible> {
         }
     }
     root::link_programs()?;
-    Step::Root.begin();
-    match arguments.root {
-        RootSource::Disk => root::mount_disk(&disk)?,
-        RootSource::Memory => root::mount_memory()?,
-    }
+    let provisioning = mount_root(&arguments, &mut disk, &boot.disk.name)?;
+    let is_first = provisioning.is_some();
     root::fill()?;
-    move_into_root(USR)?;
+    bind_into_root(USR)?;
     Step::Etc.begin();
     root::mount_etc()?;
+    if let Some(provisioning) = provisioning {
+        Step::Files.begin();
+        if noted(provisioning.finish())? {
+            return restart();
+        }
+    }
     Step::Leave.begin();
-    for path in ["/dev", "/proc", "/sys"] {
+    unmount(Path::new(USR))?;
+    for path in ["/dev", "/proc", "/sys"].into_iter().chain(is_first.then_some("/run")) {
         move_into_root(path)?;
     }
     switch_root(Path::new(SYSROOT))?;
@@ -156,6 +182,57 @@ fn clock_not_before_image() -> Result<()> {
     let built = fs::metadata(OS_RELEASE).and_then(|metadata| metadata.modified()).with_context(doing)?;
     let built = built.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(sys::machine::set_no_earlier(built)?)
+}
+
+/// Mounts ROOT, grown into what there is. On a first boot the config has its say on the disks before that.
+fn mount_root(arguments: &Arguments, disk: &mut BootDisk, boot_disk: &str) -> Result<Option<Provisioning>> {
+    Step::Root.begin();
+    let is_on_disk = arguments.root == RootSource::Disk;
+    if is_on_disk {
+        root::mount_disk(disk)?;
+    } else {
+        root::mount_memory()?;
+    }
+    if !provisioning::is_due(arguments) {
+        if is_on_disk {
+            disk.grow_root()?;
+            root::grow(disk)?;
+        }
+        return Ok(None);
+    }
+    provisioning::note_begin()?;
+    provisioning::mount_run()?;
+    Step::Disks.begin();
+    if !is_on_disk {
+        return Provisioning::begin(boot_disk).map(Some);
+    }
+    root::unmount()?;
+    let provisioning = Provisioning::begin(boot_disk);
+    Step::Root.begin();
+    // Also where it failed: that is noted there.
+    let mounted = disk.grow_root().and_then(|()| root::mount_disk(disk)).and_then(|()| root::grow(disk));
+    let provisioning = noted(provisioning)?;
+    mounted.map(|()| Some(provisioning))
+}
+
+/// Keeps why provisioning failed, for the next boot and for who looks at the disk.
+fn noted<T>(result: Result<T>) -> Result<T> {
+    if let Err(error) = &result {
+        provisioning::note_failure(&format!("{error:#}"));
+    }
+    result
+}
+
+/// Starts the machine again, where the kernel is to have other arguments.
+fn restart() -> Result<Infallible> {
+    root::unmount_all()?;
+    rustix::fs::sync();
+    sys::machine::end(End::Restart)?;
+    bail!("the machine does not start again")
+}
+
+fn bind_into_root(path: &str) -> Result<()> {
+    Ok(bind(Path::new(path), &root::mount_point(path)?)?)
 }
 
 fn move_into_root(path: &str) -> Result<()> {

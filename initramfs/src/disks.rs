@@ -90,7 +90,7 @@ fn look(device: block::Disk) -> Disk {
 }
 
 fn inspect(device: &block::Disk) -> Result<Candidate, String> {
-    let file = File::open(device_path(&device.name)).map_err(|e| format!("it cannot be opened ({e})"))?;
+    let file = open(device)?;
     let read = |offset, length| read_at(&file, offset, length);
     let geometry = Geometry::new(device.size, device.block_size);
     let loaded = gpt::load(geometry, read).map_err(|e| e.to_string())?;
@@ -103,6 +103,17 @@ fn inspect(device: &block::Disk) -> Result<Candidate, String> {
         (slot, state.unwrap_or_else(SlotState::None))
     });
     Ok(Candidate { name: device.name.clone(), place: device.place.clone(), loaded, slots })
+}
+
+/// The partition table that is on a disk now.
+pub fn load(device: &block::Disk) -> Result<gpt::Loaded, String> {
+    let file = open(device)?;
+    let geometry = Geometry::new(device.size, device.block_size);
+    gpt::load(geometry, |offset, length| read_at(&file, offset, length)).map_err(|e| e.to_string())
+}
+
+fn open(device: &block::Disk) -> Result<File, String> {
+    File::open(device_path(&device.name)).map_err(|e| format!("it cannot be opened ({e})"))
 }
 
 fn read_slot(

@@ -14,6 +14,7 @@ mod fsck;
 mod kernel_log;
 mod partitions;
 pub mod plan;
+mod provisioning;
 mod read_ahead;
 mod root;
 pub mod superblock;

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use layout::Guid;
 use sys::block::{self, device_path, reread_partitions};
 
-use crate::kernel_log;
+use crate::{disks, kernel_log};
 use crate::plan::Candidate;
-use disk_table::{self as gpt, Amendment, Geometry, Table};
+use disk_table::{self as gpt, Amendment, Extent, Geometry, KernelChange, Table};
 
 /// The boot disk, its partitions being those that the kernel knows.
 #[derive(Debug)]
@@ -21,23 +21,36 @@ pub struct BootDisk {
 }
 
 impl BootDisk {
-    /// Makes the disk's identifiers its own on first boot, moves the backup table to its end and
-    /// grows ROOT where there is room. Nothing of the disk may be in use yet: the kernel reads the
-    /// table anew.
-    pub fn prepare(candidate: &Candidate) -> Result<Self> {
+    /// Makes the disk's identifiers its own on first boot, and moves the backup table to its end. Nothing of the disk
+    /// may be in use yet: the kernel reads the table anew.
+    pub fn settle(candidate: &Candidate) -> Result<Self> {
         let (disk, geometry) = look(&candidate.name)?;
         let fresh = gpt::is_as_shipped(&candidate.loaded.table).then(identifiers).transpose()?;
-        let Some(amendment) = gpt::amend(&candidate.loaded, geometry, fresh) else {
+        let Some(amendment) = gpt::settle(&candidate.loaded, geometry, fresh) else {
             return Self::of(candidate, candidate.loaded.table.clone(), disk, geometry);
         };
-        for change in &amendment.changes {
-            kernel_log::note(&format!("{}: {change}", candidate.name));
-        }
-        let path = device_path(&candidate.name);
-        write(&path, &amendment)
-            .with_context(|| format!("write the partition table of {}", path.display()))?;
-        reread_partitions(&path)?;
+        write(&candidate.name, &amendment)?;
+        reread_partitions(&device_path(&candidate.name))?;
         Self::of(candidate, amendment.table, look(&candidate.name)?.0, geometry)
+    }
+
+    /// Grows ROOT's partition where there is room behind it. Others may be in use.
+    pub fn grow_root(&mut self) -> Result<()> {
+        let (disk, geometry) = look(&self.name)?;
+        let loaded = disks::load(&disk)
+            .map_err(|reason| anyhow::anyhow!("read the partition table of {}: {reason}", self.name))?;
+        if let Some(amendment) = gpt::amend(&loaded, geometry, None) {
+            write(&self.name, &amendment)?;
+            let known: Vec<Extent> = disk.partitions.iter().map(extent).collect();
+            for change in gpt::kernel_changes(&known, &amendment.table, geometry) {
+                tell(&self.name, change)?;
+            }
+            self.table = amendment.table;
+        } else {
+            self.table = loaded.table;
+        }
+        self.devices = look(&self.name)?.0.partitions;
+        Ok(())
     }
 
     /// The disk with its table as it is.
@@ -93,7 +106,31 @@ fn identifiers() -> Result<gpt::Identifiers> {
     Ok(identifiers)
 }
 
-fn write(path: &Path, amendment: &Amendment) -> std::io::Result<()> {
+fn extent(partition: &block::DiskPartition) -> Extent {
+    Extent { number: partition.number, start: partition.start, size: partition.size }
+}
+
+fn tell(name: &str, change: KernelChange) -> Result<()> {
+    let disk = device_path(name);
+    match change {
+        KernelChange::Delete(number) => block::delete_partition(&disk, number),
+        KernelChange::Resize(Extent { number, start, size }) => {
+            block::resize_partition(&disk, number, start, size)
+        }
+        KernelChange::Add(Extent { number, start, size }) => block::add_partition(&disk, number, start, size),
+    }?;
+    Ok(())
+}
+
+fn write(name: &str, amendment: &Amendment) -> Result<()> {
+    for change in &amendment.changes {
+        kernel_log::note(&format!("{name}: {change}"));
+    }
+    let path = device_path(name);
+    write_all(&path, amendment).with_context(|| format!("write the partition table of {}", path.display()))
+}
+
+fn write_all(path: &Path, amendment: &Amendment) -> std::io::Result<()> {
     let disk: File = OpenOptions::new().write(true).open(path)?;
     for writes in &amendment.writes {
         for write in writes {

@@ -23,10 +23,10 @@ const ETC_OPTIONS: &str = "metacopy=off,index=off,xino=off,redirect_dir=off";
 /// The size, in bytes, up to which the boot waits until ROOT has grown. A terabyte takes seconds.
 const AT_ONCE: u64 = 32 << 30;
 
-/// Mounts the boot disk's ROOT at `/sysroot`. On first boot its file system gets a UUID of its own;
-/// whenever the partition has become bigger, it grows. One that was not left clean is mended first.
+/// Mounts the boot disk's ROOT at `/sysroot`. On first boot its file system gets a UUID of its own. One that was not
+/// left clean is mended first.
 pub fn mount_disk(disk: &BootDisk) -> Result<()> {
-    let (device, size) = disk.device(&ROOT)?;
+    let (device, _) = disk.device(&ROOT)?;
     let mut ext4 = read_superblock(&device)?;
     if !ext4.clean {
         fsck::mend(&device)?;
@@ -34,12 +34,20 @@ pub fn mount_disk(disk: &BootDisk) -> Result<()> {
     }
     let sysroot = Path::new(SYSROOT);
     Mount { source: &device, kind: "ext4", flags: MountFlags::empty(), options: "" }.on(sysroot)?;
-    // A ROOT that stays small or keeps a shipped name can be used, and the next boot tries again.
+    // A ROOT that keeps a shipped name can be used, and the next boot tries again.
     if ext4.uuid == ROOT_FS_UUID {
         let uuid = Guid::from_random(sys::random::name_16()?);
         told_if_failed(sys::ext4::set_uuid(sysroot, uuid.to_bytes()));
     }
-    let growth = ext4.growth(size, AT_ONCE);
+    Ok(())
+}
+
+/// Lets the file system that is mounted grow where its partition has become bigger. One that stays small can be used,
+/// and the next boot tries again.
+pub fn grow(disk: &BootDisk) -> Result<()> {
+    let (device, size) = disk.device(&ROOT)?;
+    let growth = read_superblock(&device)?.growth(size, AT_ONCE);
+    let sysroot = Path::new(SYSROOT);
     if let Some(blocks) = growth.now {
         told_if_failed(sys::ext4::grow(sysroot, blocks));
     }
@@ -47,6 +55,19 @@ pub fn mount_disk(disk: &BootDisk) -> Result<()> {
         told_if_failed(sys::ext4::grow_in_background(sysroot, blocks));
     }
     Ok(())
+}
+
+/// Unmounts ROOT, for who is to change it.
+pub fn unmount() -> Result<()> {
+    Ok(sys::mount::unmount(Path::new(SYSROOT))?)
+}
+
+/// Unmounts ROOT and what is mounted on its folders.
+pub fn unmount_all() -> Result<()> {
+    for path in ["/etc", "/usr"] {
+        sys::mount::unmount(&in_sysroot(path))?;
+    }
+    unmount()
 }
 
 /// Mounts a ROOT at `/sysroot` that is in memory.
@@ -135,7 +156,8 @@ pub fn mount_etc() -> Result<()> {
     Ok(mount.on(&mount_point("/etc")?)?)
 }
 
-fn in_sysroot(path: &str) -> PathBuf {
+/// Where a path of the running system is in stage 1.
+pub fn in_sysroot(path: &str) -> PathBuf {
     Path::new(SYSROOT).join(path.trim_start_matches('/'))
 }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod line;
+pub mod provisioning;
 mod table;
 
 pub use line::{DecodeError, Decoder};

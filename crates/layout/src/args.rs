@@ -22,6 +22,16 @@ pub const USR: &str = "berth.usr";
 /// disk's partition of that label.
 pub const ROOT: &str = "root";
 
+/// `ignition.firstboot=0`: the machine is not provisioned, whatever its ROOT says, and the next boot is still its first.
+/// `=1`: also where ROOT is in memory, which is not provisioned otherwise.
+pub const FIRST_BOOT: &str = "ignition.firstboot";
+
+/// `ignition.config.url=URL`: where the config is.
+pub const CONFIG_URL: &str = "ignition.config.url";
+
+/// `ignition.platform.id=NAME`: the platform, where it is not to be found out.
+pub const PLATFORM_ID: &str = "ignition.platform.id";
+
 /// `berth.emergency_timeout=SECONDS`: how long a failed boot stays on the console before the
 /// machine reboots.
 pub const EMERGENCY_TIMEOUT: &str = "berth.emergency_timeout";

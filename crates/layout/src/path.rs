@@ -13,6 +13,7 @@ pub const DEVD: &str = "/usr/lib/berth/devd";
 /// The network daemon.
 pub const NETD: &str = "/usr/lib/berth/netd";
 /// Makes a machine of an image on its first boot, and asks its platform on each.
+/// Makes a machine of the image on its first boot.
 pub const PROVISION: &str = "/usr/lib/berth/provision";
 /// What the kernel pipes the core of a process that crashed into; a link to [`BERTHCTL`].
 pub const COREDUMP: &str = "/usr/lib/berth/coredump";
@@ -109,6 +110,10 @@ pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
 pub const STATE: &str = "/var/lib/berth";
 /// How the last boots ended: PID 1 writes it, and whoever finds out later why one broke off.
 pub const BOOTS: &str = "/var/lib/berth/boots";
+/// That this machine was provisioned: written last. A ROOT without it is at its first boot.
+pub const PROVISIONED: &str = "/var/lib/berth/provisioned";
+/// That a first boot has begun, and why the last one failed where it did.
+pub const PROVISIONING: &str = "/var/lib/berth/provisioning";
 /// etcd's data.
 pub const ETCD_DATA: &str = "/var/lib/etcd";
 /// containerd's data.
@@ -128,6 +133,8 @@ pub const ESP: &str = "/boot";
 
 /// Runtime folder of our programs.
 pub const RUN: &str = "/run/berth";
+/// Options of the tmpfs that is mounted on /run.
+pub const RUN_OPTIONS: &str = "mode=0755,size=20%";
 /// That lines of settings which are only for a starting system were followed in this one.
 pub const SETTINGS_DONE: &str = "/run/berth/settings-done";
 /// PID 1's control socket.

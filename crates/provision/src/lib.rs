@@ -4,6 +4,7 @@
 pub mod daemons;
 pub mod device;
 pub mod disks;
+pub mod acquire;
 pub mod failure;
 pub mod fetching;
 pub mod files;

@@ -37,7 +37,7 @@ const APIS: [Api; 16] = [
     api("devtmpfs", "/dev", MountFlags::NOSUID, "mode=0755"),
     api("devpts", "/dev/pts", MountFlags::NOSUID.union(MountFlags::NOEXEC), "gid=5,mode=0620,ptmxmode=0666"),
     api("tmpfs", "/dev/shm", SHARED, "mode=1777"),
-    api("tmpfs", "/run", SHARED, "mode=0755,size=20%"),
+    api("tmpfs", "/run", SHARED, layout::path::RUN_OPTIONS),
     api("tmpfs", "/tmp", SHARED, "mode=1777,size=50%"),
     api("cgroup2", crate::cgroups::MOUNT_POINT, KERNEL, "nsdelegate,memory_recursiveprot"),
     optional("mqueue", "/dev/mqueue", ""),

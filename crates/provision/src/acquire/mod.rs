@@ -1,0 +1,3 @@
+//! Getting the config of a machine.
+
+pub mod render;

@@ -1,0 +1,115 @@
+//! The first boot: what ROOT says of it, and the program of the verified `/usr` that does it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use event::provisioning::{Progress, ROOT_IS_MOUNTED};
+use layout::path::{PROVISION, PROVISIONED, PROVISIONING, RUN_OPTIONS, STATE, SYSROOT};
+use sys::mount::{Mount, MountFlags};
+
+use crate::arguments::{Arguments, RootSource};
+use crate::kernel_log;
+use crate::plan::Failure;
+use crate::root::in_sysroot;
+
+/// Whether this boot is to make a machine of the image. ROOT is mounted.
+pub fn is_due(arguments: &Arguments) -> bool {
+    let wanted = arguments.first_boot.unwrap_or(arguments.root == RootSource::Disk);
+    wanted && !in_sysroot(PROVISIONED).exists()
+}
+
+/// Notes on ROOT that a first boot has begun, so that the next one knows of it if this one breaks off, and says what
+/// became of the one before.
+pub fn note_begin() -> Result<()> {
+    if let Ok(cause) = fs::read_to_string(in_sysroot(PROVISIONING)) {
+        let cause = if cause.is_empty() { "the machine went off meanwhile" } else { &cause };
+        kernel_log::alarm(&format!("the last try to provision this machine broke off: {cause}; trying again"));
+    }
+    keep("")
+}
+
+/// Keeps why provisioning failed. ROOT need not be there.
+pub fn note_failure(cause: &str) {
+    _ = keep(cause);
+}
+
+fn keep(text: &str) -> Result<()> {
+    let path = in_sysroot(PROVISIONING);
+    fs::create_dir_all(in_sysroot(STATE))
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// Mounts a /run, which goes over to the running system: what was learned of the network is in it.
+pub fn mount_run() -> Result<()> {
+    let run = Path::new("/run");
+    fs::create_dir_all(run).context("make the folder /run")?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    Ok(Mount { source: Path::new("tmpfs"), kind: "tmpfs", flags, options: RUN_OPTIONS }.on(run)?)
+}
+
+/// The program, while it runs.
+#[derive(Debug)]
+pub struct Provisioning {
+    program: Child,
+    said: BufReader<ChildStdout>,
+    told: ChildStdin,
+}
+
+impl Provisioning {
+    /// Starts it, and waits until the disks are as the config wants them; `boot_disk` is the kernel name of the disk
+    /// that was booted from.
+    pub fn begin(boot_disk: &str) -> Result<Self> {
+        let mut command = Command::new(PROVISION);
+        command.args(["first-boot", "--boot-disk", boot_disk, "--root", SYSROOT]);
+        let mut program = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("run {PROVISION}"))?;
+        let (Some(told), Some(said)) = (program.stdin.take(), program.stdout.take()) else {
+            bail!("{PROVISION} has no standard streams");
+        };
+        let mut provisioning = Self { program, said: BufReader::new(said), told };
+        match provisioning.next()? {
+            Progress::Disks => Ok(provisioning),
+            other => bail!("{PROVISION} said {other:?} instead of doing the disks"),
+        }
+    }
+
+    /// Says that ROOT is mounted, and waits for the end. True where the machine is to start again, with other kernel
+    /// arguments.
+    pub fn finish(mut self) -> Result<bool> {
+        self.told
+            .write_all(ROOT_IS_MOUNTED.as_bytes())
+            .with_context(|| format!("tell {PROVISION} that ROOT is mounted"))?;
+        let reboot = match self.next()? {
+            Progress::Done { reboot } => reboot,
+            other => bail!("{PROVISION} said {other:?} instead of ending"),
+        };
+        let status = self.program.wait().with_context(|| format!("wait for {PROVISION}"))?;
+        if !status.success() {
+            bail!("{PROVISION} ended with {status}");
+        }
+        Ok(reboot)
+    }
+
+    fn next(&mut self) -> Result<Progress> {
+        let mut line = String::new();
+        self.said.read_line(&mut line).with_context(|| format!("hear what {PROVISION} says"))?;
+        match Progress::read(&line) {
+            Some(Progress::Failed(cause)) => {
+                Err(Failure { cause: cause.whole_cause(), next_step: cause.next_step }.into())
+            }
+            Some(progress) => Ok(progress),
+            None if line.is_empty() => {
+                let status = self.program.wait().with_context(|| format!("wait for {PROVISION}"))?;
+                bail!("{PROVISION} ended with {status}, and said nothing of why")
+            }
+            None => bail!("{PROVISION} said {line:?}"),
+        }
+    }
+}
