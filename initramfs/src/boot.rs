@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use event::Stage;
 use layout::args::INITRAMFS_START_ENV;
 use layout::path::{INIT, OS_RELEASE, SYSROOT};
 use sys::machine::{End, monotonic};
@@ -102,6 +103,11 @@ impl Step {
             Self::Etc => "mounting /etc",
             Self::Leave => "starting PID 1",
         }
+    }
+
+    /// Where a boot stands that fails now.
+    pub fn stage(self) -> Stage {
+        if matches!(self, Self::Disks | Self::Files) { Stage::Provisioning } else { Stage::Initramfs }
     }
 
     /// What a person can do where the failure itself does not say.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use event::{Event, Stage};
+use event::Event;
 use layout::args::emergency_timeout;
 use layout::port::{EVENTS, VIRTIO_PORTS};
 use rustix::fs::OFlags;
@@ -88,7 +88,7 @@ fn report_and_wait(error: &anyhow::Error) {
 fn describe(error: &anyhow::Error, step: Step, timeout: Duration, log: Vec<String>) -> Event {
     let planned = error.downcast_ref::<Failure>().map(|failure| failure.next_step.as_str());
     Event::Emergency {
-        stage: Stage::Initramfs,
+        stage: step.stage(),
         cause: format!("stage 1 failed while {}: {error:#}", step.doing()),
         next_step: planned.unwrap_or(step.next_step()).to_owned(),
         reboot_in_s: timeout.as_secs(),
@@ -114,6 +114,8 @@ fn send(event: &Event) {
 
 #[cfg(test)]
 mod tests {
+    use event::Stage;
+
     use super::*;
 
     fn next_step_and_cause(error: anyhow::Error) -> (String, String) {
@@ -143,5 +145,17 @@ mod tests {
         let (next_step, cause) = next_step_and_cause(anyhow::Error::from(failure));
         assert_eq!(cause, "stage 1 failed while mounting ROOT: no disk");
         assert_eq!(next_step, "plug one in");
+    }
+
+    #[test]
+    fn what_fails_by_the_config_is_a_matter_of_provisioning() {
+        for (step, stage) in [
+            (Step::Usr, Stage::Initramfs),
+            (Step::Disks, Stage::Provisioning),
+            (Step::Files, Stage::Provisioning),
+        ] {
+            let event = describe(&anyhow::anyhow!("x"), step, Duration::ZERO, vec![]);
+            assert!(matches!(event, Event::Emergency { stage: s, .. } if s == stage), "{event:?}");
+        }
     }
 }

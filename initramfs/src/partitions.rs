@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use layout::Guid;
 use sys::block::{self, device_path, reread_partitions};
 
-use crate::{disks, kernel_log};
 use crate::plan::Candidate;
+use crate::{disks, kernel_log};
 use disk_table::{self as gpt, Amendment, Extent, Geometry, KernelChange, Table};
 
 /// The boot disk, its partitions being those that the kernel knows.

@@ -26,7 +26,9 @@ pub fn is_due(arguments: &Arguments) -> bool {
 pub fn note_begin() -> Result<()> {
     if let Ok(cause) = fs::read_to_string(in_sysroot(PROVISIONING)) {
         let cause = if cause.is_empty() { "the machine went off meanwhile" } else { &cause };
-        kernel_log::alarm(&format!("the last try to provision this machine broke off: {cause}; trying again"));
+        kernel_log::alarm(&format!(
+            "the last try to provision this machine broke off: {cause}; trying again"
+        ));
     }
     keep("")
 }

@@ -13,8 +13,9 @@ pub const DEVD: &str = "/usr/lib/berth/devd";
 /// The network daemon.
 pub const NETD: &str = "/usr/lib/berth/netd";
 /// Makes a machine of an image on its first boot, and asks its platform on each.
-/// Makes a machine of the image on its first boot.
 pub const PROVISION: &str = "/usr/lib/berth/provision";
+/// Configs of the image: `user.ign`, `base.d`, `base.platform.d/<platform>`.
+pub const IGNITION: &str = "/usr/lib/ignition";
 /// What the kernel pipes the core of a process that crashed into; a link to [`BERTHCTL`].
 pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.

@@ -85,11 +85,6 @@ pub fn bind(from: &Path, to: &Path) -> Result<()> {
     kernel::mount_bind(from, to).doing(|| format!("bind {} to {}", from.display(), to.display()))
 }
 
-/// Unmounts what is mounted at a path. Refuses while it is in use.
-pub fn unmount(path: &Path) -> Result<()> {
-    kernel::unmount(path, kernel::UnmountFlags::NOFOLLOW).doing_to("unmount", path)
-}
-
 /// Adds an attribute, `MOUNT_ATTR_…`, to the mount at a path; with `AT_RECURSIVE`, to those below it
 /// too. Others stay as they are (mount_setattr(2), Linux 5.12).
 pub(crate) fn set_attribute(path: &CStr, attribute: u64, flags: libc::c_int) -> io::Result<()> {

@@ -49,6 +49,7 @@ pub const PROGRAMS: [(&str, &str); 6] = [
     ("logd", path::LOGD),
     ("devd", path::DEVD),
     ("netd", path::NETD),
+    ("provision", path::PROVISION),
     ("berthctl", path::BERTHCTL),
     ("provision", path::PROVISION),
 ];

@@ -23,8 +23,11 @@ pub trait World {
     /// An authority cannot be had.
     fn configure(&mut self, ignition: &Ignition) -> Result<(), Failure>;
 
-    /// Says what a person may want to know.
-    fn tell(&mut self, text: String);
+    /// Says what was done.
+    fn note(&mut self, text: String);
+
+    /// Says what a person should know.
+    fn warn(&mut self, text: String);
 }
 
 /// The config that the text stands for, with all that it names. `name` says which config this is.
@@ -44,7 +47,8 @@ impl<W: World> Rendering<'_, W> {
     fn render(&mut self, text: &[u8], name: &str, depth: usize) -> Result<Config, Failure> {
         self.count += 1;
         if depth > DEEPEST || self.count > MOST {
-            let cause = format!("{name} is one config too many: at most {MOST}, {DEEPEST} deep, may name each other");
+            let cause =
+                format!("{name} is one config too many: at most {MOST}, {DEEPEST} deep, may name each other");
             return Err(Failure::new("$.ignition.config", cause, "look whether a config names itself"));
         }
         let config = self.read(text, name)?;
@@ -75,7 +79,7 @@ impl<W: World> Rendering<'_, W> {
             let line = format!("{name}, line {}, column {}: {}", entry.line, entry.column, entry.message);
             match entry.severity {
                 Severity::Error => faults.push((entry.path.clone(), line)),
-                Severity::Warning | Severity::Info => self.world.tell(format!("{}: {line}", entry.path)),
+                Severity::Warning | Severity::Info => self.world.warn(format!("{}: {line}", entry.path)),
             }
         }
         let more = faults.len().saturating_sub(1);
@@ -118,7 +122,11 @@ mod tests {
             Ok(())
         }
 
-        fn tell(&mut self, text: String) {
+        fn note(&mut self, text: String) {
+            self.told.push(text);
+        }
+
+        fn warn(&mut self, text: String) {
             self.told.push(text);
         }
     }
@@ -166,7 +174,8 @@ mod tests {
         let failure = render(&mut world, itself.as_bytes(), "it").unwrap_err();
         assert!(failure.cause.contains("too many"), "{failure}");
         let twice = r#","config":{"merge":[{"source":"http://me"},{"source":"http://me?"}]}"#;
-        let mut world = self::world(&[("http://me", config(twice, "/a")), ("http://me?", config(twice, "/a"))]);
+        let mut world =
+            self::world(&[("http://me", config(twice, "/a")), ("http://me?", config(twice, "/a"))]);
         assert!(render(&mut world, config(twice, "/a").as_bytes(), "it").is_err());
         assert!(world.fetched.len() <= MOST);
     }
@@ -183,7 +192,7 @@ mod tests {
     fn a_fault_says_in_which_config_and_where() {
         let own = config(r#","config":{"merge":[{"source":"http://a"}]}"#, "/own");
         for (child, path, cause) in [
-            ("{", "", "http://a (named by $.ignition.config.merge.0), line 1"),
+            ("{", "", "http://a/ (named by $.ignition.config.merge.0), line 1"),
             ("#cloud-config\n", "", "http://a"),
         ] {
             let mut world = world(&[("http://a", child.to_owned())]);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ignition::config::Resource;
 use provision::device::Names;
+use provision::failure::Failure;
 use provision::fetching;
 use serde_json::{Value, json};
 
@@ -121,7 +122,8 @@ impl Root {
         let config = parsed.config.unwrap_or_else(|| panic!("{}", parsed.report));
         let client = fetch::Client::new(fetch::Options::default()).unwrap();
         let mut fetch = |of: &Resource, into: &mut fs::File| {
-            fetching::copy(&client, of, into, &mut |retry| panic!("{retry}")).map(drop)
+            let copied = client.copy(&fetching::resource(of), into, &mut |retry| panic!("{retry}"));
+            copied.map(drop).map_err(|error| Failure::new("", error.to_string(), error.advice()))
         };
         let told = &mut self.told;
         let applied = provision::files::apply(
