@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use event::Stage;
 use layout::args::INITRAMFS_START_ENV;
 use layout::path::{INIT, OS_RELEASE, SYSROOT};
@@ -168,9 +168,7 @@ pub fn run() -> Result<Infallible> {
     root::mount_etc()?;
     if let Some(provisioning) = provisioning {
         Step::Files.begin();
-        if noted(provisioning.finish())? {
-            return restart();
-        }
+        noted(provisioning.finish())?;
     }
     Step::Leave.begin();
     unmount(Path::new(USR))?;
@@ -210,7 +208,7 @@ fn mount_root(arguments: &Arguments, disk: &mut BootDisk, boot_disk: &str) -> Re
     provisioning::mount_run()?;
     Step::Disks.begin();
     if !is_on_disk {
-        return Provisioning::begin(boot_disk).map(Some);
+        return started(Provisioning::begin(boot_disk)?);
     }
     root::unmount()?;
     let provisioning = Provisioning::begin(boot_disk);
@@ -218,7 +216,18 @@ fn mount_root(arguments: &Arguments, disk: &mut BootDisk, boot_disk: &str) -> Re
     // Also where it failed: that is noted there.
     let mounted = disk.grow_root().and_then(|()| root::mount_disk(disk)).and_then(|()| root::grow(disk));
     let provisioning = noted(provisioning)?;
-    mounted.map(|()| Some(provisioning))
+    mounted.and_then(|()| started(provisioning))
+}
+
+/// What goes on with the files; the machine starts again where the kernel is to have other arguments first.
+fn started(provisioning: Option<Provisioning>) -> Result<Option<Provisioning>> {
+    if provisioning.is_none() {
+        provisioning::note_restart();
+        root::unmount()?;
+        rustix::fs::sync();
+        sys::machine::end(End::Restart)?;
+    }
+    Ok(provisioning)
 }
 
 /// Keeps why provisioning failed, for the next boot and for who looks at the disk.
@@ -227,14 +236,6 @@ fn noted<T>(result: Result<T>) -> Result<T> {
         provisioning::note_failure(&format!("{error:#}"));
     }
     result
-}
-
-/// Starts the machine again, where the kernel is to have other arguments.
-fn restart() -> Result<Infallible> {
-    root::unmount_all()?;
-    rustix::fs::sync();
-    sys::machine::end(End::Restart)?;
-    bail!("the machine does not start again")
 }
 
 fn bind_into_root(path: &str) -> Result<()> {

@@ -15,6 +15,9 @@ use crate::kernel_log;
 use crate::plan::Failure;
 use crate::root::in_sysroot;
 
+/// What stands in the note of a first boot that was to start again.
+const RESTART: &str = "restart";
+
 /// Whether this boot is to make a machine of the image. ROOT is mounted.
 pub fn is_due(arguments: &Arguments) -> bool {
     let wanted = arguments.first_boot.unwrap_or(arguments.root == RootSource::Disk);
@@ -24,13 +27,19 @@ pub fn is_due(arguments: &Arguments) -> bool {
 /// Notes on ROOT that a first boot has begun, so that the next one knows of it if this one breaks off, and says what
 /// became of the one before.
 pub fn note_begin() -> Result<()> {
-    if let Ok(cause) = fs::read_to_string(in_sysroot(PROVISIONING)) {
+    let before = fs::read_to_string(in_sysroot(PROVISIONING)).ok();
+    if let Some(cause) = before.filter(|cause| cause != RESTART) {
         let cause = if cause.is_empty() { "the machine went off meanwhile" } else { &cause };
         kernel_log::alarm(&format!(
             "the last try to provision this machine broke off: {cause}; trying again"
         ));
     }
     keep("")
+}
+
+/// Keeps that the machine starts again because a config wants it so.
+pub fn note_restart() {
+    _ = keep(RESTART);
 }
 
 /// Keeps why provisioning failed. ROOT need not be there.
@@ -62,9 +71,9 @@ pub struct Provisioning {
 }
 
 impl Provisioning {
-    /// Starts it, and waits until the disks are as the config wants them; `boot_disk` is the kernel name of the disk
-    /// that was booted from.
-    pub fn begin(boot_disk: &str) -> Result<Self> {
+    /// Starts it, and waits until the disks are as the config wants them; None where the machine is to start again
+    /// first. `boot_disk` is the kernel name of the disk that was booted from.
+    pub fn begin(boot_disk: &str) -> Result<Option<Self>> {
         let mut command = Command::new(PROVISION);
         command.args(["first-boot", "--boot-disk", boot_disk, "--root", SYSROOT]);
         let mut program = command
@@ -77,26 +86,26 @@ impl Provisioning {
         };
         let mut provisioning = Self { program, said: BufReader::new(said), told };
         match provisioning.next()? {
-            Progress::Disks => Ok(provisioning),
+            Progress::Disks => Ok(Some(provisioning)),
+            Progress::Restart => Ok(None),
             other => bail!("{PROVISION} said {other:?} instead of doing the disks"),
         }
     }
 
-    /// Says that ROOT is mounted, and waits for the end. True where the machine is to start again, with other kernel
-    /// arguments.
-    pub fn finish(mut self) -> Result<bool> {
+    /// Says that ROOT is mounted, and waits for the end.
+    pub fn finish(mut self) -> Result<()> {
         self.told
             .write_all(ROOT_IS_MOUNTED.as_bytes())
             .with_context(|| format!("tell {PROVISION} that ROOT is mounted"))?;
-        let reboot = match self.next()? {
-            Progress::Done { reboot } => reboot,
+        match self.next()? {
+            Progress::Done => {}
             other => bail!("{PROVISION} said {other:?} instead of ending"),
-        };
+        }
         let status = self.program.wait().with_context(|| format!("wait for {PROVISION}"))?;
         if !status.success() {
             bail!("{PROVISION} ended with {status}");
         }
-        Ok(reboot)
+        Ok(())
     }
 
     fn next(&mut self) -> Result<Progress> {

@@ -62,14 +62,6 @@ pub fn unmount() -> Result<()> {
     Ok(sys::mount::unmount(Path::new(SYSROOT))?)
 }
 
-/// Unmounts ROOT and what is mounted on its folders.
-pub fn unmount_all() -> Result<()> {
-    for path in ["/etc", "/usr"] {
-        sys::mount::unmount(&in_sysroot(path))?;
-    }
-    unmount()
-}
-
 /// Mounts a ROOT at `/sysroot` that is in memory.
 pub fn mount_memory() -> Result<()> {
     let tmpfs = Path::new("tmpfs");

@@ -17,10 +17,9 @@ pub enum Progress {
     /// The disks are as the config wants them.
     Disks,
     /// All is done, and marked so.
-    Done {
-        /// The kernel arguments have changed: they count from the next boot on.
-        reboot: bool,
-    },
+    Done,
+    /// Nothing is done yet: the kernel is to have other arguments first, and has them when the machine starts again.
+    Restart,
     /// The machine is not what its config says.
     Failed(Failure),
 }
@@ -77,7 +76,8 @@ mod tests {
     fn what_is_said_is_understood() {
         for (progress, line) in [
             (Progress::Disks, "\"disks\"\n"),
-            (Progress::Done { reboot: true }, "{\"done\":{\"reboot\":true}}\n"),
+            (Progress::Done, "\"done\"\n"),
+            (Progress::Restart, "\"restart\"\n"),
             (
                 Progress::Failed(Failure::new("$.storage", "no disk", "plug one in")),
                 "{\"failed\":{\"path\":\"$.storage\",\"cause\":\"no disk\",\"try\":\"plug one in\"}}\n",

@@ -11,8 +11,8 @@ use ignition::config::{Ignition, Resource};
 
 use crate::acquire::render::World;
 use crate::failure::Failure;
-use crate::{fetching, kernel_log};
 use crate::network::Network;
+use crate::{fetching, kernel_log};
 
 /// The longest that a config may be, in bytes; platforms' own limits are far below.
 const LONGEST_CONFIG: u64 = 32 << 20;
@@ -59,7 +59,10 @@ impl Fetcher {
     fn bring_network(&mut self, path: &str, source: &str) -> Result<(), Failure> {
         let scheme = source.split(':').next().unwrap_or_default().to_ascii_lowercase();
         if ["http", "https", "tftp"].contains(&scheme.as_str()) {
-            self.network.borrow_mut().bring_up().map_err(|failure| Failure { path: path.to_owned(), ..failure })?;
+            self.network
+                .borrow_mut()
+                .bring_up()
+                .map_err(|failure| Failure { path: path.to_owned(), ..failure })?;
         }
         Ok(())
     }
@@ -68,7 +71,8 @@ impl Fetcher {
         let mut options = Options::default();
         if let Some(timeouts) = &ignition.timeouts {
             // 0 is no limit.
-            let limit = |seconds: i64| u64::try_from(seconds).ok().filter(|s| *s > 0).map(Duration::from_secs);
+            let limit =
+                |seconds: i64| u64::try_from(seconds).ok().filter(|s| *s > 0).map(Duration::from_secs);
             if let Some(seconds) = timeouts.http_response_headers {
                 options.response_timeout = limit(seconds);
             }

@@ -11,14 +11,20 @@ use std::rc::Rc;
 use event::provisioning::{Progress, ROOT_IS_MOUNTED};
 use ignition::config::Config;
 use layout::args::{PLATFORM_ID, words};
+use layout::disk::ESP;
 use layout::path::{IGNITION, PROVISIONED, PROVISIONING};
 use platform::{Guest, Platform};
+use sys::mount::{Mount, MountFlags, unmount};
 
 use crate::device::Names;
 use crate::failure::Failure;
 use crate::fetcher::{Fetcher, into_file};
+use crate::kernel_arguments::{self, Decision};
 use crate::network::Network;
 use crate::{acquire, disks, files, kernel_log};
+
+/// Where the ESP is while it is written to.
+const ESP_FOLDER: &str = "/run/berth/esp";
 
 /// Provisions the machine whose boot disk has that kernel name, and whose ROOT stage 1 mounts at `root`.
 pub fn run(boot_disk: &str, root: &Path) -> ExitCode {
@@ -26,7 +32,7 @@ pub fn run(boot_disk: &str, root: &Path) -> ExitCode {
     let done = provision(&network, boot_disk, root);
     network.borrow_mut().end();
     let (progress, code) = match done {
-        Ok(reboot) => (Progress::Done { reboot }, ExitCode::SUCCESS),
+        Ok(progress) => (progress, ExitCode::SUCCESS),
         Err(failure) => (Progress::Failed(failure), ExitCode::FAILURE),
     };
     match say(&progress) {
@@ -38,8 +44,8 @@ pub fn run(boot_disk: &str, root: &Path) -> ExitCode {
     }
 }
 
-/// True where the machine is to start again.
-fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Result<bool, Failure> {
+/// How it ended well.
+fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Result<Progress, Failure> {
     let command_line =
         fs::read_to_string("/proc/cmdline").map_err(|e| broken("read the kernel's arguments", &e))?;
     let mut fetcher = Fetcher::new(Rc::clone(network));
@@ -53,16 +59,56 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     };
     let config = acquire::acquire(&mut fetcher, Path::new(IGNITION), &command_line, platform.id(), ask)?;
     let mut tell = |text: &str| kernel_log::alarm(text);
+    let names = Names::new(Some(boot_disk));
+    if new_arguments(&config, &command_line, &names)? {
+        return Ok(Progress::Restart);
+    }
     if let Some(storage) = &config.storage {
-        let names = Names::new(Some(boot_disk));
         let mut context = disks::Context { names: &names, tell: &mut tell };
         disks::apply(storage, &mut context, network.borrow_mut().daemons())?;
     }
     say(&Progress::Disks).map_err(|error| broken("tell stage 1 that the disks are done", &error))?;
     hear_that_root_is_mounted().map_err(|error| broken("hear that ROOT is mounted", &error))?;
-    files::apply(root, &config, &mut into_file(&mut fetcher), &mut |text| tell(&text))?;
+    files::apply(root, &config, &names, &mut into_file(&mut fetcher), &mut |text| tell(&text))?;
     mark(root, &config).map_err(|error| broken("mark the machine as provisioned", &error))?;
-    Ok(false)
+    Ok(Progress::Done)
+}
+
+/// Has the next start of the machine give the kernel the arguments that the config wants. True where it must come now.
+fn new_arguments(config: &Config, command_line: &str, names: &Names) -> Result<bool, Failure> {
+    if config.kernel_arguments.is_none() {
+        return Ok(false);
+    }
+    let esp = names.find(&format!("/dev/disk/by-partlabel/{}", ESP.label)).ok_or_else(|| {
+        let cause = "the boot disk has no ESP, where kernel arguments are kept";
+        Failure::new(
+            "$.kernelArguments",
+            cause,
+            "boot from a disk that has one, or leave kernelArguments out",
+        )
+    })?;
+    let failed = |error: anyhow::Error| {
+        Failure::new("$.kernelArguments", format!("{error:#}"), "check the ESP of the boot disk")
+    };
+    let folder = Path::new(ESP_FOLDER);
+    let at = || -> anyhow::Result<()> {
+        fs::create_dir_all(folder)?;
+        let (kind, flags) = ("vfat", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC);
+        Ok(Mount { source: &esp.node, kind, flags, options: "" }.on(folder)?)
+    };
+    at().map_err(failed)?;
+    let decided = kernel_arguments::of_addon(folder)
+        .map_err(failed)
+        .and_then(|addon| kernel_arguments::decide(config, command_line, &addon));
+    let changed = decided.and_then(|decision| match decision {
+        Decision::Nothing => Ok(false),
+        Decision::Restart(arguments) => {
+            kernel_log::alarm(&format!("the machine starts again, with the kernel arguments {arguments}"));
+            kernel_arguments::write_addon(folder, &arguments).map_err(failed).map(|()| true)
+        }
+    });
+    unmount(folder).map_err(|error| failed(error.into()))?;
+    changed
 }
 
 fn platform(command_line: &str) -> Result<Platform, Failure> {
