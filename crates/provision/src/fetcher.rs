@@ -15,7 +15,7 @@ use crate::network::Network;
 use crate::{fetching, kernel_log};
 
 /// The longest that a config may be, in bytes; platforms' own limits are far below.
-const LONGEST_CONFIG: u64 = 32 << 20;
+const LONGEST_CONFIG: u64 = 8 << 20;
 /// A cause that stays the same is told again after so many attempts.
 const TELL_AGAIN: u32 = 20;
 

@@ -38,16 +38,13 @@ pub fn acquire(
         world.note(format!("no config: the platform is {platform}, and gives none"));
     }
     let config = config.unwrap_or_default();
-    let faults = ignition::validate(&config);
-    if faults.is_fatal() {
+    for faults in [ignition::validate(&config), ignition::missing(&config)] {
         let fault = faults.entries.into_iter().find(|entry| entry.severity == ignition::Severity::Error);
-        let (path, message) = fault.map(|fault| (fault.path, fault.message)).unwrap_or_default();
-        let cause = format!("{message} (in the config that all configs together make)");
-        return Err(Failure::new(
-            path,
-            cause,
-            "look how the configs go together with `cargo xtask ignition merge`",
-        ));
+        if let Some(fault) = fault {
+            let cause = format!("{} (in the config that all configs together make)", fault.message);
+            let next = "check the configs with `cargo xtask ignition validate`, and together with `merge`";
+            return Err(Failure::new(fault.path, cause, next));
+        }
     }
     Ok(config)
 }
