@@ -71,7 +71,9 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     hear_that_root_is_mounted().map_err(|error| broken("hear that ROOT is mounted", &error))?;
     files::apply(root, &config, &names, &mut into_file(&mut fetcher), &mut |text| tell(&text))?;
     mark(root, &config).map_err(|error| broken("mark the machine as provisioned", &error))?;
-    files::forget(root)?;
+    files::forget(root).map_err(|error| {
+        Failure::new("", format!("cannot remove the notes of this run: {error:#}"), "check the disk")
+    })?;
     Ok(Progress::Done)
 }
 

@@ -51,7 +51,6 @@ pub const PROGRAMS: [(&str, &str); 6] = [
     ("netd", path::NETD),
     ("provision", path::PROVISION),
     ("berthctl", path::BERTHCTL),
-    ("provision", path::PROVISION),
 ];
 
 /// Files of `/etc` that not everybody may read.
