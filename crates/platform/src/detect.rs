@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::disc::{Discs, Wanted};
+use crate::disc::Discs;
 use crate::{Platform, providers};
 
 /// What a machine shows of its platform.
@@ -77,11 +77,13 @@ pub fn detect(root: &Path, discs: &dyn Discs) -> Platform {
     if let Some(platform) = facts.named() {
         return platform;
     }
-    let has = |label| discs.read(Wanted::Label(label), &[]).is_ok_and(|found| found.is_some());
     // Who starts a virtual machine and names a config means that.
     if facts.has_fw_cfg {
-        Platform::Qemu
-    } else if has("config-2") {
+        return Platform::Qemu;
+    }
+    let labels = discs.labels();
+    let has = |label: &str| labels.iter().any(|other| other == label);
+    if has("config-2") {
         Platform::OpenStack
     } else if has("cidata") {
         Platform::NoCloud

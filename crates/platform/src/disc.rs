@@ -34,6 +34,9 @@ pub type Files = Vec<Option<Vec<u8>>>;
 pub trait Discs {
     /// Reads files of the disc that is wanted; None where there is no such disc.
     fn read(&self, wanted: Wanted, files: &[&str]) -> Result<Option<Files>>;
+
+    /// The labels, in small letters, of all discs that [`Wanted::Label`] could mean.
+    fn labels(&self) -> Vec<String>;
 }
 
 impl Guest<'_> {
@@ -124,6 +127,11 @@ impl Discs for Machine {
         }
         Ok(None)
     }
+
+    fn labels(&self) -> Vec<String> {
+        let devices = block_devices().into_iter().map(|name| Path::new("/dev").join(name));
+        devices.filter_map(|device| Some(label(&device)?.1)).collect()
+    }
 }
 
 /// Names of disks, partitions and drives that could hold such a disc.
@@ -148,13 +156,22 @@ fn has_medium(device: &Path) -> bool {
 }
 
 /// The kind of the file system on a device, where it is one that can be a disc's with that label.
-fn labelled(device: &Path, label: &str) -> Option<&'static str> {
+fn labelled(device: &Path, wanted: &str) -> Option<&'static str> {
+    label(device).filter(|(_, label)| label.eq_ignore_ascii_case(wanted)).map(|(kind, _)| kind)
+}
+
+/// Kind and label, in small letters, of a file system that can be a disc's.
+fn label(device: &Path) -> Option<(&'static str, String)> {
     let file = open(device).ok()?;
+    // Each read of a drive without a medium takes its time to fail.
+    let is_drive = device.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"sr"));
+    if is_drive && !sys::cdrom::has_medium(file.as_fd()).unwrap_or(true) {
+        return None;
+    }
     let size = (&file).seek(SeekFrom::End(0)).ok()?;
     let Probe::One(contents) = probe(&Node { file, size }) else { return None };
-    let found = contents.label.as_deref().unwrap_or_default();
-    (["iso9660", "vfat"].contains(&contents.kind) && found.eq_ignore_ascii_case(label.as_bytes()))
-        .then_some(contents.kind)
+    let label = String::from_utf8_lossy(contents.label.as_deref().unwrap_or_default()).to_ascii_lowercase();
+    ["iso9660", "vfat"].contains(&contents.kind).then_some((contents.kind, label))
 }
 
 struct Node {

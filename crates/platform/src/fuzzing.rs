@@ -11,6 +11,10 @@ impl Discs for Same {
     fn read(&self, _: Wanted, files: &[&str]) -> crate::Result<Option<Files>> {
         Ok(Some(files.iter().map(|_| Some(self.0.clone())).collect()))
     }
+
+    fn labels(&self) -> Vec<String> {
+        vec![]
+    }
 }
 
 /// Reads the bytes as each of them.

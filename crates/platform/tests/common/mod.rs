@@ -21,6 +21,13 @@ impl Discs for Disc {
             _ => Ok(None),
         }
     }
+
+    fn labels(&self) -> Vec<String> {
+        match &self.0 {
+            Some((Wanted::Label(label), _)) => vec![(*label).to_owned()],
+            _ => vec![],
+        }
+    }
 }
 
 pub const PATIENCE: Duration = Duration::from_secs(2);
