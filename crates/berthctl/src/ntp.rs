@@ -161,7 +161,7 @@ mod tests {
 
     const IMAGE: &str = "\
 [observability]
-log-level = \"warn\"
+log-level = \"error\"
 
 # Where nobody names a server.
 [[source]]
@@ -182,7 +182,7 @@ startup-step-panic-threshold = \"inf\"
     fn servers_that_are_named_take_the_place_of_the_pool() {
         let expected = "\
 [observability]
-log-level = \"warn\"
+log-level = \"error\"
 
 # Where nobody names a server.
 [synchronization]

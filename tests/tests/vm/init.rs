@@ -46,7 +46,7 @@ fn pid_1_reaps_keeps_services_up_and_lives_through_what_it_is_sent() -> vm::Resu
 }
 
 #[test]
-fn nothing_listens_but_what_must_and_nothing_of_it_to_the_world() -> vm::Result<()> {
+fn nothing_listens_but_what_must_and_of_it_only_sshd_to_the_world() -> vm::Result<()> {
     let vm = Vm::direct(bed()).boot()?;
     vm.wait_until_ready()?;
     let mut listeners: Vec<String> = vm
@@ -59,6 +59,7 @@ fn nothing_listens_but_what_must_and_nothing_of_it_to_the_world() -> vm::Result<
     let mut expected = vec![
         format!("tcp 127.0.0.1:{}", layout::port::ETCD_CLIENT),
         format!("tcp 127.0.0.1:{}", layout::port::ETCD_PEER),
+        format!("tcp :::{}", layout::port::SSH),
     ];
     // containerd serves `exec` and `port-forward` streams of the CRI on a port of the kernel's choice.
     let streams: Vec<String> = listeners.iter().filter(|line| !expected.contains(line)).cloned().collect();
