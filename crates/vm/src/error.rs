@@ -48,6 +48,12 @@ pub enum Error {
         /// What it said.
         stderr: String,
     },
+    /// A test's Ignition config that nothing can be added to.
+    #[error("the config that the machine was to be given is none:\n{report}")]
+    Config {
+        /// What is wrong with it.
+        report: String,
+    },
     /// Something did not happen in time.
     #[error("waited {limit:?} for {what}, in vain\n{state}")]
     TimedOut {

@@ -6,9 +6,9 @@
 //! use vm::{BOOT_LIMIT, Bus, Milestone, Testbed, Vm};
 //!
 //! let bed = Testbed::open("tools", "target/images")?;
-//! let mut machine = Vm::uefi(&bed).memory_mib(512).disk_bus(Bus::Nvme).boot()?;
+//! let mut machine = Vm::uefi(&bed).memory_mib(512).disk_bus(Bus::Nvme).ssh().boot()?;
 //! machine.wait_for(Milestone::Target("multi-user.target"), BOOT_LIMIT)?;
-//! machine.shell().run("etcdctl put question answer")?;
+//! machine.ssh().run("etcdctl put question answer")?;
 //! machine.power_off()?;
 //! # Ok(())
 //! # }
@@ -25,6 +25,7 @@ mod error;
 mod firmware;
 mod folder;
 mod images;
+mod key;
 mod machine;
 mod measure;
 mod milestone;
@@ -34,6 +35,7 @@ mod qmp;
 mod record;
 mod setup;
 mod shell;
+mod ssh;
 mod switch;
 mod testbed;
 
@@ -50,6 +52,7 @@ pub use qemu::Bus;
 pub use record::Timed;
 pub use setup::Setup;
 pub use shell::{Output, Shell};
+pub use ssh::Ssh;
 pub use switch::{Port, Switch};
 pub use testbed::Testbed;
 

@@ -16,7 +16,8 @@ use crate::folder::Folder;
 use crate::qmp::Qmp;
 use crate::record::{Record, State, Timed};
 use crate::shell::Line;
-use crate::{Disk, Error, Milestone, Result, Shell};
+use crate::ssh::{Login, Ssh};
+use crate::{Disk, Error, Milestone, Output, Result, Shell};
 use sandbox::Command;
 
 /// For a boot that hangs. A boot under TCG on a busy machine takes a tenth of this.
@@ -26,7 +27,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(120);
 /// For a QEMU that starts but does not connect its sockets.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How often a process or socket without a notification is looked at.
-const LOOK: Duration = Duration::from_millis(5);
+pub(crate) const LOOK: Duration = Duration::from_millis(5);
 
 /// Where QEMU will connect to.
 #[derive(Debug, Default)]
@@ -45,6 +46,8 @@ pub struct Vm {
     record: Arc<Record>,
     shell: Option<Mutex<Line>>,
     monitor: Option<Mutex<Qmp>>,
+    /// Before the folder: what it holds open is there.
+    pub(crate) login: Option<Login>,
     forwards: Vec<(u16, u16)>,
     disk: Disk,
     folder: Folder,
@@ -71,7 +74,8 @@ impl Vm {
             record.follow_console(console);
         }
         let keyboard = child.stdin.take();
-        let mut vm = Self { child, keyboard, record, shell: None, monitor: None, forwards, disk, folder };
+        let (shell, monitor, login) = (None, None, None);
+        let mut vm = Self { child, keyboard, record, shell, monitor, login, forwards, disk, folder };
         if let Some(listener) = &sockets.events {
             let stream = vm.accept(listener, "the event port")?;
             vm.record.follow_events(stream);
@@ -182,7 +186,12 @@ impl Vm {
         }
     }
 
-    /// The root shell.
+    /// The user `core`, by SSH, where the machine was set up for it ([`crate::Setup::ssh`]).
+    pub fn ssh(&self) -> Ssh<'_> {
+        Ssh::new(self)
+    }
+
+    /// The root shell on a port of its own, which needs no network and no sshd.
     pub fn shell(&self) -> Shell<'_> {
         Shell::new(self.shell.as_ref(), &self.record)
     }
@@ -251,10 +260,32 @@ impl Vm {
     /// # Errors
     /// It does not come back.
     pub fn reboot(&self) -> Result<Timed<Event>> {
-        // A moment later: the shell must be able to answer before it is stopped.
-        self.shell().run("(sleep 1; reboot) >/dev/null 2>&1 &")?;
+        // A moment later: what runs it must be able to answer before it is stopped.
+        self.run("(sleep 1; reboot) >/dev/null 2>&1 &")?;
         self.wait_for(Milestone::Shutdown(ShutdownKind::Reboot), SHUTDOWN_LIMIT)?;
         self.wait_until_ready()
+    }
+
+    /// Runs `command` as root, which has to succeed, by the way in that the machine has: SSH where
+    /// it was set up for it, else the shell.
+    ///
+    /// # Errors
+    /// It fails, hangs, or the machine ends.
+    pub fn run(&self, command: &str) -> Result<String> {
+        if self.login.is_some() { self.ssh().sudo().run(command) } else { self.shell().run(command) }
+    }
+
+    /// [`Vm::run`], whatever comes of it.
+    ///
+    /// # Errors
+    /// It hangs, or the machine ends.
+    pub fn attempt(&self, command: &str) -> Result<Output> {
+        if self.login.is_some() { self.ssh().sudo().attempt(command) } else { self.shell().attempt(command) }
+    }
+
+    /// Whether QEMU has closed the console.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.record.state().ended
     }
 
     /// Waits for the machine's own end.

@@ -38,20 +38,20 @@ impl Vm {
     /// Memory in use now.
     ///
     /// # Errors
-    /// The shell does not answer.
+    /// The machine does not answer.
     pub fn memory(&self) -> Result<Memory> {
         let command = "cat /proc/meminfo";
-        let text = self.shell().run(command)?;
+        let text = self.run(command)?;
         Memory::parse(&text).ok_or_else(|| self.unreadable(command, text))
     }
 
     /// Resident memory of PID 1, in KiB.
     ///
     /// # Errors
-    /// The shell does not answer.
+    /// The machine does not answer.
     pub fn pid1_rss_kib(&self) -> Result<u64> {
         let command = "cat /proc/1/status";
-        let text = self.shell().run(command)?;
+        let text = self.run(command)?;
         kib(&text, "VmRSS:").ok_or_else(|| self.unreadable(command, text))
     }
 

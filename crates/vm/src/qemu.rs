@@ -71,6 +71,8 @@ pub enum Nic {
     Nat {
         /// TCP ports forwarded from the host's loopback: (host, guest).
         forwards: Vec<(u16, u16)>,
+        /// Nothing of the guest's goes to the host's network but answers to what is forwarded.
+        restricted: bool,
     },
     /// On a switch of the harness, over its Unix socket.
     Switch {
@@ -254,8 +256,11 @@ impl Hardware {
         let rom = if self.is_microvm() { "" } else { ",romfile=" };
         for (index, nic) in self.nics.iter().enumerate() {
             let (backend, mac) = match nic {
-                Nic::Nat { forwards } => {
+                Nic::Nat { forwards, restricted } => {
                     let mut backend = format!("user,id=net{index}");
+                    if *restricted {
+                        backend += ",restrict=on";
+                    }
                     for (host, guest) in forwards {
                         backend += &format!(",hostfwd=tcp:127.0.0.1:{host}-:{guest}");
                     }

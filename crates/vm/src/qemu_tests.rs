@@ -44,7 +44,7 @@ fn machine(boot: Boot) -> Hardware {
             read_only: false,
             serial: "system".to_owned(),
         }],
-        nics: vec![Nic::Nat { forwards: vec![] }],
+        nics: vec![Nic::Nat { forwards: vec![], restricted: false }],
         console: Console::Captured,
         ports: vec![
             SerialPort { name: layout::port::EVENTS, socket: "run/events".into() },
@@ -103,7 +103,7 @@ fn a_machine_of_an_unusual_kind() {
     odd.firmware_files = vec![(layout::port::IGNITION_CONFIG, "run/config.ign".into())];
     odd.stop_at_reboot = true;
     odd.nics = vec![
-        Nic::Nat { forwards: vec![(2222, 22), (8080, 80)] },
+        Nic::Nat { forwards: vec![(2222, 22), (8080, 80)], restricted: true },
         Nic::Switch { socket: "run/switch".into(), mac: "52:54:00:be:57:01".to_owned() },
     ];
     odd.verbatim = vec!["-device".into(), "i6300esb".into()];

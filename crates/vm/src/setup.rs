@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use crate::folder::Folder;
 use crate::machine::Sockets;
 use crate::qemu::{self, Boot, Bus, Console, Drive, Hardware, Kernel, Nic, SerialPort};
+use crate::ssh::Login;
 use crate::{Disk, Error, Format, Network, Result, Testbed, Vm};
 
 /// How the kernel is found.
@@ -37,6 +38,7 @@ pub struct Setup<'a> {
     uart: bool,
     events: bool,
     shell: bool,
+    ssh: bool,
     arguments: Vec<String>,
     command_line: Option<String>,
     ignition: Option<Vec<u8>>,
@@ -97,6 +99,7 @@ impl<'a> Setup<'a> {
             uart: true,
             events: true,
             shell: true,
+            ssh: false,
             arguments: vec![],
             command_line: None,
             ignition: None,
@@ -192,6 +195,15 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// Lets the test log in by SSH, as an operator does: [`Vm::ssh`]. The key of `core` comes by
+    /// the Ignition config, beside what the test's own says; so a disk that has started before
+    /// lets in whom it let in then. There is no shell port.
+    pub fn ssh(mut self) -> Self {
+        self.ssh = true;
+        self.shell = false;
+        self
+    }
+
     /// Ends QEMU where the machine would restart.
     pub fn stop_at_reboot(mut self) -> Self {
         self.stop_at_reboot = true;
@@ -231,7 +243,10 @@ impl<'a> Setup<'a> {
         hardware.ports = ports;
         hardware.monitor = Some(monitor);
         let command = self.command(&hardware, folder.path(), &disk)?;
-        Vm::start(command, disk, folder, sockets, forwards)
+        let login = self.login(&forwards, folder.path())?;
+        let mut vm = Vm::start(command, disk, folder, sockets, forwards)?;
+        vm.login = login;
+        Ok(vm)
     }
 
     /// Switches the machine on with its console on this terminal, and waits for its end. There
@@ -263,8 +278,10 @@ impl<'a> Setup<'a> {
     }
 
     fn chosen_forwards(&self) -> Result<Vec<(u16, u16)>> {
+        let ssh = self.ssh.then_some((None, layout::port::SSH));
         self.forwards
             .iter()
+            .chain(&ssh)
             .map(|(host, guest)| match host {
                 Some(host) => Ok((*host, *guest)),
                 // Free now; that another program takes it before QEMU does is unlikely.
@@ -285,7 +302,9 @@ impl<'a> Setup<'a> {
     ) -> Result<Hardware> {
         let mut nics = Vec::new();
         if self.nat {
-            nics.push(Nic::Nat { forwards: forwards.to_vec() });
+            // A way in is no way out: only a test that asks for a port of its own has that.
+            let restricted = self.ssh && self.forwards.is_empty();
+            nics.push(Nic::Nat { forwards: forwards.to_vec(), restricted });
         }
         for network in &self.networks {
             nics.push(network.nic());
@@ -307,8 +326,24 @@ impl<'a> Setup<'a> {
         })
     }
 
+    fn login(&self, forwards: &[(u16, u16)], folder: &Path) -> Result<Option<Login>> {
+        if !self.ssh {
+            return Ok(None);
+        }
+        if !self.nat {
+            return Err(Error::Unsupported { machine: "disconnected", what: "way in by SSH" });
+        }
+        let keys = self.bed.keys()?;
+        let forward = forwards.iter().find(|(_, guest)| *guest == layout::port::SSH);
+        Ok(forward.map(|(host, _)| Login::new(keys, *host, folder)))
+    }
+
     fn firmware_files(&self, folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
-        let Some(config) = &self.ignition else { return Ok(vec![]) };
+        let config = match &self.ignition {
+            own if self.ssh => &self.bed.keys()?.config(own.as_deref())?,
+            Some(own) => own,
+            None => return Ok(vec![]),
+        };
         let file = folder.join("config.ign");
         fs::write(&file, config).map_err(Error::io("write the Ignition config to", &file))?;
         Ok(vec![(layout::port::IGNITION_CONFIG, file)])
@@ -374,7 +409,7 @@ impl<'a> Setup<'a> {
             .bind_ro(self.bed.images().dir())
             // Forwarded ports are on the host's loopback. Without them a machine needs nothing
             // of the host's network, and gets nothing.
-            .host_network(!self.forwards.is_empty());
+            .host_network(!self.forwards.is_empty() || self.ssh);
         if let Boot::Uefi { code, .. } = &hardware.boot {
             command = command.bind_ro(code);
         }

@@ -11,7 +11,7 @@ use crate::record::Record;
 use crate::{Error, Result};
 
 /// For a command that hangs. No command of a test takes this long.
-const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a command in the machine did.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! What machines are made from: the tools tree, a build, and what runs guests here.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::key::KeyPair;
 use crate::{Accel, Error, Firmware, Images, Result};
 use sandbox::Tree;
 
@@ -12,6 +14,8 @@ pub struct Testbed {
     images: Images,
     accel: Accel,
     firmware: Option<Firmware>,
+    /// Made when the first machine wants it; clones share it.
+    keys: Arc<Mutex<Option<Arc<KeyPair>>>>,
 }
 
 impl Testbed {
@@ -29,7 +33,7 @@ impl Testbed {
     /// From parts that are known already.
     pub fn new(tools: Tree, images: Images, accel: Accel) -> Self {
         let firmware = Firmware::find(&tools);
-        Self { tools, images, accel, firmware }
+        Self { tools, images, accel, firmware, keys: Arc::default() }
     }
 
     /// With another firmware than the one that was found.
@@ -59,6 +63,15 @@ impl Testbed {
     /// Neither the tools tree nor the host has one.
     pub fn firmware(&self) -> Result<&Firmware> {
         self.firmware.as_ref().ok_or(Error::NoFirmware)
+    }
+
+    /// The key pair that machines are logged in to with.
+    pub(crate) fn keys(&self) -> Result<Arc<KeyPair>> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*keys {
+            Some(pair) => Ok(Arc::clone(pair)),
+            None => Ok(Arc::clone(keys.insert(Arc::new(KeyPair::new(&self.tools)?)))),
+        }
     }
 
     /// Runs a tool of the tree, with `folder` (and nothing else of the host) writable; what it
