@@ -88,15 +88,15 @@ fn as_a_microvm_it_is_ready() -> vm::Result<()> {
 
 #[test]
 fn in_512_mib_on_an_nvme_disk_it_works() -> vm::Result<()> {
-    let setup = Vm::uefi(bed()).memory_mib(512).disk_bus(Bus::Nvme);
+    let setup = Vm::uefi(bed()).memory_mib(512).disk_bus(Bus::Nvme).ssh();
     let vm = with_archive(setup).boot()?;
     vm.wait_until_ready()?;
-    vm.shell().run("etcdctl put small machine")?;
+    vm.ssh().run("etcdctl put small machine")?;
     let container = Host::of(&vm)?;
     assert_eq!(container.run("small", "", "/bin/echo works")?, "works");
     let memory = vm.memory()?;
     println!("in 512 MiB {:.1} MB are used", memory.used_mb());
-    assert!(vm.shell().attempt("dmesg | grep -i 'out of memory'")?.text.is_empty());
+    assert!(vm.ssh().sudo().attempt("dmesg | grep -i 'out of memory'")?.text.is_empty());
     Ok(())
 }
 

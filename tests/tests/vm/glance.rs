@@ -11,8 +11,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
 fn status_names_what_failed_and_how_the_last_boots_ended() -> vm::Result<()> {
-    let mut vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let mut vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let status = shell.run("berthctl status")?;
     println!("{status}");
     for part in [
@@ -36,11 +36,11 @@ fn status_names_what_failed_and_how_the_last_boots_ended() -> vm::Result<()> {
     assert!(json.contains(r#""failed":[["broken.service","exit-code"]]"#), "{json}");
 
     vm.reboot()?;
-    vm.shell().run("berthctl status | grep -q '0.1.0 reboot'; sync; sleep 6")?;
+    vm.ssh().sudo().run("berthctl status | grep -q '0.1.0 reboot'; sync; sleep 6")?;
     vm.pull_plug()?;
-    let vm = Vm::direct(bed()).disk(&vm.disk()).boot()?;
+    let vm = Vm::direct(bed()).ssh().disk(&vm.disk()).boot()?;
     vm.wait_until_ready()?;
-    let boots = vm.shell().run("berthctl status | grep -A3 Boots")?;
+    let boots = vm.ssh().sudo().run("berthctl status | grep -A3 Boots")?;
     let endings: Vec<&str> = boots.lines().filter_map(|line| line.split(" 0.1.0 ").nth(1)).collect();
     assert_eq!(endings, ["running", "broke off: power cut, reset or panic", "reboot"], "{boots}");
     Ok(())
@@ -48,10 +48,10 @@ fn status_names_what_failed_and_how_the_last_boots_ended() -> vm::Result<()> {
 
 #[test]
 fn the_console_tells_what_runs_and_where_it_is_reached() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
     vm.wait_for_console(", slot A, on berth", LIMIT)?;
     vm.wait_for_console(": 10.0.2.15", LIMIT)?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     assert!(shell.run("cat /etc/motd")?.contains(": 10.0.2.15"));
     // An address that comes later is shown when it comes.
     shell.run("ip address add 192.0.2.7/24 dev $(ip route | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1); sed -i 's/}$/ }/' /run/berth/netd.json; sleep 2")?;
@@ -62,8 +62,8 @@ fn the_console_tells_what_runs_and_where_it_is_reached() -> vm::Result<()> {
 
 #[test]
 fn metrics_answer_over_their_socket_and_cost_nothing_otherwise() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let socket = layout::path::METRICS_SOCKET;
     assert_eq!(shell.run(&format!("stat -c '%a %U %G' {socket}"))?, "660 root adm");
     // busybox speaks to no Unix socket: the same unit listens on a port too, as operators may have it.

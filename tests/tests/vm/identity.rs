@@ -10,15 +10,36 @@ use vm::Vm;
 /// From the first NTP second, in 1900, to 1970 (RFC 5905, figure 4).
 const NTP_ERA: u64 = 2_208_988_800;
 
+/// What sshd offers, by kind; nothing else is agreed to.
+const OFFERS: [(&str, &str, &str); 4] = [
+    (
+        "-oCiphers=aes128-cbc",
+        "no matching cipher found",
+        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr",
+    ),
+    (
+        "-oMACs=hmac-sha1",
+        "no matching MAC found",
+        "hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com",
+    ),
+    (
+        "-oKexAlgorithms=diffie-hellman-group14-sha256",
+        "no matching key exchange method found",
+        "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
+         curve25519-sha256@libssh.org,ext-info-s,kex-strict-s-v00@openssh.com",
+    ),
+    ("-oHostKeyAlgorithms=rsa-sha2-512", "no matching host key type found", "ssh-ed25519"),
+];
+
 fn until(what: &str) -> String {
     format!("for i in $(seq 120); do {what} && break; sleep 0.5; done; {what}")
 }
 
 #[test]
 fn a_machine_has_a_name_of_its_own_until_somebody_gives_it_a_better_one() -> vm::Result<()> {
-    let vm = Vm::direct(bed()).boot()?;
+    let vm = Vm::direct(bed()).ssh().boot()?;
     vm.wait_until_ready()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     let made = shell.run("echo berth-$(head -c 8 /etc/machine-id)")?;
     assert_eq!(shell.run("hostname")?, made);
     assert!(shell.run("hostnamectl")?.contains("Static hostname: (unset)"));
@@ -37,7 +58,7 @@ fn a_machine_has_a_name_of_its_own_until_somebody_gives_it_a_better_one() -> vm:
     assert!(!shell.attempt("hostnamectl set-hostname 'two words'")?.success());
     shell.run("sync")?;
     vm.reboot()?;
-    assert_eq!(vm.shell().run("hostname")?, "node-1");
+    assert_eq!(vm.ssh().sudo().run("hostname")?, "node-1");
     Ok(())
 }
 
@@ -45,24 +66,25 @@ fn a_machine_has_a_name_of_its_own_until_somebody_gives_it_a_better_one() -> vm:
 fn the_kernel_command_line_names_it_for_one_boot() -> vm::Result<()> {
     let id = "00112233445566778899aabbccddeeff";
     let vm = Vm::direct(bed())
+        .ssh()
         .kernel_argument("systemd.hostname=from-outside")
         .kernel_argument(format!("systemd.machine_id={id}"))
         .boot()?;
     vm.wait_until_ready()?;
-    assert_eq!(vm.shell().run("hostname; cat /etc/machine-id")?, format!("from-outside\n{id}"));
+    assert_eq!(vm.ssh().sudo().run("hostname; cat /etc/machine-id")?, format!("from-outside\n{id}"));
     Ok(())
 }
 
 #[test]
 fn core_may_become_root_and_nobody_else_may() -> vm::Result<()> {
-    let vm = Vm::direct(bed()).boot()?;
+    let vm = Vm::direct(bed()).ssh().boot()?;
     vm.wait_until_ready()?;
-    let shell = vm.shell();
-    let id = "uid=1000(core) gid=1000(core) groups=1000(core),4(adm),10(wheel),150(sudo),190(systemd-journal),233(docker)";
-    assert_eq!(shell.run("id core")?, id);
+    let (core, shell) = (vm.ssh(), vm.ssh().sudo());
+    let id = "uid=1000(core) gid=1000(core) groups=4(adm),10(wheel),150(sudo),190(systemd-journal),233(docker),1000(core)";
+    assert_eq!(core.run("id")?, id);
     assert_eq!(shell.run("stat -c '%U %a' /home/core")?, "core 700");
-    assert_eq!(shell.run("su core -c 'sudo id -u'")?, "0");
-    assert!(shell.run("su core -c 'sudo -i pwd'")?.ends_with("/root"));
+    assert_eq!(core.run("sudo id -u")?, "0");
+    assert!(core.run("sudo -i pwd")?.ends_with("/root"));
     // A user who is in none of the groups is asked for a password, and has none.
     shell.run(
         "echo 'other:x:1100:1100::/tmp:/usr/bin/sh' >> /etc/passwd; echo 'other:*:::::::' >> /etc/shadow",
@@ -111,6 +133,46 @@ fn ssh_answers_from_the_first_boot_on_and_costs_nothing_before() -> vm::Result<(
 }
 
 #[test]
+fn an_operator_gets_in_with_a_key_and_nobody_with_a_password_or_old_ciphers() -> vm::Result<()> {
+    // `core` has a password too, and root the same: "right", by crypt(3). It opens nothing.
+    let hash = "$5$salt$wSwSJ2jcGgOJrhtXC83JdW1ItuVorMIRfiqtimk07R6";
+    let config = format!(
+        r#"{{"ignition": {{"version": "3.3.0"}}, "passwd": {{"users": [
+            {{"name": "core", "passwordHash": "{hash}"}}, {{"name": "root", "passwordHash": "{hash}"}}]}}}}"#
+    );
+    let vm = Vm::direct(bed()).ssh().ignition(config).boot()?;
+    vm.wait_until_ready()?;
+    let ssh = vm.ssh();
+    assert_eq!(ssh.run("id -un; pwd; sudo -n id -un")?, "core\n/home/core\nroot");
+    assert!(
+        ssh.sudo().run("cat /etc/shadow")?.contains(&format!("core:{hash}:")),
+        "the config's word counts"
+    );
+    // A session of the same connection leaves with the status of its command.
+    assert_eq!(vm.ssh().attempt("exit 42")?.status, 42);
+
+    // Nothing is agreed with one who knows only what is not current; MACs count where the cipher has none.
+    for (option, why, offer) in OFFERS {
+        let told = vm.ssh().alone(&[option, "-oCiphers=aes128-ctr"], "true")?;
+        assert!(told.status == 255 && told.text.contains(why), "{option}: {}", told.text);
+        let theirs = told.text.split("Their offer: ").nth(1).unwrap_or_default().trim();
+        assert_eq!(theirs, offer, "{option}");
+    }
+    // The right key opens no other account, and without a key no other method is to be had.
+    let password = "-oPreferredAuthentications=password,keyboard-interactive";
+    for options in [&["-lroot"][..], &[password], &[password, "-lroot"]] {
+        let told = vm.ssh().alone(options, "true")?;
+        assert!(told.text.contains("Permission denied (publickey)."), "{options:?}: {}", told.text);
+        assert_eq!(told.status, 255, "{options:?}");
+    }
+    // Who is in stays in, and comes in again after a restart, by the same host key.
+    assert_eq!(vm.ssh().run("id -un")?, "core");
+    vm.reboot()?;
+    assert_eq!(vm.ssh().run("sudo id -un")?, "root");
+    Ok(())
+}
+
+#[test]
 fn time_is_taken_from_the_network_and_the_clock_is_right_then() -> vm::Result<()> {
     // A server an hour ahead, which the machine must follow.
     let ahead = Duration::from_secs(3600);
@@ -118,9 +180,9 @@ fn time_is_taken_from_the_network_and_the_clock_is_right_then() -> vm::Result<()
     let port = server.local_addr().unwrap().port();
     std::thread::spawn(move || serve_time(&server, ahead));
     // With a port forwarded the machine has a way to this server.
-    let vm = Vm::direct(bed()).forward(layout::port::SSH).boot()?;
+    let vm = Vm::direct(bed()).ssh().forward(layout::port::SSH).boot()?;
     vm.wait_until_ready()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     // Where the network comes, the image's settings are followed.
     shell.run(&until("systemctl is-active -q ntpd-rs"))?;
     assert!(shell.run("cat /run/ntpd-rs/ntp.toml")?.contains("mode = \"pool\""));
@@ -162,9 +224,9 @@ fn time_is_taken_from_the_network_and_the_clock_is_right_then() -> vm::Result<()
 
 #[test]
 fn the_time_zone_is_set_by_name() -> vm::Result<()> {
-    let vm = Vm::direct(bed()).boot()?;
+    let vm = Vm::direct(bed()).ssh().boot()?;
     vm.wait_until_ready()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     shell.run("timedatectl set-timezone Asia/Tokyo")?;
     assert_eq!(shell.run("date +%Z%z")?, "JST+0900");
     assert!(shell.run("timedatectl")?.contains("Time zone: Asia/Tokyo (JST, +0900)"));

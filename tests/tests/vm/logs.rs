@@ -14,8 +14,8 @@ const IDLE_KIB: u64 = 3 << 10;
 
 #[test]
 fn what_programs_say_is_kept_with_who_said_it_also_while_the_log_daemon_is_down() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let kib: u64 = shell.run("grep VmHWM /proc/$(pidof logd)/status | tr -dc 0-9")?.parse().unwrap();
     println!("the log daemon has taken {kib} KiB");
     assert!(kib <= IDLE_KIB, "{kib} KiB");
@@ -46,8 +46,8 @@ fn what_programs_say_is_kept_with_who_said_it_also_while_the_log_daemon_is_down(
 
 #[test]
 fn lines_go_to_a_syslog_server_and_a_collector_too() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell().limit(Duration::from_secs(120));
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo().limit(Duration::from_secs(120));
     shell.run(
         "mkdir -p /etc/systemd/journald.conf.d; \
          printf '[Forward]\\nSyslog=tcp://127.0.0.1:5514\\nHttp=http://127.0.0.1:5580/logs\\n' \
@@ -87,20 +87,20 @@ fn what_was_synced_is_there_after_every_power_cut() -> vm::Result<()> {
     let (cuts, seed): (u64, u64) = (number("BERTH_POWER_CUTS", 5), number("BERTH_SEED", 1));
     let image = Disk::copy(bed(), None)?;
     let folder = image.file().parent().unwrap().to_owned();
-    let vm = ready(Vm::direct(bed()).disk(&image).boot()?)?;
+    let vm = ready(Vm::direct(bed()).ssh().disk(&image).boot()?)?;
     let root = disk::partitions(bed(), &folder, image.file())?[layout::disk::ROOT.label].bytes.clone();
     // Small segments: that they are begun, packed and removed is cut too. The noise is slow enough
     // for a mark not to be removed within the seconds until the next.
-    vm.shell().run(
+    vm.ssh().sudo().run(
         "mkdir -p /etc/systemd/journald.conf.d; printf '[Journal]\\nSystemMaxFileSize=64K\\nSystemMaxUse=4M\\n' \
          > /etc/systemd/journald.conf.d/small.conf; systemctl restart berth-logd",
     )?;
-    vm.shell().run(
+    vm.ssh().sudo().run(
         "systemd-run -q --unit=noise -p LogRateLimitBurst=0 sh -c \
          'while :; do for n in $(seq 20); do i=$((i+1)); echo noise $i of a service that says a lot; done; \
          sleep 0.01; done'",
     )?;
-    vm.shell().run(
+    vm.ssh().sudo().run(
         "systemd-run -q --unit=marks sh -c 'while :; do i=$((i+1)); echo mark $i; journalctl --sync && \
          echo SYNCED $i. > /dev/console; done'",
     )?;

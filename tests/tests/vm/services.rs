@@ -19,7 +19,7 @@ pub fn unit(name: &str, text: &str) -> String {
 /// A machine that is ready, with a folder for units that are gone with it.
 pub fn ready(vm: Vm) -> vm::Result<Vm> {
     vm.wait_until_ready()?;
-    vm.shell().run(&format!("mkdir -p {RUN_UNITS}"))?;
+    vm.run(&format!("mkdir -p {RUN_UNITS}"))?;
     Ok(vm)
 }
 
@@ -44,8 +44,8 @@ fn pid_1_stays_small_with_many_units() -> vm::Result<()> {
 
 #[test]
 fn a_fork_bomb_in_a_service_leaves_the_rest_alive() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let bomb =
         "[Service]\nTasksMax=50\nExecStart=/usr/bin/sh -c 'bomb() { bomb | bomb & }; bomb; sleep 1000'";
     shell.run(&unit("bomb.service", bomb))?;
@@ -61,8 +61,8 @@ fn a_fork_bomb_in_a_service_leaves_the_rest_alive() -> vm::Result<()> {
 
 #[test]
 fn a_service_that_takes_too_much_memory_is_ended_and_named() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let text = "[Service]\nMemoryMax=20M\nMemorySwapMax=0\nExecStart=/usr/bin/sh -c 'dd if=/dev/zero of=/dev/null bs=100M count=1'";
     shell.run(&unit("greedy.service", text))?;
     shell.run("systemctl daemon-reload; systemctl start greedy; sleep 3")?;
@@ -77,8 +77,8 @@ fn a_service_that_takes_too_much_memory_is_ended_and_named() -> vm::Result<()> {
 
 #[test]
 fn a_service_may_use_the_devices_that_its_unit_names_and_no_others() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let script = "for d in /dev/null /dev/kmsg /dev/vda; do (exec 3< $d) 2>/dev/null && echo $d; done > /run/seen; true";
     let text = format!(
         "[Service]\nType=oneshot\nDevicePolicy=closed\nDeviceAllow=/dev/kmsg r\nExecStart=/usr/bin/sh -c '{}'",
@@ -92,8 +92,8 @@ fn a_service_may_use_the_devices_that_its_unit_names_and_no_others() -> vm::Resu
 
 #[test]
 fn a_slice_bounds_all_that_is_in_it() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     shell.run(&unit("crowd.slice", "[Slice]\nTasksMax=10\nMemoryMax=64M"))?;
     let text = "[Service]\nSlice=crowd.slice\nExecStart=/usr/bin/sh -c 'for i in $$(seq 20); do sleep 1000 & done; wait'";
     shell.run(&unit("crowd.service", text))?;
@@ -106,8 +106,8 @@ fn a_slice_bounds_all_that_is_in_it() -> vm::Result<()> {
 
 #[test]
 fn mounts_swap_sockets_and_paths_are_units_too() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     shell.run(&unit("srv-data.mount", "[Mount]\nWhat=tmpfs\nWhere=/var/srv-data\nType=tmpfs"))?;
     // The name must be the path's.
     let refused = shell.attempt("systemctl daemon-reload; systemctl start srv-data.mount")?;
@@ -146,8 +146,8 @@ fn mounts_swap_sockets_and_paths_are_units_too() -> vm::Result<()> {
 
 #[test]
 fn fifty_services_are_stopped_in_3_s() -> vm::Result<()> {
-    let mut vm = ready(Vm::direct(bed()).boot()?)?;
-    vm.shell().run(&format!(
+    let mut vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    vm.ssh().sudo().run(&format!(
         "cd {RUN_UNITS}; for i in $(seq 50); do printf '[Service]\\nExecStart=/usr/bin/sleep 1000\\n' > \
          s$i.service; done; systemctl daemon-reload; systemctl start $(echo s*.service); \
          test $(pidof sleep | wc -w) -ge 50"
@@ -165,8 +165,8 @@ fn fifty_services_are_stopped_in_3_s() -> vm::Result<()> {
 
 #[test]
 fn what_an_operator_looks_at_is_there() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     assert_eq!(shell.run("systemctl is-system-running")?, "running");
     let status = shell.run("systemctl status etcd --no-pager")?;
     for part in ["etcd.service", "active (running)", "Main PID:", "Memory:", "CGroup:", "/usr/bin/etcd"] {
@@ -190,9 +190,9 @@ fn what_an_operator_looks_at_is_there() -> vm::Result<()> {
          [Install]\\nWantedBy=multi-user.target\\n' > /etc/systemd/system/mine.service; systemctl enable mine; sync",
     )?;
     vm.reboot()?;
-    assert_eq!(vm.shell().run("systemctl is-active mine")?, "active");
-    vm.shell().run(
-        "systemctl mask --now sshd; ! systemctl start sshd; test \"$(systemctl is-enabled sshd)\" = masked",
+    assert_eq!(vm.ssh().sudo().run("systemctl is-active mine")?, "active");
+    vm.ssh().sudo().run(
+        "systemctl mask --now ntpd-rs; ! systemctl start ntpd-rs; test \"$(systemctl is-enabled ntpd-rs)\" = masked",
     )?;
     Ok(())
 }

@@ -8,9 +8,9 @@ const SETUP: &str = "systemctl is-active systemd-tmpfiles-setup || true";
 
 #[test]
 fn drop_ins_hold_after_a_restart() -> vm::Result<()> {
-    let vm = Vm::direct(bed()).boot()?;
+    let vm = Vm::direct(bed()).ssh().boot()?;
     vm.wait_until_ready()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     // The image's own files leave nothing to do that PID 1 has not done: no process was started.
     assert_eq!(shell.run(SETUP)?, "inactive");
     assert_eq!(shell.run("stat -c '%a %U' /run/lock/")?, "755 root");
@@ -30,7 +30,7 @@ fn drop_ins_hold_after_a_restart() -> vm::Result<()> {
          sync",
     )?;
     vm.reboot()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     assert_eq!(shell.run(SETUP)?, "active", "users and what is theirs were to be made");
     assert_eq!(shell.run("stat -c '%a %U' /run/mine")?, "750 root");
     assert_eq!(shell.run("stat -c '%a %U:%G' /var/lib/mine")?, "750 worker:worker");
@@ -47,7 +47,7 @@ fn drop_ins_hold_after_a_restart() -> vm::Result<()> {
     // A module that is none yet, and a setting of another.
     shell.run("mkdir -p /etc/modules-load.d; echo dummy > /etc/modules-load.d/mine.conf; sync")?;
     vm.reboot()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     shell.run("grep ^dummy /proc/modules && systemctl is-active systemd-modules-load systemd-sysctl")?;
     assert_eq!(shell.run(SETUP)?, "inactive", "all is there already");
     assert_eq!(shell.run("stat -c '%a %U' /run/mine; id -u worker")?, "750 root\n999");
@@ -56,9 +56,9 @@ fn drop_ins_hold_after_a_restart() -> vm::Result<()> {
 
 #[test]
 fn other_units_order_themselves_by_the_names_of_systemd() -> vm::Result<()> {
-    let vm = Vm::direct(bed()).boot()?;
+    let vm = Vm::direct(bed()).ssh().boot()?;
     vm.wait_until_ready()?;
-    let shell = vm.shell();
+    let shell = vm.ssh().sudo();
     let names = "systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service systemd-sysusers.service \
                  systemd-sysctl.service systemd-modules-load.service";
     let text =

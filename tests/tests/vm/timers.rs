@@ -7,8 +7,8 @@ use crate::services::{ready, unit};
 
 #[test]
 fn a_timer_keeps_to_the_clock_on_the_wall_whoever_sets_it() -> vm::Result<()> {
-    let vm = ready(Vm::direct(bed()).boot()?)?;
-    let shell = vm.shell();
+    let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
+    let shell = vm.ssh().sudo();
     let night = "[Service]\nType=oneshot\nExecStart=/usr/bin/sh -c 'date +%%d.%%H:%%M >> /run/nights'";
     shell.run(&unit("night.service", night))?;
     shell.run(&unit("night.timer", "[Timer]\nOnCalendar=03:00\nAccuracySec=1s"))?;
