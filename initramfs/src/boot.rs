@@ -215,6 +215,9 @@ fn mount_root(arguments: &Arguments, disk: &mut BootDisk, boot_disk: &str) -> Re
     Step::Root.begin();
     // Also where it failed: that is noted there.
     let mounted = disk.grow_root().and_then(|()| root::mount_disk(disk)).and_then(|()| root::grow(disk));
+    if provisioning.is_err() {
+        Step::Disks.begin();
+    }
     let provisioning = noted(provisioning)?;
     mounted.and_then(|()| started(provisioning))
 }

@@ -356,16 +356,18 @@ fn mapped_devices_and_arrays() {
 }
 
 #[test]
-fn a_part_of_an_array_wants_to_be_given_to_it() {
+fn a_part_of_an_array_wants_to_be_given_to_it_unless_it_is() {
     let disk = "/sys/devices/virtual/block/loop0/loop0p1";
-    let tree = Tree::of(&format!(
-        "{disk}\nsize = 8\npartition = 1\n/sys/devices/virtual/block/loop0\nloop/backing_file = /x\nsize = 8"
-    ));
-    for (image, expected) in [("md12", Some("mdadm-assemble@dev-loop0p1.service")), ("ext4", None)] {
+    let service = Some("mdadm-assemble@dev-loop0p1.service");
+    let held = "holders/md127/dev = 9:127\n";
+    for (image, holders, expected) in [("md12", "", service), ("md12", held, None), ("ext4", "", None)] {
+        let tree = Tree::of(&format!(
+            "{disk}\nsize = 8\npartition = 1\n{holders}/sys/devices/virtual/block/loop0\nloop/backing_file = /x\nsize = 8"
+        ));
         let Probe::One(found) = probe(&rows(image).as_slice()) else { panic!("{image}") };
         let facts = Facts { contents: Some(found), ..Facts::default() };
         let names = devices::block::names(&Device::at(&tree, disk), &facts);
-        assert_eq!(names.properties.get("SYSTEMD_WANTS").map(String::as_str), expected, "{image}");
+        assert_eq!(names.properties.get("SYSTEMD_WANTS").map(String::as_str), expected, "{image} {holders}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use layout::path::{DEVD, DEVD_SOCKET, RUN};
+use layout::path::{DEVD, DEVD_SOCKET, DEVICES, RUN};
 
 use crate::failure::Failure;
 
@@ -87,12 +87,15 @@ impl Daemons {
         }
     }
 
-    /// Ends all of them.
+    /// Ends all of them. What devd noted goes with it: devices were changed since, and the system's own devd looks anew.
     pub fn end(&mut self) {
-        for (_, mut child) in self.running.drain(..).rev() {
+        for (name, mut child) in self.running.drain(..).rev() {
             // One that has ended by itself is as good.
             let _ = child.kill();
             let _ = child.wait();
+            if name == DEVD {
+                _ = std::fs::remove_dir_all(DEVICES);
+            }
         }
     }
 }

@@ -165,7 +165,9 @@ pub fn names(device: &Device<'_>, facts: &Facts) -> Names {
     let entry = number.as_deref().and_then(|number| facts.table.as_ref()?.entry(number.parse().ok()?));
     if let Some(contents) = &facts.contents {
         contents_properties(contents, &mut names);
+        // One that is held is in its array already, such as after a first boot that made it.
         if contents.kind == RAID_MEMBER
+            && device.list("holders").is_empty()
             && let Some(node) = unit::text::escape::escape_path(&format!("/dev/{}", device.name()))
         {
             names.put("SYSTEMD_WANTS", format!("mdadm-assemble@{node}.service"));
