@@ -9,5 +9,6 @@
 pub mod disk;
 pub mod nfs;
 mod testbed;
+pub mod web;
 
 pub use testbed::{IMAGES, TOOLS, bed};

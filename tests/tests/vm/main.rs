@@ -17,6 +17,7 @@ mod init;
 mod logs;
 mod networks;
 mod power;
+mod provisioning;
 mod security;
 mod services;
 mod settings;
