@@ -13,7 +13,7 @@ use event::Stage;
 use layout::args::INITRAMFS_START_ENV;
 use layout::path::{INIT, OS_RELEASE, SYSROOT};
 use sys::machine::{End, monotonic};
-use sys::mount::{Mount, MountFlags, bind, move_mount, unmount};
+use sys::mount::{Mount, MountFlags, bind, detach, move_mount};
 use sys::switch_root::switch_root;
 
 use crate::arguments::{self, Arguments, RootSource};
@@ -171,7 +171,8 @@ pub fn run() -> Result<Infallible> {
         noted(provisioning.finish())?;
     }
     Step::Leave.begin();
-    unmount(Path::new(USR))?;
+    // Programs are being read ahead from it.
+    detach(Path::new(USR))?;
     for path in ["/dev", "/proc", "/sys"].into_iter().chain(is_first.then_some("/run")) {
         move_into_root(path)?;
     }

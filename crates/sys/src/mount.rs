@@ -75,6 +75,13 @@ pub fn unmount(path: &Path) -> Result<()> {
     kernel::unmount(path, kernel::UnmountFlags::NOFOLLOW).doing_to("unmount", path)
 }
 
+/// Takes what is mounted at a path away from there at once; it is unmounted when nobody uses it any more (umount(2),
+/// `MNT_DETACH`).
+pub fn detach(path: &Path) -> Result<()> {
+    let flags = kernel::UnmountFlags::NOFOLLOW | kernel::UnmountFlags::DETACH;
+    kernel::unmount(path, flags).doing_to("detach", path)
+}
+
 /// Moves the mount at `from` to the existing folder `to`.
 pub fn move_mount(from: &Path, to: &Path) -> Result<()> {
     kernel::mount_move(from, to).doing(|| format!("move the mount {} to {}", from.display(), to.display()))
