@@ -34,7 +34,7 @@ pub fn load_levels(raids: &[config::Raid]) -> Result<(), Failure> {
         let running = std::fs::read_to_string(RUNNING).unwrap_or_default();
         if !has_level(&running, &level) {
             let cause = format!("this system's kernel has no RAID of level {level}");
-            let next = "level raid0, raid1 or raid10";
+            let next = "level raid0, raid1, raid4, raid5, raid6 or raid10";
             return Err(Failure::new(format!("$.storage.raid.{index}.level"), cause, next));
         }
     }
