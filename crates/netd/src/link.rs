@@ -114,7 +114,10 @@ impl RouterFlags {
             _ => None,
         })?;
         let has = |bit: u32| flags & bit != 0;
-        Some(Self { received: has(RA_RECEIVED), managed: has(RA_MANAGED), other: has(RA_OTHER) })
+        let (managed, other) = (has(RA_MANAGED), has(RA_OTHER));
+        // The kernel says that one was received only where it came after a question of the link's own (net/ipv6/ndisc.c):
+        // one that comes by itself before the link has an address to ask from says it by what it offers.
+        Some(Self { received: has(RA_RECEIVED) || managed || other, managed, other })
     }
 }
 
@@ -174,6 +177,9 @@ mod tests {
             (0x20, true, false, false),
             (0x60, true, true, false),
             (0xa0, true, false, true),
+            // Not asked for by the link itself.
+            (0x40, true, true, false),
+            (0x80, true, false, true),
         ] {
             let flags =
                 AfSpecInet6::Flags(netlink_packet_route::link::Inet6IfaceFlags::from_bits_retain(bits));
