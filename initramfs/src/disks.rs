@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use layout::{Guid, Slot};
 use sys::block::{self, device_path};
+use sys::partition_table::{self, geometry, read_at};
 use sys::uevent::{Next, Uevents};
 use verity::{BLOCK, Superblock, root_hash_of_top};
 
@@ -91,15 +91,14 @@ fn look(device: block::Disk) -> Disk {
 
 fn inspect(device: &block::Disk) -> Result<Candidate, String> {
     let file = open(device)?;
-    let read = |offset, length| read_at(&file, offset, length);
-    let geometry = Geometry::new(device.size, device.block_size);
-    let loaded = gpt::load(geometry, read).map_err(|e| e.to_string())?;
+    let geometry = geometry(device);
+    let loaded = partition_table::load(&file, geometry).map_err(|e| e.to_string())?;
     let has = |slot: Slot| loaded.table.find(&slot.verity()).is_some();
     if !Slot::ALL.into_iter().any(has) {
         return Err("none of its partitions is one of Berth's".into());
     }
     let slots = Slot::ALL.map(|slot| {
-        let state = read_slot(&loaded.table, slot, geometry, read);
+        let state = read_slot(&loaded.table, slot, geometry, |offset, length| read_at(&file, offset, length));
         (slot, state.unwrap_or_else(SlotState::None))
     });
     Ok(Candidate { name: device.name.clone(), place: device.place.clone(), loaded, slots })
@@ -107,9 +106,7 @@ fn inspect(device: &block::Disk) -> Result<Candidate, String> {
 
 /// The partition table that is on a disk now.
 pub fn load(device: &block::Disk) -> Result<gpt::Loaded, String> {
-    let file = open(device)?;
-    let geometry = Geometry::new(device.size, device.block_size);
-    gpt::load(geometry, |offset, length| read_at(&file, offset, length)).map_err(|e| e.to_string())
+    partition_table::load(&open(device)?, geometry(device)).map_err(|e| e.to_string())
 }
 
 fn open(device: &block::Disk) -> Result<File, String> {
@@ -142,12 +139,6 @@ fn read_slot(
     let top = top.first_chunk().ok_or("its hash tree is cut short")?;
     let root_hash = root_hash_of_top(top, &superblock);
     Ok(SlotState::Tree { superblock, root_hash })
-}
-
-fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
 }
 
 /// Tells the log what will be booted from.

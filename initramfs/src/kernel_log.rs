@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
+use sys::kernel_log::KMSG;
 
-const KMSG: &str = "/dev/kmsg";
+const WHO: &str = "stage 1";
 /// The least of the levels, which are a priority's lower three bits.
 const DEBUG: u32 = 7;
 /// Longest record that the kernel gives (CONSOLE_EXT_LOG_MAX).
@@ -16,19 +17,12 @@ const LONGEST: usize = 8192;
 
 /// Logs what was done; the console shows it only where it shows everything.
 pub fn note(text: &str) {
-    write(6, text);
+    sys::kernel_log::note(WHO, text);
 }
 
 /// Logs what a person should see: it is above every usual `loglevel=`.
 pub fn alarm(text: &str) {
-    write(3, text);
-}
-
-fn write(level: u8, text: &str) {
-    if let Ok(mut log) = OpenOptions::new().write(true).open(KMSG) {
-        // One write is one record. Without a log there is nobody to tell that it failed.
-        _ = log.write_all(format!("<{level}>berth: stage 1: {text}\n").as_bytes());
-    }
+    sys::kernel_log::alarm(WHO, text);
 }
 
 /// The last `count` lines, oldest first, each with its time in seconds.

@@ -1,16 +1,15 @@
 //! Bringing the boot disk's partition table up to date, and the devices of its partitions.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use layout::Guid;
 use sys::block::{self, device_path, reread_partitions};
+use sys::partition_table;
 
 use crate::plan::Candidate;
 use crate::{disks, kernel_log};
-use disk_table::{self as gpt, Amendment, Extent, Geometry, KernelChange, Table};
+use disk_table::{self as gpt, Amendment, Geometry, Table};
 
 /// The boot disk, its partitions being those that the kernel knows.
 #[derive(Debug)]
@@ -36,20 +35,17 @@ impl BootDisk {
 
     /// Grows ROOT's partition where there is room behind it. Others may be in use.
     pub fn grow_root(&mut self) -> Result<()> {
-        let (disk, geometry) = look(&self.name)?;
+        let (mut disk, geometry) = look(&self.name)?;
         let loaded = disks::load(&disk)
             .map_err(|reason| anyhow::anyhow!("read the partition table of {}: {reason}", self.name))?;
+        self.table = loaded.table.clone();
         if let Some(amendment) = gpt::amend(&loaded, geometry, None) {
             write(&self.name, &amendment)?;
-            let known: Vec<Extent> = disk.partitions.iter().map(extent).collect();
-            for change in gpt::kernel_changes(&known, &amendment.table, geometry) {
-                tell(&self.name, change)?;
-            }
+            partition_table::tell_kernel(&disk, &amendment.table)?;
             self.table = amendment.table;
-        } else {
-            self.table = loaded.table;
+            disk = look(&self.name)?.0;
         }
-        self.devices = look(&self.name)?.0.partitions;
+        self.devices = disk.partitions;
         Ok(())
     }
 
@@ -83,7 +79,7 @@ impl BootDisk {
 
 fn look(name: &str) -> Result<(block::Disk, Geometry)> {
     let disk = block::disk(name).with_context(|| format!("the disk {name} went away"))?;
-    let geometry = Geometry::new(disk.size, disk.block_size);
+    let geometry = partition_table::geometry(&disk);
     Ok((disk, geometry))
 }
 
@@ -106,37 +102,9 @@ fn identifiers() -> Result<gpt::Identifiers> {
     Ok(identifiers)
 }
 
-fn extent(partition: &block::DiskPartition) -> Extent {
-    Extent { number: partition.number, start: partition.start, size: partition.size }
-}
-
-fn tell(name: &str, change: KernelChange) -> Result<()> {
-    let disk = device_path(name);
-    match change {
-        KernelChange::Delete(number) => block::delete_partition(&disk, number),
-        KernelChange::Resize(Extent { number, start, size }) => {
-            block::resize_partition(&disk, number, start, size)
-        }
-        KernelChange::Add(Extent { number, start, size }) => block::add_partition(&disk, number, start, size),
-    }?;
-    Ok(())
-}
-
 fn write(name: &str, amendment: &Amendment) -> Result<()> {
     for change in &amendment.changes {
         kernel_log::note(&format!("{name}: {change}"));
     }
-    let path = device_path(name);
-    write_all(&path, amendment).with_context(|| format!("write the partition table of {}", path.display()))
-}
-
-fn write_all(path: &Path, amendment: &Amendment) -> std::io::Result<()> {
-    let disk: File = OpenOptions::new().write(true).open(path)?;
-    for writes in &amendment.writes {
-        for write in writes {
-            disk.write_all_at(&write.bytes, write.offset)?;
-        }
-        disk.sync_all()?;
-    }
-    Ok(())
+    Ok(partition_table::write(&device_path(name), &amendment.writes)?)
 }

@@ -76,6 +76,21 @@ impl Parsed {
     }
 }
 
+/// Sees to it that a command that takes no arguments has none. False where its usage was asked for, and is shown.
+///
+/// # Errors
+/// There is one.
+pub fn none(arguments: &[String], usage: &str) -> Result<bool> {
+    match arguments.first().map(String::as_str) {
+        None => Ok(true),
+        Some("--help" | "-h") => {
+            println!("{usage}");
+            Ok(false)
+        }
+        Some(other) => bail!("unexpected argument {other}\n{usage}"),
+    }
+}
+
 /// Reads a command line.
 ///
 /// # Errors

@@ -4,12 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use boots::{End, History};
 use observe::{Root, slot};
 use settings::base64;
 use sha2::{Digest, Sha256};
 
+use crate::arguments;
 use crate::status::{Link, links, os_release};
 
 const USAGE: &str = "\
@@ -38,13 +39,8 @@ struct Facts {
 /// # Errors
 /// The files cannot be written.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    match arguments.first().map(String::as_str) {
-        None => {}
-        Some("--help" | "-h") => {
-            println!("{USAGE}");
-            return Ok(0);
-        }
-        Some(other) => bail!("unexpected argument {other}\n{USAGE}"),
+    if !arguments::none(&arguments, USAGE)? {
+        return Ok(0);
     }
     let text = text(&gather());
     let is_new = fs::read_to_string(layout::path::ISSUE).unwrap_or_default() != text;

@@ -3,10 +3,11 @@
 
 use std::fs;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use identity::{HOST_NAME, HOST_NAME_ARGUMENT, MACHINE_ID, Names, Origin};
 use layout::path::RUN_HOST_NAME;
 
+use crate::arguments;
 use crate::offered::Offered;
 
 const USAGE: &str = "\
@@ -19,13 +20,8 @@ Gives the machine the best name that is known, unless it has one of its own (/et
 /// # Errors
 /// The name cannot be set.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    match arguments.first().map(String::as_str) {
-        None => {}
-        Some("--help" | "-h") => {
-            println!("{USAGE}");
-            return Ok(0);
-        }
-        Some(other) => bail!("unexpected argument {other}\n{USAGE}"),
+    if !arguments::none(&arguments, USAGE)? {
+        return Ok(0);
     }
     if let Some(name) = better(&names(), &current()) {
         sys::machine::set_host_name(&name)?;
@@ -52,11 +48,7 @@ pub fn names() -> Names {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let offered = Offered::gather();
     let by_hand = Some(read(RUN_HOST_NAME).trim().to_owned()).filter(|name| !name.is_empty());
-    let argument = || {
-        let command_line = read("/proc/cmdline");
-        let words = layout::args::words(&command_line).filter(|(word, _)| word == HOST_NAME_ARGUMENT);
-        words.filter_map(|(_, value)| value).next_back()
-    };
+    let argument = || layout::args::value(&read("/proc/cmdline"), HOST_NAME_ARGUMENT);
     Names {
         file: read(HOST_NAME),
         argument: by_hand.or_else(argument),

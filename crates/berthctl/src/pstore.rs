@@ -9,12 +9,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use boots::History;
 use journal::{Priority, Sender};
 use layout::path::{BOOTS, FIRMWARE_RECORDS, PSTORE};
 use observe::Root;
 
+use crate::arguments;
 use dump::{Dump, Part};
 
 const USAGE: &str = "\
@@ -37,13 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// A record cannot be moved. It is then still where it was.
 pub fn run(arguments: Vec<String>) -> Result<u8> {
-    match arguments.first().map(String::as_str) {
-        None => {}
-        Some("--help" | "-h") => {
-            println!("{USAGE}");
-            return Ok(0);
-        }
-        Some(other) => bail!("unexpected argument {other}\n{USAGE}"),
+    if !arguments::none(&arguments, USAGE)? {
+        return Ok(0);
     }
     let from = Path::new(FIRMWARE_RECORDS);
     let parts = read(from)?;

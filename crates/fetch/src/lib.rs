@@ -107,6 +107,11 @@ impl Default for Options {
     }
 }
 
+/// Whether a URL is of a kind that is fetched over a network.
+pub fn needs_network(source: &str) -> bool {
+    matches!(url::scheme(source).as_deref(), Some("http" | "https" | "tftp"))
+}
+
 /// Where fetched bytes go. An attempt that broke off half-way is taken back by `restart`.
 pub trait Sink: Write {
     /// Forgets what was written.

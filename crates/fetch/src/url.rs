@@ -16,13 +16,7 @@ pub(crate) struct Url {
     pub path: String,
 }
 
-/// The scheme, in lower case.
-pub(crate) fn scheme(text: &str) -> Option<String> {
-    let (scheme, _) = text.split_once(':')?;
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    is_scheme.then(|| scheme.to_ascii_lowercase())
-}
+pub(crate) use ignition::scheme;
 
 impl Url {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {

@@ -24,6 +24,7 @@ pub use data_url::decode as decode_data_url;
 /// The types of a config, of the newest version: older ones are translated up.
 pub use ignition_config::v3_6 as config;
 pub use report::{Entry, Report, Severity};
+pub use url::scheme;
 /// The newest version that is read.
 pub use version::NEWEST_TEXT;
 

@@ -18,11 +18,8 @@ impl<'t> Url<'t> {
         }
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
         escapes(fragment)?;
-        let scheme = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme));
-        let Some((scheme, rest)) = scheme else {
-            return Err("the address has no scheme, such as https:".to_owned());
-        };
-        let scheme = scheme.to_ascii_lowercase();
+        let scheme = scheme(text).ok_or("the address has no scheme, such as https:")?;
+        let rest = &text[scheme.len() + 1..];
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         if let Some(behind) = rest.strip_prefix("//") {
             let (authority, path) = behind.split_at(behind.find('/').unwrap_or(behind.len()));
@@ -49,9 +46,12 @@ impl<'t> Url<'t> {
     }
 }
 
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+/// The scheme of an address, in small letters.
+pub fn scheme(text: &str) -> Option<String> {
+    let (scheme, _) = text.split_once(':')?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then(|| scheme.to_ascii_lowercase())
 }
 
 /// What a text stands for whose bytes may be written as `%` and two hexadecimal digits; none where a `%` is not.

@@ -80,6 +80,11 @@ pub fn words(command_line: &str) -> impl DoubleEndedIterator<Item = (String, Opt
     })
 }
 
+/// The value of an argument; the last where it is given more than once.
+pub fn value(command_line: &str, name: &str) -> Option<String> {
+    words(command_line).filter(|(word, _)| word == name).filter_map(|(_, value)| value).next_back()
+}
+
 /// How long a failed boot stays on the console. A value that is no number of seconds counts as
 /// none, and a day is the most: this is asked when something has failed already.
 pub fn emergency_timeout(command_line: &str) -> Duration {
@@ -108,6 +113,15 @@ mod tests {
             ("berth.emergency_timeout=99999999999", 86_400),
         ] {
             assert_eq!(emergency_timeout(command_line).as_secs(), seconds, "{command_line}");
+        }
+    }
+
+    #[test]
+    fn the_last_value_of_an_argument_counts() {
+        for (command_line, expected) in
+            [("", None), ("a", None), ("a=1 b=2 a=3", Some("3")), ("a=1 a", Some("1")), ("a= b", Some(""))]
+        {
+            assert_eq!(value(command_line, "a").as_deref(), expected, "{command_line}");
         }
     }
 

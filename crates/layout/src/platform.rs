@@ -4,8 +4,6 @@
 pub const METADATA_SERVICE: &str = "http://169.254.169.254";
 /// Azure's wire server, which wants to hear that a machine is up.
 pub const WIRE_SERVER: &str = "http://168.63.129.16";
-/// Kernel argument: the platform, where it is not to be found out (Ignition's name of it).
-pub const ID_ARGUMENT: &str = "ignition.platform.id";
 
 /// Attributes for `EnvironmentFile=`, named as Afterburn's documentation does.
 pub const ATTRIBUTES: &str = "/run/metadata/afterburn";

@@ -18,6 +18,8 @@ mod unpack;
 mod xml;
 mod yaml;
 
+use std::path::Path;
+
 pub use crate::detect::detect;
 pub use crate::disc::{Discs, Files, Machine, Wanted, read_folder};
 pub use crate::error::{Error, Result};
@@ -80,6 +82,14 @@ impl Platform {
     pub fn from_id(id: &str) -> Result<Self> {
         let found = IDS.iter().find(|(known, _)| *known == id);
         found.map(|(_, platform)| *platform).ok_or_else(|| Error::Unknown { id: id.to_owned() })
+    }
+
+    /// The platform that this machine runs on: the one that the kernel's command line names, else the one that is found.
+    pub fn of_machine(command_line: &str) -> Result<Self> {
+        match layout::args::value(command_line, layout::args::PLATFORM_ID) {
+            Some(id) => Self::from_id(&id),
+            None => Ok(detect(Path::new("/"), &Machine)),
+        }
     }
 
     /// All ids, for people.

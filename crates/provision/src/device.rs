@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use disk_table::{Geometry, load};
 use layout::disk::{GIB, PARTITIONS, ROOT};
 use layout::path::BOOT_DISK;
 use sys::block::{self, device_path};
+use sys::partition_table::{geometry, load};
 
 use crate::failure::Failure;
 
@@ -110,8 +110,7 @@ impl Names {
         let wanted = ours(name)?;
         let disk = block::disk(disk)?;
         let file = File::open(device_path(&disk.name)).ok()?;
-        let read = |offset, length| read_at(&file, offset, length);
-        let loaded = load(Geometry::new(disk.size, disk.block_size), read).ok()?;
+        let loaded = load(&file, geometry(&disk)).ok()?;
         let number = loaded.table.find(wanted)?.number;
         let partition = disk.partitions.iter().find(|partition| partition.number == number)?;
         Some(device_path(&partition.name))
@@ -127,16 +126,6 @@ fn ours(name: &str) -> Option<&'static layout::Partition> {
         "by-partlabel" => PARTITIONS.iter().find(|p| p.label == label),
         _ => None,
     }
-}
-
-/// Bytes of a file, or of a device.
-///
-/// # Errors
-/// There are not as many, or they cannot be read.
-pub fn read_at(file: &File, offset: u64, length: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; length];
-    std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, offset)?;
-    Ok(bytes)
 }
 
 impl Device {

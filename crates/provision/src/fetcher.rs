@@ -1,7 +1,7 @@
 //! Fetching for a config: by its own time-outs, proxies and authorities, over a network that is brought up when the
 //! first resource needs it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::File;
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,22 +22,49 @@ const TELL_AGAIN: u32 = 20;
 /// Fetches what a config names.
 pub struct Fetcher {
     network: Rc<RefCell<Network>>,
-    /// What the config said last, and the client that goes by it.
+    /// What the config said last, and what that means.
     ignition: Option<Ignition>,
-    client: Option<Client>,
+    options: Options,
+    /// The client that goes by it, for files, which may be as long as they are.
+    client: OnceCell<Client>,
 }
 
 impl Fetcher {
     /// Before there is a config.
     pub fn new(network: Rc<RefCell<Network>>) -> Self {
-        Self { network, ignition: None, client: None }
+        Self { network, ignition: None, options: Options::default(), client: OnceCell::new() }
     }
 
     /// Gives what a resource names to `sink`, checked.
     ///
     /// # Errors
     /// It cannot be had, or is not what it should be.
-    pub fn copy(&mut self, path: &str, resource: &Resource, sink: &mut dyn Sink) -> Result<(), Failure> {
+    pub fn copy(&self, path: &str, resource: &Resource, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let client = match self.client.get() {
+            Some(client) => client,
+            None => {
+                let client = client(&self.options)?;
+                self.client.get_or_init(|| client)
+            }
+        };
+        self.copy_by(client, path, resource, sink)
+    }
+
+    /// What a resource names that is read as a whole: a config, a certificate.
+    fn read(&self, path: &str, resource: &Resource) -> Result<Vec<u8>, Failure> {
+        let client = client(&Options { limit: Some(LONGEST_CONFIG), ..self.options.clone() })?;
+        let mut text = Vec::new();
+        self.copy_by(&client, path, resource, &mut text)?;
+        Ok(text)
+    }
+
+    fn copy_by(
+        &self,
+        client: &Client,
+        path: &str,
+        resource: &Resource,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Failure> {
         let resource = fetching::resource(resource);
         self.bring_network(path, &resource.source)?;
         let mut last = String::new();
@@ -48,17 +75,12 @@ impl Fetcher {
                 last.clone_from(&retry.cause);
             }
         };
-        let client = match &self.client {
-            Some(client) => client,
-            None => self.client.insert(client(&Options::default())?),
-        };
         client.copy(&resource, sink, &mut tell).map_err(|error| failure(path, &error))?;
         Ok(())
     }
 
-    fn bring_network(&mut self, path: &str, source: &str) -> Result<(), Failure> {
-        let scheme = source.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        if ["http", "https", "tftp"].contains(&scheme.as_str()) {
+    fn bring_network(&self, path: &str, source: &str) -> Result<(), Failure> {
+        if fetch::needs_network(source) {
             self.network
                 .borrow_mut()
                 .bring_up()
@@ -67,7 +89,7 @@ impl Fetcher {
         Ok(())
     }
 
-    fn options(&mut self, ignition: &Ignition) -> Result<Options, Failure> {
+    fn options(&self, ignition: &Ignition) -> Result<Options, Failure> {
         let mut options = Options::default();
         if let Some(timeouts) = &ignition.timeouts {
             // 0 is no limit.
@@ -88,10 +110,9 @@ impl Fetcher {
         let tls = ignition.security.as_ref().and_then(|security| security.tls.as_ref());
         let authorities = tls.iter().flat_map(|tls| tls.certificate_authorities.iter().flatten());
         for (i, authority) in authorities.enumerate() {
-            let mut pem = Vec::new();
-            let path = format!("$.ignition.security.tls.certificateAuthorities.{i}");
-            self.copy(&path, authority, &mut pem)?;
-            options.cas.push(pem);
+            options
+                .cas
+                .push(self.read(&format!("$.ignition.security.tls.certificateAuthorities.{i}"), authority)?);
         }
         Ok(options)
     }
@@ -99,13 +120,7 @@ impl Fetcher {
 
 impl World for Fetcher {
     fn fetch(&mut self, path: &str, resource: &Resource) -> Result<Vec<u8>, Failure> {
-        let mut text = Bounded::default();
-        self.copy(path, resource, &mut text)?;
-        if text.is_cut {
-            let cause = format!("what it names is longer than {LONGEST_CONFIG} bytes, which no config is");
-            return Err(Failure::new(path, cause, "look what is there"));
-        }
-        Ok(text.bytes)
+        self.read(path, resource)
     }
 
     fn configure(&mut self, ignition: &Ignition) -> Result<(), Failure> {
@@ -117,8 +132,8 @@ impl World for Fetcher {
         if self.ignition.as_ref().is_some_and(same) {
             return Ok(());
         }
-        let options = self.options(ignition)?;
-        self.client = Some(client(&options)?);
+        self.options = self.options(ignition)?;
+        self.client = OnceCell::from(client(&self.options)?);
         self.ignition = Some(ignition.clone());
         Ok(())
     }
@@ -133,34 +148,8 @@ impl World for Fetcher {
 }
 
 /// What fetches contents of files.
-pub fn into_file(fetcher: &mut Fetcher) -> impl FnMut(&Resource, &mut File) -> Result<(), Failure> {
+pub fn into_file(fetcher: &Fetcher) -> impl FnMut(&Resource, &mut File) -> Result<(), Failure> {
     |resource, file| fetcher.copy("", resource, file)
-}
-
-#[derive(Default)]
-struct Bounded {
-    bytes: Vec<u8>,
-    is_cut: bool,
-}
-
-impl std::io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let room = LONGEST_CONFIG as usize - self.bytes.len();
-        self.is_cut |= bytes.len() > room;
-        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Sink for Bounded {
-    fn restart(&mut self) -> std::io::Result<()> {
-        *self = Self::default();
-        Ok(())
-    }
 }
 
 fn client(options: &Options) -> Result<Client, Failure> {

@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use event::provisioning::{Progress, ROOT_IS_MOUNTED};
 use ignition::config::Config;
-use layout::args::{PLATFORM_ID, words};
 use layout::disk::ESP;
 use layout::path::{IGNITION, PROVISIONED, PROVISIONING};
 use platform::{Guest, Platform};
@@ -49,7 +48,7 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     let command_line =
         fs::read_to_string("/proc/cmdline").map_err(|e| broken("read the kernel's arguments", &e))?;
     let mut fetcher = Fetcher::new(Rc::clone(network));
-    let platform = platform(&command_line)?;
+    let platform = Platform::of_machine(&command_line).map_err(|error| unknown(&error))?;
     let ask = |tell: &mut dyn FnMut(String)| {
         if platform.needs_network() {
             network.borrow_mut().bring_up()?;
@@ -69,7 +68,7 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     }
     say(&Progress::Disks).map_err(|error| broken("tell stage 1 that the disks are done", &error))?;
     hear_that_root_is_mounted().map_err(|error| broken("hear that ROOT is mounted", &error))?;
-    files::apply(root, &config, &names, &mut into_file(&mut fetcher), &mut |text| tell(&text))?;
+    files::apply(root, &config, &names, &mut into_file(&fetcher), &mut |text| tell(&text))?;
     mark(root, &config).map_err(|error| broken("mark the machine as provisioned", &error))?;
     files::forget(root).map_err(|error| {
         Failure::new("", format!("cannot remove the notes of this run: {error:#}"), "check the disk")
@@ -112,15 +111,6 @@ fn new_arguments(config: &Config, command_line: &str, names: &Names) -> Result<b
     });
     unmount(folder).map_err(|error| failed(error.into()))?;
     changed
-}
-
-fn platform(command_line: &str) -> Result<Platform, Failure> {
-    let named =
-        words(command_line).filter(|(name, _)| name == PLATFORM_ID).filter_map(|(_, id)| id).next_back();
-    match named {
-        Some(id) => Platform::from_id(&id).map_err(|error| unknown(&error)),
-        None => Ok(platform::detect(Path::new("/"), &platform::Machine)),
-    }
 }
 
 fn unknown(error: &platform::Error) -> Failure {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use layout::platform::{ATTRIBUTES, FLATCAR_ATTRIBUTES, ID_ARGUMENT, SSH_KEYS};
-use platform::{Guest, Machine, Metadata, Platform};
+use layout::platform::{ATTRIBUTES, FLATCAR_ATTRIBUTES, SSH_KEYS};
+use platform::{Guest, Metadata, Platform};
 
 use crate::files;
 
@@ -20,11 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The platform that this machine runs on: the one that the kernel's command line names, else the one that is found.
 pub fn platform() -> Result<Platform> {
     let line = fs::read_to_string("/proc/cmdline").context("cannot read the kernel's command line")?;
-    let words = layout::args::words(&line).filter(|(word, _)| word == ID_ARGUMENT);
-    match words.filter_map(|(_, id)| id).next_back() {
-        Some(id) => Ok(Platform::from_id(&id).map_err(|error| advised(&error))?),
-        None => Ok(platform::detect(Path::new("/"), &Machine)),
-    }
+    Platform::of_machine(&line).map_err(|error| advised(&error))
 }
 
 /// Asks the platform, and writes what it says for those that want to know.

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use disk_table::{Geometry, Loaded, Partition, Table, Write, load};
 use layout::Guid;
 use layout::disk::{LINUX_DATA_TYPE, MIB, SECTOR};
-use provision::device::read_at;
 use provision::disks::placement::place;
 use sandbox::Tree;
+use sys::partition_table::read_at;
 
 const BLOCKS: u64 = MIB / SECTOR;
 /// Disks on which each is tried, some of a size that is no whole number of mebibytes.

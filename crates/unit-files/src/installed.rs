@@ -17,6 +17,7 @@ use unit::text::file::Source;
 use unit::text::specifier::Host;
 use unit::{Unit, UnitName};
 
+use crate::settings::below;
 use crate::{Catalog, settings};
 
 /// Where PID 1 looks for unit files, what counts more first.
@@ -136,11 +137,6 @@ fn scopes(paths: &[String], transient: &str) -> Vec<Scope> {
         *first = Scope::Persistent;
     }
     scopes
-}
-
-/// A path of the system below a root.
-fn below(root: &Path, path: &str) -> PathBuf {
-    root.join(path.trim_start_matches('/'))
 }
 
 /// What a folder of unit files holds; nothing where it is not there.

@@ -24,6 +24,7 @@ pub fn of_program(root: &Path, file: &str) -> Vec<PathBuf> {
     own.into_iter().chain(of_kind(root, &format!("{file}.d"), ".conf")).collect()
 }
 
-fn below(root: &Path, path: &str) -> PathBuf {
+/// A path of the system below a root.
+pub(crate) fn below(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }

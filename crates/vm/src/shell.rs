@@ -27,6 +27,15 @@ impl Output {
     pub fn success(&self) -> bool {
         self.status == 0
     }
+
+    /// The text without white space at the end, of a command that had to succeed; `error` makes one of how it failed
+    /// and the text.
+    pub(crate) fn of_success(self, error: impl FnOnce(&str, String) -> Error) -> Result<String> {
+        if self.success() {
+            return Ok(self.text.trim_end().to_owned());
+        }
+        Err(error(&format!("exit status {}", self.status), self.text))
+    }
 }
 
 /// The machine's end of the line.
@@ -70,11 +79,7 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// It fails, hangs, or the machine ends.
     pub fn run(&self, command: &str) -> Result<String> {
-        let output = self.attempt(command)?;
-        if output.success() {
-            return Ok(output.text.trim_end().to_owned());
-        }
-        Err(self.error(command, &format!("exit status {}", output.status), output.text))
+        self.attempt(command)?.of_success(|how, text| self.error(command, how, text))
     }
 
     /// Runs `command`, whatever comes of it.

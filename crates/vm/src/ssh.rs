@@ -117,11 +117,7 @@ impl<'a> Ssh<'a> {
     /// # Errors
     /// It fails, hangs, or the machine cannot be logged in to.
     pub fn run(&self, command: &str) -> Result<String> {
-        let output = self.attempt(command)?;
-        if output.success() {
-            return Ok(output.text.trim_end().to_owned());
-        }
-        Err(self.error(command, &format!("exit status {}", output.status), output.text))
+        self.attempt(command)?.of_success(|how, text| self.error(command, how, text))
     }
 
     /// Runs `command`, whatever comes of it. A command in the background has to have its output

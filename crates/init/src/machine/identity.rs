@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use identity::{HOST_NAME, HOST_NAME_ARGUMENT, MACHINE_ID, MACHINE_ID_ARGUMENT, Names, is_machine_id};
+use layout::args;
 
 /// Makes this machine's id, if it has none, or takes the one that the kernel's command line says. Says whether it
 /// had none before.
@@ -12,7 +13,7 @@ pub fn machine_id(command_line: &str) -> Result<bool> {
     let path = Path::new(MACHINE_ID);
     let text = fs::read_to_string(path).unwrap_or_default();
     let has = Some(text.trim()).filter(|id| is_machine_id(id));
-    let told = argument(command_line, MACHINE_ID_ARGUMENT).map(|id| id.to_ascii_lowercase());
+    let told = args::value(command_line, MACHINE_ID_ARGUMENT).map(|id| id.to_ascii_lowercase());
     let id = match (told.as_deref(), has) {
         (Some(told), _) if is_machine_id(told) => told.to_owned(),
         (_, Some(has)) => has.to_owned(),
@@ -26,14 +27,14 @@ pub fn machine_id(command_line: &str) -> Result<bool> {
 
 /// Whether what was written by hand can be followed.
 pub fn check(command_line: &str) -> Result<()> {
-    match argument(command_line, MACHINE_ID_ARGUMENT) {
+    match args::value(command_line, MACHINE_ID_ARGUMENT) {
         Some(id) if !is_machine_id(&id) => {
             bail!("kernel argument {MACHINE_ID_ARGUMENT}={id} is no machine's id")
         }
         _ => {}
     }
     let text = fs::read_to_string(HOST_NAME).unwrap_or_default();
-    let argument = argument(command_line, HOST_NAME_ARGUMENT);
+    let argument = args::value(command_line, HOST_NAME_ARGUMENT);
     let names = [(HOST_NAME, identity::in_file(&text)), (HOST_NAME_ARGUMENT, argument.as_deref())];
     for (place, name) in names {
         match name {
@@ -49,17 +50,11 @@ pub fn host_name(command_line: &str) -> Result<()> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let names = Names {
         file: read(HOST_NAME),
-        argument: argument(command_line, HOST_NAME_ARGUMENT),
+        argument: args::value(command_line, HOST_NAME_ARGUMENT),
         machine_id: read(MACHINE_ID).trim().to_owned(),
         ..Names::default()
     };
     Ok(sys::machine::set_host_name(&names.best().0)?)
-}
-
-/// The last value of a kernel argument.
-fn argument(command_line: &str, name: &str) -> Option<String> {
-    let words = layout::args::words(command_line).filter(|(word, _)| word == name);
-    words.filter_map(|(_, value)| value).next_back()
 }
 
 /// This boot's id, without dashes.

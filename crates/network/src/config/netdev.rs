@@ -97,12 +97,8 @@ impl NetDev {
     pub fn read(sources: &[Source<'_>]) -> Read {
         let mut warnings = Vec::new();
         let mut reader = Reader::default();
-        for source in sources {
-            for section in sections::read(*source, &mut warnings) {
-                reader.section(&section, &mut warnings);
-            }
-        }
-        let path = sources.first().map(|source| source.path.to_owned()).unwrap_or_default();
+        let path =
+            sections::each(sources, &mut warnings, |section, warnings| reader.section(section, warnings));
         let netdev = match reader.finish(path.clone()) {
             Ok(netdev) => Some(netdev),
             Err(text) => {

@@ -135,12 +135,8 @@ impl Network {
     pub fn read(sources: &[Source<'_>]) -> Read {
         let mut warnings = Vec::new();
         let mut reader = Reader::default();
-        for source in sources {
-            for section in sections::read(*source, &mut warnings) {
-                reader.section(&section, &mut warnings);
-            }
-        }
-        let path = sources.first().map(|source| source.path.to_owned()).unwrap_or_default();
+        let path =
+            sections::each(sources, &mut warnings, |section, warnings| reader.section(section, warnings));
         let network = match reader.has_match {
             true => Some(reader.finish(path)),
             false => {

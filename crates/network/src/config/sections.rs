@@ -67,6 +67,21 @@ impl From<String> for Fault {
     }
 }
 
+/// Gives `take` each section of a file and its drop-ins, in the order in which they count. The path of the file, for
+/// what is said of it as a whole.
+pub fn each(
+    sources: &[Source<'_>],
+    warnings: &mut Vec<Warning>,
+    mut take: impl FnMut(&Section, &mut Vec<Warning>),
+) -> String {
+    for source in sources {
+        for section in read(*source, warnings) {
+            take(&section, warnings);
+        }
+    }
+    sources.first().map(|source| source.path.to_owned()).unwrap_or_default()
+}
+
 /// Reads a file; lines that make no sense are named and left out.
 pub fn read(source: Source<'_>, warnings: &mut Vec<Warning>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();

@@ -87,16 +87,24 @@ pub fn fetch(directory: &Path, toolchain: &Arc<Step>, build: &Arc<Step>, cache: 
     }))
 }
 
-/// The folders of all components, in that of components.
+/// The folders of all components that are made of Go modules, in that of components.
 ///
 /// # Errors
 /// It cannot be read.
 pub fn directories(components: &Path) -> Result<Vec<PathBuf>> {
+    directories_with(components, "go.mod")
+}
+
+/// The folders below one that have a file of this name.
+///
+/// # Errors
+/// It cannot be read.
+pub fn directories_with(components: &Path, file: &str) -> Result<Vec<PathBuf>> {
     let reading = || format!("listing {}", components.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(components).with_context(reading)? {
         let path = entry.with_context(reading)?.path();
-        if path.join("go.mod").is_file() {
+        if path.join(file).is_file() {
             found.push(path);
         }
     }
@@ -300,7 +308,8 @@ fn names(binary: &Binary) -> Vec<&str> {
     binary.programs.iter().map(Program::name).collect()
 }
 
-fn inside(root: &Path, path: &str) -> PathBuf {
+/// Where a path of the image is below a folder.
+pub fn inside(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
 

@@ -3,6 +3,7 @@
 //! Output: the programs under `files/` at their paths in the image, and `modules.txt`: every crate linked into them,
 //! with its version and licence.
 
+use crate::steps::component::{directories_with, inside};
 use crate::steps::programs::{self, Cargo, TARGET, Toolchain};
 use crate::{Cache, Context, Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
@@ -11,6 +12,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What a component that is made of crates has in its folder, as any package of Cargo.
+const MANIFEST: &str = "Cargo.toml";
 
 /// What a component's `component.yaml` says; its schema is in images/components/README.md.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -36,21 +40,12 @@ pub struct Description {
 /// # Errors
 /// `components` cannot be read.
 pub fn directories(components: &Path) -> Result<Vec<PathBuf>> {
-    let reading = || format!("listing {}", components.display());
-    let mut found = Vec::new();
-    for entry in fs::read_dir(components).with_context(reading)? {
-        let path = entry.with_context(reading)?.path();
-        if is_one(&path) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
+    directories_with(components, MANIFEST)
 }
 
 /// Whether the component in `directory` is made of crates.
 pub fn is_one(directory: &Path) -> bool {
-    directory.join("Cargo.toml").is_file()
+    directory.join(MANIFEST).is_file()
 }
 
 /// Reads the description of the component in `directory`.
@@ -142,7 +137,7 @@ fn make(
 
 /// The name of the component's own package, which its program has too.
 fn package(directory: &Path) -> Result<String> {
-    let path = directory.join("Cargo.toml");
+    let path = directory.join(MANIFEST);
     let text = read::text(&path)?;
     let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
     name.map(str::to_owned).with_context(|| format!("{} names no package", path.display()))
@@ -150,10 +145,6 @@ fn package(directory: &Path) -> Result<String> {
 
 fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-fn inside(root: &Path, path: &str) -> PathBuf {
-    root.join(path.trim_start_matches('/'))
 }
 
 /// A line a crate, `NAME VERSION LICENCE`, of what `cargo tree` lists, but for the component and what it is taken

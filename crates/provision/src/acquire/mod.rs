@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ignition::config::{Config, Resource};
-use layout::args::{CONFIG_URL, words};
+use layout::args::{self, CONFIG_URL};
 
 use crate::failure::Failure;
 use render::{World, render};
@@ -64,9 +64,7 @@ fn own(
     platform: &str,
     ask_platform: impl FnOnce(&mut dyn FnMut(String)) -> Result<Option<Vec<u8>>, Failure>,
 ) -> Result<Option<(Vec<u8>, String)>, Failure> {
-    let url =
-        words(command_line).filter(|(name, _)| name == CONFIG_URL).filter_map(|(_, url)| url).next_back();
-    if let Some(url) = url.filter(|url| !url.is_empty()) {
+    if let Some(url) = args::value(command_line, CONFIG_URL).filter(|url| !url.is_empty()) {
         let resource = Resource { source: Some(url.clone()), ..no_resource() };
         let failed = |failure: Failure| Failure { path: format!("kernel argument {CONFIG_URL}"), ..failure };
         let text = world.fetch("", &resource).map_err(failed)?;

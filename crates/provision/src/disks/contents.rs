@@ -6,8 +6,8 @@ use std::path::Path;
 
 use devices::superblock::{self, Probe, Source};
 
-use crate::device::read_at;
 use crate::programs::wipefs;
+use sys::partition_table::read_at;
 
 /// What was found on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,11 +11,11 @@ pub mod placement;
 mod raid;
 mod table;
 
-use disk_table::{Geometry, Loaded, Write};
+use disk_table::{Loaded, Write};
 use ignition::config;
 use layout::Guid;
 use layout::disk::ROOT;
-use sys::block;
+use sys::{block, partition_table};
 
 use self::partitions::{BootDisk, Kind, plan};
 use self::table::State;
@@ -145,7 +145,7 @@ fn partition(
     let Some(disk) = block::disk(&device.disk) else {
         return refuse(format!("{name} went away"), "check that the disk works");
     };
-    let geometry = Geometry::new(disk.size, disk.block_size);
+    let geometry = partition_table::geometry(&disk);
     let partitions = wanted.partitions.as_deref().unwrap_or_default();
     let boot = boot.filter(|_| context.names.boot_disk() == Some(&device.disk));
     let wipes = wanted.wipe_table == Some(true);
@@ -194,7 +194,7 @@ fn partition(
         if wipes && plan.changes.is_empty() {
             writes.iter_mut().flatten().for_each(erase);
         }
-        table::write(&device.node, &writes).map_err(&failed)?;
+        partition_table::write(&device.node, &writes).map_err(|error| failed(error.to_string()))?;
     }
     if wipes {
         context.tell(&format!("{path}: the table of {name} is new"));
@@ -206,7 +206,7 @@ fn partition(
             change.kind.describe(change.number, &device.disk)
         ));
     }
-    table::tell_kernel(&device.disk, &plan.table).map_err(&failed)
+    partition_table::tell_kernel(&disk, &plan.table).map_err(|error| failed(error.to_string()))
 }
 
 fn erase(write: &mut Write) {
