@@ -8,7 +8,6 @@ mod analyze;
 mod arguments;
 mod banner;
 mod cat;
-mod client;
 mod coredumpctl;
 mod escape;
 mod files;
@@ -40,6 +39,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use arguments::Usage;
+use init_client as client;
 
 const USAGE: &str = "\
 usage: berthctl COMMAND [ARGUMENT]...

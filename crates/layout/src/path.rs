@@ -14,6 +14,8 @@ pub const DEVD: &str = "/usr/lib/berth/devd";
 pub const NETD: &str = "/usr/lib/berth/netd";
 /// Makes a machine of an image on its first boot, and asks its platform on each.
 pub const PROVISION: &str = "/usr/lib/berth/provision";
+/// Takes updates, proves them healthy, or takes them back.
+pub const UPDATER: &str = "/usr/lib/berth/updater";
 /// Configs of the image: `user.ign`, `base.d`, `base.platform.d/<platform>`.
 pub const IGNITION: &str = "/usr/lib/ignition";
 /// What the kernel pipes the core of a process that crashed into; a link to [`BERTHCTL`].

@@ -44,12 +44,13 @@ pub struct Parts {
 }
 
 /// Programs of ours, by package, and where they go.
-pub const PROGRAMS: [(&str, &str); 6] = [
+pub const PROGRAMS: [(&str, &str); 7] = [
     ("init", path::INIT),
     ("logd", path::LOGD),
     ("devd", path::DEVD),
     ("netd", path::NETD),
     ("provision", path::PROVISION),
+    ("updater", path::UPDATER),
     ("berthctl", path::BERTHCTL),
 ];
 

@@ -1,4 +1,5 @@
-//! Asking PID 1.
+//! Layer: effects. Asking PID 1.
+#![forbid(unsafe_code)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

@@ -1,0 +1,49 @@
+//! Layer: program. Updates: taken, proven healthy, or taken back.
+//!
+//! One program under several units, each of which runs it with one word. Each word is a module of its own.
+#![forbid(unsafe_code)]
+
+mod bless;
+mod deadline;
+mod health;
+mod report;
+
+use std::env;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const USAGE: &str = "usage: updater health      is this boot good? berth-health.service asks
+       updater bless       it is: its version stays; berth-bless.service says so
+       updater deadline    is it late? berth-boot-deadline.service asks, and restarts the machine
+       updater report      has a version failed here? berth-boot-report.service tells";
+
+/// What a word does.
+fn command(name: &str) -> Option<fn() -> Result<()>> {
+    Some(match name {
+        "health" => health::run,
+        "bless" => bless::run,
+        "deadline" => deadline::run,
+        "report" => report::run,
+        _ => return None,
+    })
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let run = match arguments.as_slice() {
+        [name] => command(name),
+        _ => None,
+    };
+    let Some(run) = run else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("updater: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
