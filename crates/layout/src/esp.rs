@@ -9,6 +9,8 @@ pub const SYSTEMD_BOOT: &str = "EFI/systemd/systemd-bootx64.efi";
 pub const LOADER_CONF: &str = "loader/loader.conf";
 /// Folder of the UKIs (Boot Loader Specification, type 2 entries).
 pub const UKI_DIR: &str = "EFI/Linux";
+/// Folder of files that are not whole yet. Neither the firmware nor the loader looks into it.
+pub const STAGING_DIR: &str = "EFI/berth";
 /// Folder of addons that apply to every UKI.
 pub const ADDON_DIR: &str = "loader/addons";
 /// The addon with the kernel arguments of the machine's config.

@@ -113,6 +113,8 @@ pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
 pub const STATE: &str = "/var/lib/berth";
 /// How the last boots ended: PID 1 writes it, and whoever finds out later why one broke off.
 pub const BOOTS: &str = "/var/lib/berth/boots";
+/// How often the running version was booted since a boot of it was good. Stage 1 counts; blessing removes it.
+pub const BOOT_ATTEMPTS: &str = "/var/lib/berth/boot-attempts";
 /// That this machine was provisioned: written last. A ROOT without it is at its first boot.
 pub const PROVISIONED: &str = "/var/lib/berth/provisioned";
 /// That a first boot has begun, and why the last one failed where it did.
