@@ -1,5 +1,6 @@
 //! The manifest.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Sha256, Version};
@@ -37,6 +38,23 @@ pub struct Manifest {
     pub artifacts: Vec<Artifact>,
     /// Inputs that were not the locked ones. Empty in a build that can be made again.
     pub inputs_not_as_locked: Vec<Input>,
+    /// How a machine fetches the release: in the manifests of a repository only, not in those of builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+}
+
+/// What a repository has of a release. Sizes and hashes of targets are in the signed metadata.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// The target that is the unified kernel image.
+    pub uki: String,
+    /// The target that is the header of the archive of `/usr`: the archive's first bytes, up to its chunks.
+    pub usr_header: String,
+    /// Path of the archive (a bita archive, header and chunks) below the repository's URL. It is not a target: the
+    /// header has the hash of each chunk.
+    pub usr_archive: String,
+    /// Size of the archive, in bytes.
+    pub usr_archive_size: u64,
 }
 
 /// A release's `/usr`, as a slot holds it.
@@ -93,11 +111,23 @@ pub struct Input {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It is not JSON of the right shape.
-    #[error("this is not a manifest: {0}")]
-    Shape(#[from] serde_json::Error),
+    #[error("this is not {what}: {error}")]
+    Shape {
+        /// What was expected.
+        what: &'static str,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
     /// It was made for a newer reader.
-    #[error("the manifest's format is {0}, and this program knows formats up to {SCHEMA}; update it")]
-    Newer(u32),
+    #[error("the format of {what} is {schema}, and this program knows formats up to {known}; update it")]
+    Newer {
+        /// What was expected.
+        what: &'static str,
+        /// The text's format.
+        schema: u32,
+        /// The newest that is known.
+        known: u32,
+    },
 }
 
 impl Manifest {
@@ -115,21 +145,31 @@ impl Manifest {
     /// # Errors
     /// Where it is not JSON, a field is missing or wrong, or the format is newer than [`SCHEMA`].
     pub fn from_json(text: &str) -> Result<Self, ManifestError> {
-        #[derive(Deserialize)]
-        struct Format {
-            schema: u32,
-        }
-        let Format { schema } = serde_json::from_str(text)?;
-        if schema > SCHEMA {
-            return Err(ManifestError::Newer(schema));
-        }
-        Ok(serde_json::from_str(text)?)
+        read("a manifest", SCHEMA, text)
     }
 
     /// The artifact of a kind.
     pub fn artifact(&self, kind: &str) -> Option<&Artifact> {
         self.artifacts.iter().find(|a| a.kind == kind)
     }
+}
+
+/// Reads JSON of a format up to `known`. The format is looked at first, since a newer one may have another shape.
+pub(crate) fn read<T: DeserializeOwned>(
+    what: &'static str,
+    known: u32,
+    text: &str,
+) -> Result<T, ManifestError> {
+    #[derive(Deserialize)]
+    struct Format {
+        schema: u32,
+    }
+    let shape = |error| ManifestError::Shape { what, error };
+    let Format { schema } = serde_json::from_str(text).map_err(shape)?;
+    if schema > known {
+        return Err(ManifestError::Newer { what, schema, known });
+    }
+    serde_json::from_str(text).map_err(shape)
 }
 
 /// Pretty JSON with a newline at its end. The types of this crate hold nothing that JSON cannot

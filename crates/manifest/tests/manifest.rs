@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use manifest::{Artifact, Component, Input, Manifest, ManifestError, SCHEMA, Sha256, Usr, spdx};
+use manifest::{Artifact, Component, Input, Manifest, ManifestError, SCHEMA, Sha256, Update, Usr, spdx};
 
 fn example() -> Manifest {
     let component = |name: &str, version: &str, licence: &str, source: &str| Component {
@@ -49,6 +49,7 @@ fn example() -> Manifest {
             locked: "1.36".to_owned(),
             used: "1.37".to_owned(),
         }],
+        update: None,
     }
 }
 
@@ -85,12 +86,25 @@ fn what_is_read_back_is_what_was_written() {
 }
 
 #[test]
+fn a_repository_s_manifest_says_how_the_release_is_fetched() {
+    let update = Update {
+        uki: "berth_1.2.3.dev4.uki.efi".to_owned(),
+        usr_header: "berth_1.2.3.dev4.usr.cba-header".to_owned(),
+        usr_archive: "usr/00.cba".to_owned(),
+        usr_archive_size: 80_000_000,
+    };
+    let published = Manifest { update: Some(update.clone()), ..example() };
+    assert_eq!(Manifest::from_json(&published.to_json()).unwrap().update, Some(update));
+    assert_eq!(Manifest::from_json(&example().to_json()).unwrap().update, None);
+}
+
+#[test]
 fn a_newer_release_may_say_more_but_not_in_a_newer_format() {
     let more = example().to_json().replacen('{', "{\n  \"news\": 1,", 1);
     assert!(Manifest::from_json(&more).is_ok());
     let newer = example().to_json().replace("\"schema\": 1", "\"schema\": 2");
     let error = Manifest::from_json(&newer).unwrap_err();
-    assert!(matches!(error, ManifestError::Newer(2)), "{error}");
+    assert!(matches!(error, ManifestError::Newer { schema: 2, .. }), "{error}");
 }
 
 #[test]

@@ -204,6 +204,7 @@ fn describe(
         uki_sha256,
         components: components(plan, spec, resolved, root, cache)?,
         artifacts,
+        update: None,
         inputs_not_as_locked: resolved
             .departures
             .iter()
