@@ -59,9 +59,9 @@ fn gather() -> Facts {
     let named = |name: &str| release.get(name).cloned().unwrap_or_default();
     let this = root.boot_id();
     let history = History::parse(&root.text(layout::path::BOOTS));
-    let last = history
-        .before(&this)
-        .filter(|boot| !matches!(boot.end, Some(End::Shutdown { emergency: false, .. })));
+    let last = history.before(&this).filter(|boot| {
+        boot.unfit.is_some() || !matches!(boot.end, Some(End::Shutdown { emergency: false, .. }))
+    });
     Facts {
         system: format!("{} {}", named("NAME"), named("VERSION_ID")),
         slot: slot::running(&root).map(|slot| slot.to_string()),

@@ -9,7 +9,8 @@
 //!
 //! PID 1 adds a boot's first line when it begins and its last when it ends. A boot without a last
 //! line broke off: the power was cut, the machine was reset, or the kernel panicked. Who finds a
-//! panic's text afterwards adds `panic`.
+//! panic's text afterwards adds `panic`. Who finds, while a boot runs, that it is not as it should be, adds `unfit` with
+//! the reason.
 #![forbid(unsafe_code)]
 
 use event::ShutdownKind;
@@ -38,6 +39,8 @@ pub struct Boot {
     pub version: String,
     /// How it ended; none where it still runs or broke off.
     pub end: Option<End>,
+    /// Why it was not as it should be, where somebody found so.
+    pub unfit: Option<String>,
 }
 
 /// How a boot ended.
@@ -80,7 +83,13 @@ impl History {
         match what {
             "boot" => {
                 let version = words.next().unwrap_or_default().to_owned();
-                self.boots.push(Boot { id: id.to_owned(), began: rest.parse().ok()?, version, end: None });
+                self.boots.push(Boot {
+                    id: id.to_owned(),
+                    began: rest.parse().ok()?,
+                    version,
+                    end: None,
+                    unfit: None,
+                });
             }
             "end" => {
                 let (kind, emergency) = match words.next()? {
@@ -93,9 +102,13 @@ impl History {
                 let end = End::Shutdown { at: rest.parse().ok()?, kind, emergency };
                 self.find(id)?.end = Some(end);
             }
-            "panic" => {
+            "panic" | "unfit" => {
                 let reason = line.splitn(3, ' ').nth(2)?.to_owned();
-                self.find(id)?.end = Some(End::Panic { reason });
+                let boot = self.find(id)?;
+                match what {
+                    "panic" => boot.end = Some(End::Panic { reason }),
+                    _ => boot.unfit = Some(reason),
+                }
             }
             _ => return None,
         }
@@ -116,7 +129,7 @@ impl History {
         // PID 1 that runs again in the same boot has said so already.
         if self.find(id).is_none() {
             let version = one_word(version);
-            self.boots.push(Boot { id: one_word(id), began: now, version, end: None });
+            self.boots.push(Boot { id: one_word(id), began: now, version, end: None, unfit: None });
             self.forget();
         }
     }
@@ -131,11 +144,18 @@ impl History {
     /// The last boot before this one ended in a panic. One that ended otherwise, by its own word, did
     /// not: the panic is older.
     pub fn panicked(&mut self, this: &str, reason: &str) {
-        let reason: String = reason.lines().next().unwrap_or_default().chars().take(REASON_MAX).collect();
+        let reason = one_line(reason);
         if let Some(boot) = self.boots.iter_mut().rev().find(|boot| boot.id != this)
             && boot.end.is_none()
         {
             boot.end = Some(End::Panic { reason });
+        }
+    }
+
+    /// A boot is not as it should be. The first reason counts: what follows may be its consequence.
+    pub fn unfit(&mut self, id: &str, reason: &str) {
+        if let Some(boot) = self.find(id) {
+            boot.unfit.get_or_insert(one_line(reason));
         }
     }
 
@@ -147,8 +167,11 @@ impl History {
     /// The record's text.
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        for Boot { id, began, version, end } in &self.boots {
+        for Boot { id, began, version, end, unfit } in &self.boots {
             text.push_str(&format!("boot {id} {began} {version}\n"));
+            if let Some(reason) = unfit {
+                text.push_str(&format!("unfit {id} {reason}\n"));
+            }
             match end {
                 None => {}
                 Some(End::Shutdown { at, emergency: true, .. }) => {
@@ -167,16 +190,22 @@ impl Boot {
     pub fn ending(&self, this: &str) -> String {
         match &self.end {
             _ if self.id == this => "running".to_owned(),
+            Some(End::Panic { reason }) => format!("panic: {reason}"),
+            // An emergency is not a second cause, and the restart that follows neither.
+            _ if let Some(reason) = &self.unfit => format!("failed, and restarted itself: {reason}"),
             None => "broke off: power cut, reset or panic".to_owned(),
             Some(End::Shutdown { emergency: true, .. }) => "failed, and restarted itself".to_owned(),
             Some(End::Shutdown { kind, .. }) => kind.to_string(),
-            Some(End::Panic { reason }) => format!("panic: {reason}"),
         }
     }
 }
 
 fn one_word(text: &str) -> String {
     text.split_whitespace().next().unwrap_or("-").to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(REASON_MAX).collect()
 }
 
 #[cfg(test)]
@@ -235,6 +264,20 @@ mod tests {
         history.panicked(&id(2), "old");
         assert_eq!(history, before);
         History::default().panicked(&id(2), "none");
+    }
+
+    #[test]
+    fn why_a_boot_was_unfit_is_kept_with_it() {
+        let mut history = History::default();
+        history.begin(&id(1), 100, "0.2.0");
+        history.unfit(&id(1), "etcd: no answer\nmore");
+        history.unfit(&id(1), "a consequence");
+        history.unfit(&id(7), "of nobody");
+        history.end(&id(1), 200, ShutdownKind::Reboot, false);
+        let text = format!("boot {0} 100 0.2.0\nunfit {0} etcd: no answer\nend {0} 200 reboot\n", id(1));
+        assert_eq!(history.encode(), text);
+        assert_eq!(History::parse(&text), history);
+        assert_eq!(history.boots[0].ending(&id(2)), "failed, and restarted itself: etcd: no answer");
     }
 
     #[test]

@@ -69,6 +69,27 @@ pub enum Event {
         /// From the request to now.
         elapsed_us: u64,
     },
+    /// A version that was being tried is proven: it stays.
+    BootBlessed {
+        /// The version.
+        version: String,
+    },
+    /// A version does not get well in its time, and the machine starts again.
+    BootUnfit {
+        /// The version.
+        version: String,
+        /// Which checks failed, and why.
+        reason: String,
+    },
+    /// A version has failed here: the one before runs again, and the failed one is not taken again by itself.
+    FellBack {
+        /// The version that failed.
+        from: String,
+        /// The version that runs.
+        to: String,
+        /// Why, as far as that is known.
+        reason: String,
+    },
 }
 
 /// Where a boot stood when it failed.
@@ -149,6 +170,14 @@ impl Event {
                 "berth: {kind} after {}{}",
                 Seconds(*elapsed_us),
                 if *clean { "" } else { ", not everything clean" }
+            )),
+            Event::BootBlessed { version } => Some(format!("berth: version {version} is good, and stays")),
+            Event::BootUnfit { version, reason } => {
+                Some(format!("berth: version {version} is not healthy in its time, restarting: {reason}"))
+            }
+            Event::FellBack { from, to, reason } => Some(format!(
+                "berth: version {from} failed here, and {to} runs again\n  why:  {reason}\n  \
+                 next: it is not taken again by itself; berthctl update history tells more"
             )),
         }
     }

@@ -43,6 +43,15 @@ fn the_wire_form_is_fixed() {
             Event::ShutdownComplete { kind: ShutdownKind::Reboot, clean: true, left: vec![], elapsed_us: 7 },
             r#"{"event":"shutdown-complete","kind":"reboot","clean":true,"elapsed_us":7}"#,
         ),
+        (Event::BootBlessed { version: "0.2.0".into() }, r#"{"event":"boot-blessed","version":"0.2.0"}"#),
+        (
+            Event::BootUnfit { version: "0.2.0".into(), reason: "etcd: no answer".into() },
+            r#"{"event":"boot-unfit","version":"0.2.0","reason":"etcd: no answer"}"#,
+        ),
+        (
+            Event::FellBack { from: "0.2.0".into(), to: "0.1.0".into(), reason: "panic: x".into() },
+            r#"{"event":"fell-back","from":"0.2.0","to":"0.1.0","reason":"panic: x"}"#,
+        ),
     ];
     for (event, wire) in cases {
         assert_eq!(event.encode_line(), format!("{wire}\n"));

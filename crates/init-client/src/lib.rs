@@ -11,6 +11,8 @@ use unit::control::{ManagerStatus, Reply, Request, UnitStatus};
 
 /// Names another control socket: that of a PID 1 in a container.
 const SOCKET_VARIABLE: &str = "BERTH_INIT_SOCKET";
+/// How long PID 1 has for what it does at once.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Sends one request and waits for its reply.
 ///
@@ -61,6 +63,17 @@ pub fn unexpected<T>(reply: Reply) -> Result<T> {
 /// It is not done.
 pub fn order(request: &Request) -> Result<()> {
     match ask(request)? {
+        Reply::Done => Ok(()),
+        other => unexpected(other),
+    }
+}
+
+/// Has PID 1 tell an event, on the port that only it can write to, on the consoles and in the log.
+///
+/// # Errors
+/// It is not told.
+pub fn tell(event: event::Event) -> Result<()> {
+    match ask_within(&Request::Tell { event }, AT_ONCE)? {
         Reply::Done => Ok(()),
         other => unexpected(other),
     }

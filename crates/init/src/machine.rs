@@ -23,7 +23,7 @@ const CORE_PARTS: &str = "0x33";
 /// Where file systems are told of elsewhere.
 const FSTAB: &str = "/etc/fstab";
 
-pub use history::end as note_end;
+pub use history::{end as note_end, unfit as note_unfit};
 pub use identity::boot_id;
 pub use seed::save as save_seed;
 

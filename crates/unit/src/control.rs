@@ -68,6 +68,11 @@ pub enum Request {
     },
     /// Read the unit files again.
     Reload,
+    /// Tell an event: to the host, on the consoles and in the log, as PID 1 tells its own.
+    Tell {
+        /// What.
+        event: event::Event,
+    },
     /// Go down.
     Shutdown {
         /// And then.
@@ -126,6 +131,7 @@ impl Request {
             | Request::Kill { .. }
             | Request::ResetFailed { .. }
             | Request::Reload
+            | Request::Tell { .. }
             | Request::Shutdown { .. } => true,
         }
     }

@@ -22,6 +22,11 @@ pub fn end(kind: ShutdownKind, failed: bool) -> Result<()> {
     change(|history, now| history.end(&boot_id(), now, kind, failed))
 }
 
+/// This boot has failed, and why.
+pub fn unfit(reason: &str) -> Result<()> {
+    change(|history, _| history.unfit(&boot_id(), reason))
+}
+
 fn change(action: impl FnOnce(&mut History, u64)) -> Result<()> {
     let path = Path::new(layout::path::BOOTS);
     // What is there may be anything; it was written by this, or by nobody.

@@ -204,6 +204,11 @@ impl Supervisor {
         let mut log = self.reporter.tail();
         log.extend(unit.iter().flat_map(last_words));
         let wait = if self.options.container { Duration::ZERO } else { self.options.emergency_timeout };
+        if !self.options.container
+            && let Err(error) = crate::machine::note_unfit(&cause)
+        {
+            self.reporter.warn(&format!("{error:#}"));
+        }
         self.reporter.event(Event::Emergency {
             stage: BootStage::Userspace,
             cause,

@@ -58,6 +58,10 @@ impl Supervisor {
                 self.reload_units();
                 Reply::Done
             }
+            Request::Tell { event } => {
+                self.reporter.event(event);
+                Reply::Done
+            }
         };
         self.answer(client, &reply);
     }

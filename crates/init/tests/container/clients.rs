@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use event::Event;
 use unit::control::{ErrorKind, JobAction, KillWhom, Reply, Request, UnitStatus};
 
 use crate::harness::{Machine, Units, service, target};
@@ -303,4 +304,12 @@ fn hostile_clients_neither_stop_nor_grow_it() {
     BufReader::new(&slow).read_line(&mut text).unwrap();
     assert!(matches!(serde_json::from_str(&text), Ok(Reply::List { .. })));
     assert_eq!(slow.read(&mut [0; 8]).unwrap_or(0), 0);
+}
+
+#[test]
+fn an_event_that_a_client_tells_is_told_by_pid_1() {
+    let mut machine = Units::new().with("all.target", &target("")).boot().reached();
+    let event = Event::BootBlessed { version: "0.2.0".into() };
+    assert_eq!(machine.ask(&Request::Tell { event: event.clone() }), Reply::Done);
+    machine.wait_for_event(|told| (told == event).then_some(()));
 }
