@@ -12,6 +12,7 @@ pub mod guid;
 pub mod path;
 pub mod platform;
 pub mod port;
+pub mod repository;
 pub mod user;
 
 pub use disk::{Partition, Slot};

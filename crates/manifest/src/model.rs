@@ -43,18 +43,27 @@ pub struct Manifest {
     pub update: Option<Update>,
 }
 
-/// What a repository has of a release. Sizes and hashes of targets are in the signed metadata.
+/// What a repository has of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Update {
-    /// The target that is the unified kernel image.
-    pub uki: String,
-    /// The target that is the header of the archive of `/usr`: the archive's first bytes, up to its chunks.
-    pub usr_header: String,
-    /// Path of the archive (a bita archive, header and chunks) below the repository's URL. It is not a target: the
-    /// header has the hash of each chunk.
-    pub usr_archive: String,
-    /// Size of the archive, in bytes.
-    pub usr_archive_size: u64,
+    /// The content of the slot ([`Usr::size`] bytes).
+    pub usr: Archive,
+    /// Salt of the slot's hash tree, which the machine makes itself.
+    pub usr_salt: Sha256,
+    /// The unified kernel image ([`Manifest::uki_sha256`]).
+    pub uki: Archive,
+}
+
+/// A file cut into chunks (a bita archive), of which a machine fetches those that it does not have. The archive
+/// begins with a header that has the hash of each chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// The target that is the archive's header: its first bytes, up to its chunks. It alone is signed.
+    pub header: String,
+    /// Path of the whole archive, header included, below the repository's URL.
+    pub path: String,
+    /// Size of the whole archive, in bytes.
+    pub size: u64,
 }
 
 /// A release's `/usr`, as a slot holds it.

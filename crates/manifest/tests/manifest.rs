@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use manifest::{Artifact, Component, Input, Manifest, ManifestError, SCHEMA, Sha256, Update, Usr, spdx};
+use manifest::{
+    Archive, Artifact, Component, Input, Manifest, ManifestError, SCHEMA, Sha256, Update, Usr, spdx,
+};
 
 fn example() -> Manifest {
     let component = |name: &str, version: &str, licence: &str, source: &str| Component {
@@ -87,11 +89,15 @@ fn what_is_read_back_is_what_was_written() {
 
 #[test]
 fn a_repository_s_manifest_says_how_the_release_is_fetched() {
+    let archive = |name: &str, size| Archive {
+        header: format!("berth_1.2.3.dev4.{name}.cba-header"),
+        path: "archives/00.cba".to_owned(),
+        size,
+    };
     let update = Update {
-        uki: "berth_1.2.3.dev4.uki.efi".to_owned(),
-        usr_header: "berth_1.2.3.dev4.usr.cba-header".to_owned(),
-        usr_archive: "usr/00.cba".to_owned(),
-        usr_archive_size: 80_000_000,
+        usr: archive("usr", 80_000_000),
+        usr_salt: Sha256([1; 32]),
+        uki: archive("uki", 15_000_000),
     };
     let published = Manifest { update: Some(update.clone()), ..example() };
     assert_eq!(Manifest::from_json(&published.to_json()).unwrap().update, Some(update));
