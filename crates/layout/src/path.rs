@@ -113,6 +113,14 @@ pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
 pub const STATE: &str = "/var/lib/berth";
 /// How the last boots ended: PID 1 writes it, and whoever finds out later why one broke off.
 pub const BOOTS: &str = "/var/lib/berth/boots";
+/// What is remembered of updates, and what proves their source; root's alone.
+pub const UPDATE: &str = "/var/lib/berth/update";
+/// The record of updates, in [`UPDATE`]: JSON.
+pub const UPDATE_STATE: &str = "/var/lib/berth/update/state.json";
+/// Whom updates are taken from: the root of trust (TUF) of the machine's own, or else of the image.
+pub const UPDATE_ROOTS: [&str; 2] = ["/etc/berth/update/root.json", "/usr/share/berth/update/root.json"];
+/// Where the updater takes orders: a JSON line each.
+pub const UPDATER_SOCKET: &str = "/run/berth/updater.sock";
 /// How often the running version was booted since a boot of it was good. Stage 1 counts; blessing removes it.
 pub const BOOT_ATTEMPTS: &str = "/var/lib/berth/boot-attempts";
 /// That this machine was provisioned: written last. A ROOT without it is at its first boot.
