@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Version;
 use crate::model::{ManifestError, read, to_json};
+use crate::{Sha256, Version};
 
 /// The number of the index's format. A reader takes indexes up to its own number, and leaves alone what it does not
 /// know.
@@ -43,6 +43,25 @@ pub struct Release {
     /// Why nobody is to install it any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<String>,
+    /// The system extensions that were made for it. A machine that has some goes to the release only with all of
+    /// them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Extension>,
+}
+
+/// A system extension of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Its name.
+    pub name: String,
+    /// Its version: the release's, as a rule.
+    pub version: Version,
+    /// The target that is its image.
+    pub target: String,
+    /// The image's size in bytes.
+    pub size: u64,
+    /// Root hash of the image's hash tree.
+    pub root_hash: Sha256,
 }
 
 /// The machine that asks.
@@ -179,8 +198,16 @@ pub enum ChannelError {
         /// Its minimum.
         minimum: Version,
     },
-    /// The name of a manifest is none that a repository has.
-    #[error("{version}'s manifest is called {name:?}, and a target has a plain name")]
+    /// An extension is there twice.
+    #[error("the index names the extension {name:?} of {version} twice")]
+    Extension {
+        /// The release.
+        version: Version,
+        /// The extension.
+        name: String,
+    },
+    /// The name of a manifest or of an extension is none that a repository has.
+    #[error("{version} names {name:?}, and a target and an extension have plain names")]
     Name {
         /// The release.
         version: Version,
@@ -218,7 +245,9 @@ impl Channel {
     /// # Errors
     /// The first that does.
     pub fn check(&self) -> Result<(), ChannelError> {
-        for (i, Release { version, minimum_version, manifest, .. }) in self.releases.iter().enumerate() {
+        for (i, Release { version, minimum_version, manifest, extensions, .. }) in
+            self.releases.iter().enumerate()
+        {
             if self.releases[..i].iter().any(|other| other.version == *version) {
                 return Err(ChannelError::Twice(version.clone()));
             }
@@ -226,8 +255,14 @@ impl Channel {
                 let minimum = minimum_version.clone();
                 return Err(ChannelError::Minimum { version: version.clone(), minimum });
             }
-            if !is_plain(manifest) {
-                return Err(ChannelError::Name { version: version.clone(), name: manifest.clone() });
+            let extended = extensions.iter().flat_map(|extension| [&extension.name, &extension.target]);
+            if let Some(name) = [manifest].into_iter().chain(extended).find(|name| !is_plain(name)) {
+                return Err(ChannelError::Name { version: version.clone(), name: name.clone() });
+            }
+            for (i, Extension { name, .. }) in extensions.iter().enumerate() {
+                if extensions[..i].iter().any(|other| other.name == *name) {
+                    return Err(ChannelError::Extension { version: version.clone(), name: name.clone() });
+                }
             }
         }
         Ok(())

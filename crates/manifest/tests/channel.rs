@@ -1,8 +1,8 @@
 //! Which release a machine takes.
 #![allow(clippy::unwrap_used)]
 
-use manifest::Version;
-use manifest::channel::{Asking, Channel, Choice, Reason, Release, SCHEMA, choose, is_plain};
+use manifest::channel::{Asking, Channel, Choice, Extension, Reason, Release, SCHEMA, choose, is_plain};
+use manifest::{Sha256, Version};
 use proptest::prelude::*;
 
 fn version(text: &str) -> Version {
@@ -16,6 +16,17 @@ fn release(text: &str, minimum: &str) -> Release {
         security_epoch: 0,
         manifest: format!("berth_{text}.manifest.json"),
         withdrawn: None,
+        extensions: vec![],
+    }
+}
+
+fn extension(name: &str, of: &str) -> Extension {
+    Extension {
+        name: name.to_owned(),
+        version: version(of),
+        target: format!("{name}_{of}.raw"),
+        size: 4096,
+        root_hash: Sha256([0xab; 32]),
     }
 }
 
@@ -196,13 +207,41 @@ fn the_json_is_what_older_machines_read() {
 }
 
 #[test]
+fn a_release_names_the_extensions_that_were_made_for_it() {
+    let mut channel = releases("1.0.0");
+    channel.releases[0].extensions = vec![extension("tools", "1.0.0")];
+    let text = channel.to_json();
+    let root_hash = "ab".repeat(32);
+    let wanted = format!(
+        r#"      "manifest": "berth_1.0.0.manifest.json",
+      "extensions": [
+        {{
+          "name": "tools",
+          "version": "1.0.0",
+          "target": "tools_1.0.0.raw",
+          "size": 4096,
+          "root_hash": "{root_hash}"
+        }}
+      ]
+"#
+    );
+    assert!(text.contains(&wanted), "{text}");
+    assert_eq!(Channel::from_json(&text).unwrap(), channel);
+}
+
+#[test]
 fn an_index_that_contradicts_itself_is_refused() {
-    let good = releases("1.0.0 1.1.0>=1.0.0").to_json();
+    let mut good = releases("1.0.0 1.1.0>=1.0.0");
+    good.releases[1].extensions = vec![extension("tools", "1.1.0"), extension("more", "1.1.0")];
+    let good = good.to_json();
     assert!(Channel::from_json(&good).is_ok());
     for (from, to, says) in [
         ("\"version\": \"1.0.0\"", "\"version\": \"1.1.0\"", "1.1.0 twice"),
         ("\"minimum_version\": \"1.0.0\"", "\"minimum_version\": \"1.2.0\"", "1.2.0 or newer only"),
         ("berth_1.1.0", "../berth_1.1.0", "plain name"),
+        ("\"tools_1.1.0", "\"a/tools_1.1.0", "plain name"),
+        ("\"more\"", "\"../more\"", "plain name"),
+        ("\"more\"", "\"tools\"", "the extension \"tools\" of 1.1.0 twice"),
         ("\"schema\": 1", "\"schema\": 2", "the format of the index of a channel is 2"),
         ("\"releases\"", "\"relases\"", "missing field `releases`"),
         ("\"1.0.0\"", "\"1.0.0-rc1\"", "is not a version"),
