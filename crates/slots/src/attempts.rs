@@ -4,7 +4,7 @@
 
 use verity::RootHash;
 
-use crate::{Action, Machine, condemn};
+use crate::{Action, Entry, Machine, condemn};
 
 /// Boots in a row that a good version may fail before another good one gets its turn.
 pub const MOST_ATTEMPTS: u32 = 3;
@@ -42,18 +42,87 @@ impl Attempts {
         self.count > MOST_ATTEMPTS
     }
 
-    /// What is to be done where it was: the version that runs goes behind another good one. Nothing where there is
-    /// none, or where the loader counts this one's tries itself.
-    pub fn actions(&self, machine: &Machine) -> Vec<Action> {
-        let Some(current) = machine.running_entry().filter(|entry| entry.name.is_good()) else {
-            return Vec::new();
-        };
-        let is_other_good = |entry: &&crate::Entry| {
+    /// What is to be done for another good version to boot, from where the names are repaired: the one that runs goes
+    /// behind it. None where this was not booted too often, where the loader counts its tries itself, and where there
+    /// is no other good one.
+    pub fn fall_back(&self, machine: &Machine) -> Option<Vec<Action>> {
+        let current = machine.running_entry()?;
+        // A bad one boots only where there is nothing else; but a cut may have been between its rename and the reboot.
+        let is_counted = current.name.tries.is_some_and(|tries| tries.left > 0);
+        let is_other_good = |entry: &Entry| {
             entry.usrhash != current.usrhash && entry.name.is_good() && machine.is_bootable(entry)
         };
-        if !self.is_too_many() || !machine.esp.entries.iter().any(|entry| is_other_good(&entry)) {
-            return Vec::new();
+        if !self.is_too_many() || is_counted || !machine.esp.entries.iter().any(is_other_good) {
+            return None;
         }
-        condemn(machine, &current.name.version).unwrap_or_default()
+        condemn(machine, &current.name.version).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Esp, Running};
+    use layout::Slot;
+
+    const THIS: RootHash = RootHash([1; 32]);
+    const OTHER: RootHash = RootHash([2; 32]);
+
+    #[test]
+    fn boots_of_one_usr_are_counted() {
+        let mut record = String::new();
+        for count in 1..=5 {
+            let attempts = Attempts::next(&record, THIS);
+            assert_eq!((attempts.count, attempts.is_too_many()), (count, count > 3));
+            record = attempts.encode();
+        }
+        for record in
+            [&Attempts { usrhash: OTHER, count: 7 }.encode(), "", "x 3", "3", "\0\0\0", &format!("{THIS} -1")]
+        {
+            assert_eq!(Attempts::next(record, THIS).count, 1, "{record:?}");
+        }
+        let most = Attempts { usrhash: THIS, count: u32::MAX };
+        assert_eq!(Attempts::next(&most.encode(), THIS), most);
+    }
+
+    #[test]
+    fn only_a_good_one_gives_way_and_only_to_a_good_one() {
+        for (current, other, other_slot, count, expected) in [
+            (
+                "berth_2.0.0.efi",
+                "berth_1.0.0.efi",
+                Some(OTHER),
+                4,
+                Some("rename berth_2.0.0.efi to berth_2.0.0+0.efi"),
+            ),
+            (
+                "berth_1.0.0.efi",
+                "berth_2.0.0.efi",
+                Some(OTHER),
+                4,
+                Some("rename berth_1.0.0.efi to berth_1.0.0+0.efi"),
+            ),
+            ("berth_2.0.0.efi", "berth_1.0.0.efi", Some(OTHER), 3, None),
+            ("berth_2.0.0.efi", "berth_1.0.0+0-3.efi", Some(OTHER), 4, None),
+            ("berth_2.0.0.efi", "berth_1.0.0+3.efi", Some(OTHER), 4, None),
+            ("berth_2.0.0.efi", "berth_1.0.0.efi", None, 4, None),
+            ("berth_2.0.0+1-2.efi", "berth_1.0.0.efi", Some(OTHER), 4, None),
+            ("berth_2.0.0+0.efi", "berth_1.0.0.efi", Some(OTHER), 4, Some("")),
+        ] {
+            let entry = |name: &str, usrhash| Entry {
+                name: name.parse().unwrap(),
+                usrhash: Some(usrhash),
+                place: None,
+            };
+            let machine = Machine {
+                running: Some(Running { slot: Slot::A, usrhash: THIS }),
+                slots: [Some(THIS), other_slot],
+                esp: Esp { entries: vec![entry(current, THIS), entry(other, OTHER)], strays: vec![] },
+            };
+            let actions = Attempts { usrhash: THIS, count }.fall_back(&machine);
+            let text =
+                actions.map(|actions| actions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+            assert_eq!(text.as_deref(), expected, "{current}, {other}, {count}");
+        }
     }
 }
