@@ -5,14 +5,15 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use layout::disk::{ESP, USR_DEVICE};
+use disk_table::Geometry;
+use layout::disk::{ESP, SECTOR, USR_DEVICE};
 use layout::{Slot, args};
 use slots::Running;
 use sys::block::{self, device_path};
 use sys::partition_table;
 use verity::RootHash;
 
-use crate::{Deployment, EspSource, Region, SlotDevice};
+use crate::{Deployment, Region, SlotDevice};
 
 const SYS_BLOCK: &str = "/sys/class/block";
 const COMMAND_LINE: &str = "/proc/cmdline";
@@ -71,9 +72,31 @@ pub fn of_disk(name: &str, running: Option<Running>) -> Result<Deployment> {
         let device = device.with_context(|| format!("the kernel sees no {} on {name}", wanted.label))?;
         Ok(Region { path: device_path(&device.name), offset: 0, size: device.size })
     };
+    of_regions(region, running)
+}
+
+/// See [`Deployment::of_image`].
+pub fn of_image(path: &Path, running: Option<Running>) -> Result<Deployment> {
+    let doing = || format!("read {}", path.display());
+    let file = File::open(path).with_context(doing)?;
+    let geometry = Geometry::new(file.metadata().with_context(doing)?.len(), SECTOR);
+    let loaded = partition_table::load(&file, geometry).with_context(doing)?;
+    let region = |wanted: layout::Partition| -> Result<Region> {
+        let partition = loaded.table.find(&wanted);
+        let partition =
+            partition.with_context(|| format!("{} has no partition {}", path.display(), wanted.label))?;
+        let (offset, end) = (partition.first * SECTOR, (partition.last + 1) * SECTOR);
+        Ok(Region { path: path.to_owned(), offset, size: end.saturating_sub(offset) })
+    };
+    of_regions(region, running)
+}
+
+fn of_regions(
+    region: impl Fn(layout::Partition) -> Result<Region>,
+    running: Option<Running>,
+) -> Result<Deployment> {
     let slot = |slot: Slot| -> Result<SlotDevice> {
         Ok(SlotDevice { slot, data: region(slot.data())?, hashes: region(slot.verity())? })
     };
-    let esp = EspSource::Device(region(ESP)?.path);
-    Ok(Deployment { running, slots: [slot(Slot::A)?, slot(Slot::B)?], esp })
+    Ok(Deployment { running, slots: [slot(Slot::A)?, slot(Slot::B)?], esp: region(ESP)? })
 }

@@ -1,19 +1,23 @@
 //! Layer: effects. The slots and the boot entries of a disk.
 //!
 //! [`Deployment`] finds the disk that the machine runs from, says what is there ([`Deployment::state`], as crate
-//! `slots` decides on it) and does what was decided ([`Deployment::apply`]). The ESP is mounted, in a place of its
-//! own, only while it is used.
+//! `slots` decides on it) and does what was decided ([`Deployment::apply`]). The ESP is not mounted for it: crate
+//! `fat` writes to it in an order that a power cut does not harm.
 
 mod disk;
 mod esp;
 mod slot;
 
-use anyhow::Result;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use layout::Slot;
 use manifest::Version;
-use slots::{Action, Machine, Running};
+use slots::{Action, EntryName, Machine, Running, entry_path};
 
-pub use esp::EspSource;
+use esp::Opened;
+
 pub use slot::{Region, SlotDevice, read_tree};
 
 /// A disk with two slots and an ESP.
@@ -21,7 +25,7 @@ pub use slot::{Region, SlotDevice, read_tree};
 pub struct Deployment {
     running: Option<Running>,
     slots: [SlotDevice; 2],
-    esp: EspSource,
+    esp: Region,
 }
 
 /// What an installation writes: the parts of [`Deployment::install`] that need more than the disk.
@@ -33,14 +37,21 @@ pub trait Content {
     /// It could not be written.
     fn write_slot(&mut self, slot: &SlotDevice) -> Result<()>;
 
-    /// The UKI, as it is to be read.
+    /// The UKI.
     ///
     /// # Errors
     /// It cannot be read.
-    fn uki(&mut self) -> Result<Box<dyn std::io::Read + '_>>;
+    fn uki(&mut self) -> Result<Uki<'_>>;
+}
 
-    /// SHA-256 of the UKI.
-    fn uki_sha256(&self) -> [u8; 32];
+/// A UKI that is to be installed.
+pub struct Uki<'a> {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256: what is on the ESP afterwards is compared with it.
+    pub sha256: [u8; 32],
+    /// It.
+    pub content: Box<dyn Read + 'a>,
 }
 
 impl Deployment {
@@ -60,8 +71,16 @@ impl Deployment {
         disk::of_disk(name, running)
     }
 
-    /// Of its parts; for tests, where the slots are files and the ESP is a folder.
-    pub fn of_parts(slots: [SlotDevice; 2], esp: EspSource, running: Option<Running>) -> Self {
+    /// The disk that an image file is of; what runs is for the caller to say.
+    ///
+    /// # Errors
+    /// It has no table, or not our partitions.
+    pub fn of_image(path: &Path, running: Option<Running>) -> Result<Self> {
+        disk::of_image(path, running)
+    }
+
+    /// Of its parts.
+    pub fn of_parts(slots: [SlotDevice; 2], esp: Region, running: Option<Running>) -> Self {
         Self { running, slots, esp }
     }
 
@@ -80,18 +99,26 @@ impl Deployment {
     /// # Errors
     /// The ESP or a slot cannot be read.
     pub fn state(&self) -> Result<Machine> {
-        let esp = esp::list(&self.esp)?;
+        let esp = Opened::read(&self.esp)?.list()?;
         let slots = self.slots.each_ref().map(|slot| slot.tree().ok().map(|(_, root_hash)| root_hash));
         Ok(Machine { running: self.running, slots, esp })
     }
 
-    /// Does what changes names alone; what writes a slot or a UKI is for [`Deployment::install`].
+    /// An entry's UKI.
     ///
     /// # Errors
-    /// The disk cannot be written, or an action is not of this kind.
+    /// It is not there, or cannot be read.
+    pub fn uki(&self, name: &EntryName) -> Result<Vec<u8>> {
+        Opened::read(&self.esp)?.content(name).with_context(|| format!("read {name} of the ESP"))
+    }
+
+    /// Does what changes names, and what gives up or verifies a slot; what writes a slot or a UKI is for
+    /// [`Deployment::install`].
+    ///
+    /// # Errors
+    /// The disk cannot be written, or an action is not of this kind. Those before it are done.
     pub fn apply(&self, actions: &[Action]) -> Result<()> {
-        _ = actions;
-        anyhow::bail!("not built yet")
+        actions.iter().try_for_each(|action| self.act(action, None))
     }
 
     /// Does a plan of [`slots::plan_install`], telling of each action before it begins.
@@ -104,8 +131,45 @@ impl Deployment {
         content: &mut dyn Content,
         tell: &mut dyn FnMut(&Action),
     ) -> Result<()> {
-        _ = (plan, content, tell);
-        anyhow::bail!("not built yet")
+        plan.iter().try_for_each(|action| {
+            tell(action);
+            self.act(action, Some(&mut *content))
+        })
+    }
+
+    fn act(&self, action: &Action, content: Option<&mut dyn Content>) -> Result<()> {
+        let esp = || Opened::write(&self.esp);
+        let content = || content.context("this needs what is to be installed");
+        let act = || -> Result<()> {
+            match action {
+                Action::RemoveEntry(name) => esp()?.remove(&entry_path(name)),
+                Action::RemoveFile(path) => esp()?.remove(path),
+                Action::Unlink(path) => esp()?.unlink(path),
+                Action::Rename { from, to } => esp()?.rename(&entry_path(from), &entry_path(to)),
+                Action::Publish { temp, name } => esp()?.rename(temp, &entry_path(name)),
+                Action::Invalidate(slot) => self.slot(*slot).invalidate(),
+                Action::WriteSlot(slot, _) => content()?.write_slot(self.slot(*slot)),
+                Action::VerifySlot(slot, usrhash) => self.verify(*slot, *usrhash),
+                Action::WriteUki(path) => {
+                    let uki = content()?.uki()?;
+                    esp()?.create(path, uki.size, uki.content)
+                }
+                Action::VerifyUki(path) => {
+                    let wanted = content()?.uki()?.sha256;
+                    if esp()?.sha256(path)? != wanted {
+                        bail!("what is on the disk is not what was written: the disk may be failing");
+                    }
+                    Ok(())
+                }
+            }
+        };
+        act().with_context(|| action.to_string())
+    }
+
+    /// A slot that is not what it must be is given up, so that nothing takes it for whole.
+    fn verify(&self, slot: Slot, usrhash: verity::RootHash) -> Result<()> {
+        let slot = self.slot(slot);
+        slot.verify(usrhash).inspect_err(|_| _ = slot.invalidate())
     }
 
     /// Tidies up what a power cut left. Gives what was done.

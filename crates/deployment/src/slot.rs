@@ -1,13 +1,18 @@
 //! A slot: its two partitions, what they hold, and how they are written.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use layout::{Guid, Slot};
-use verity::{BLOCK, RootHash, Superblock, root_hash_of_top};
+use rustix::fs::{Advice, fadvise};
+use verity::{BLOCK, DIGEST, HashTree, RootHash, Superblock, root_hash_of_top};
+
+/// How much is read at a time, in bytes.
+const PART: usize = 1 << 20;
 
 /// A part of a disk: a partition's device, or a part of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +46,26 @@ impl Region {
         File::open(&self.path)?.read_exact_at(&mut bytes, self.offset + offset)?;
         Ok(bytes)
     }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let doing = || format!("write {}", self.path.display());
+        if offset + bytes.len() as u64 > self.size {
+            bail!("cannot {}: the partition ends before", doing());
+        }
+        let file = OpenOptions::new().write(true).open(&self.path).with_context(doing)?;
+        file.write_all_at(bytes, self.offset + offset).with_context(doing)
+    }
+
+    fn sync(&self) -> Result<()> {
+        let doing = || format!("write {} to its disk", self.path.display());
+        File::open(&self.path).and_then(|file| file.sync_all()).with_context(doing)
+    }
+
+    fn forget(&self) -> Result<()> {
+        self.sync()?;
+        let doing = || format!("read {} anew", self.path.display());
+        forget(&File::open(&self.path).with_context(doing)?, self.offset, self.size).with_context(doing)
+    }
 }
 
 impl SlotDevice {
@@ -57,7 +82,8 @@ impl SlotDevice {
     /// # Errors
     /// The partition cannot be written.
     pub fn invalidate(&self) -> Result<()> {
-        anyhow::bail!("not built yet")
+        self.hashes.write(0, &[0; BLOCK])?;
+        self.hashes.sync()
     }
 
     /// Builds the hash tree of the first `size` bytes of data, which are on the disk, writes it, and last its superblock.
@@ -65,8 +91,24 @@ impl SlotDevice {
     /// # Errors
     /// The root hash is not `wanted`, or a partition cannot be read or written.
     pub fn seal(&self, size: u64, uuid: Guid, salt: &[u8], wanted: RootHash) -> Result<()> {
-        _ = (size, uuid, salt, wanted);
-        anyhow::bail!("not built yet")
+        let tree = HashTree::from_leaves(uuid, salt, &self.leaves(size, salt)?)?;
+        if tree.root_hash != wanted {
+            bail!("slot {} has root hash {} and must have {wanted}", self.slot, tree.root_hash);
+        }
+        let bytes = &tree.bytes;
+        if bytes.len() as u64 > self.hashes.size {
+            bail!(
+                "the hash tree has {} bytes, and {} {}",
+                bytes.len(),
+                self.slot.verity().label,
+                self.hashes.size
+            );
+        }
+        let (superblock, rest) = bytes.split_at(BLOCK);
+        self.hashes.write(BLOCK as u64, rest)?;
+        self.hashes.sync()?;
+        self.hashes.write(0, superblock)?;
+        self.hashes.sync()
     }
 
     /// Reads the slot back from the disk, not from memory, and compares every block with the tree, and the tree with the
@@ -75,9 +117,46 @@ impl SlotDevice {
     /// # Errors
     /// Something differs, or cannot be read.
     pub fn verify(&self, wanted: RootHash) -> Result<()> {
-        _ = wanted;
-        anyhow::bail!("not built yet")
+        self.hashes.forget()?;
+        self.data.forget()?;
+        let tree = self.tree().map_err(|reason| anyhow::anyhow!("slot {}: {reason}", self.slot));
+        let (superblock, _) = tree?;
+        let leaves = self.leaves(superblock.data_size(), &superblock.salt)?;
+        let tree = HashTree::from_leaves(superblock.uuid, &superblock.salt, &leaves)?;
+        if tree.root_hash != wanted {
+            bail!("slot {} has root hash {} on the disk, and must have {wanted}", self.slot, tree.root_hash);
+        }
+        let bytes = &tree.bytes;
+        let there = self.hashes.read(0, bytes.len());
+        let there = there.with_context(|| format!("read {}", self.hashes.path.display()))?;
+        if there != *bytes {
+            bail!("the hash tree of slot {} is not that of its data", self.slot);
+        }
+        // Half a gigabyte of a slot that does not run is of no use in memory.
+        self.data.forget()
     }
+
+    /// The digests of the first `size` bytes of data.
+    fn leaves(&self, size: u64, salt: &[u8]) -> Result<Vec<u8>> {
+        if size > self.data.size || !size.is_multiple_of(BLOCK as u64) {
+            bail!("slot {} cannot hold a /usr of {size} bytes", self.slot);
+        }
+        let doing = || format!("read {}", self.data.path.display());
+        let file = File::open(&self.data.path).with_context(doing)?;
+        let mut leaves = Vec::with_capacity((size / BLOCK as u64) as usize * DIGEST);
+        let mut part = vec![0; PART];
+        for offset in (0..size).step_by(PART) {
+            let part = &mut part[..PART.min((size - offset) as usize)];
+            file.read_exact_at(part, self.data.offset + offset).with_context(doing)?;
+            leaves.extend(verity::leaves(salt, part)?);
+        }
+        Ok(leaves)
+    }
+}
+
+/// Has what memory holds of a file or a device read from the disk again. What is not on the disk yet stays.
+pub(crate) fn forget(file: &File, offset: u64, size: u64) -> Result<()> {
+    Ok(fadvise(file, offset, NonZeroU64::new(size), Advice::DontNeed)?)
 }
 
 /// Reads the superblock and the top of the tree that a hash partition begins with. `room` is the size of the slot's data

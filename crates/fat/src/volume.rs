@@ -121,6 +121,11 @@ impl<D: Disk> Volume<D> {
         Ok(Self { disk, cluster_size, root, table, table_size, tables, data, end, info })
     }
 
+    /// What it lies on.
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
     /// Where a cluster begins, in bytes.
     pub(crate) fn offset(&self, cluster: u32) -> u64 {
         self.data + u64::from(cluster - 2) * self.cluster_size

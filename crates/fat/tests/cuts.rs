@@ -1,6 +1,7 @@
 //! The power is cut at every write of every change, and what was not flushed is on the disk or not, as it happens:
 //! nothing of other files changes, and the changed one is there as it was or as it was to be. What is left is read by
 //! this crate and by another one.
+#![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,11 +12,13 @@ use fat::{Disk, Error, Volume};
 
 const SECTOR: usize = 512;
 
+type Sectors = BTreeMap<u64, [u8; SECTOR]>;
+
 /// A disk over an image that stays as it is.
 #[derive(Clone, Debug)]
 struct Overlay {
     base: Rc<Vec<u8>>,
-    sectors: BTreeMap<u64, [u8; SECTOR]>,
+    sectors: Sectors,
 }
 
 impl Overlay {
@@ -48,7 +51,7 @@ impl Overlay {
 #[derive(Clone, Debug)]
 struct Recorder {
     disk: Rc<RefCell<Overlay>>,
-    epochs: Rc<RefCell<Vec<BTreeMap<u64, [u8; SECTOR]>>>>,
+    epochs: Rc<RefCell<Vec<Sectors>>>,
 }
 
 impl Recorder {

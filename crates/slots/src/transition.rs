@@ -19,6 +19,11 @@ pub enum Refusal {
     /// The version that runs is not good.
     #[error("the running version {0} is not proven good yet: wait until it is blessed")]
     NotGood(Version),
+    /// It runs, and was condemned since, or left by a rollback.
+    #[error(
+        "version {0} was given up: the next boot is of another one; give it tries again if it is to stay"
+    )]
+    GivenUp(Version),
     /// It runs.
     #[error("version {0} is the running one")]
     IsRunning(Version),
@@ -83,11 +88,14 @@ pub fn plan_install(machine: &Machine, version: &Version, usrhash: RootHash) -> 
 /// Makes the version that runs a good one. Nothing where it is.
 ///
 /// # Errors
-/// It has no entry.
+/// It has no entry, or was given up while it ran. (Of one that the loader boots without a try left it counts on.)
 pub fn bless(machine: &Machine) -> Result<Vec<Action>, Refusal> {
     let usrhash = machine.running.ok_or(Refusal::NotFromSlot)?.usrhash;
     let current = machine.running_entry().ok_or(Refusal::NoEntry)?;
     let good = EntryName::good(current.name.version.clone());
+    if current.name == EntryName::bad(good.version.clone()) {
+        return Err(Refusal::GivenUp(good.version));
+    }
     let mut actions = Vec::new();
     let same = |entry: &&crate::Entry| entry.name.version == good.version && entry.name != current.name;
     // A second file of the version: the loader renames none onto another (nor does it say so).

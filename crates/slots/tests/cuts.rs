@@ -1,5 +1,6 @@
 //! Every transition from every small state, with the power cut after each step of each action: whatever is left, an
 //! entry whose slot is whole boots.
+#![allow(clippy::unwrap_used)]
 
 mod model;
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod addon;
+pub mod read;
 
 use std::ops::Range;
 
@@ -204,4 +205,8 @@ fn align(value: u32, alignment: u32) -> Result<u32, UkiError> {
 
 fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
     bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+}
+
+pub(crate) fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }

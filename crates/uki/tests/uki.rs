@@ -100,3 +100,16 @@ fn wrong_parts_are_named() {
         assert!(refused.contains(says), "{refused}");
     }
 }
+
+#[test]
+fn its_first_bytes_tell_whose_it_is_and_whether_it_is_whole() {
+    let stub = pe(0x400);
+    let uki = uki::build(&parts(&stub, &stub)).unwrap();
+    let outline = uki::read::outline(&uki[..uki::read::HEAD.min(uki.len())]).unwrap();
+    let start = outline.cmdline as usize;
+    assert_eq!(&uki[start..start + outline.cmdline_size], b"quiet");
+    assert_eq!(outline.end, uki.len() as u64);
+    for other in [&stub[..], &uki[..200], b"", b"MZ", &[0; 4096]] {
+        assert_eq!(uki::read::outline(other), None);
+    }
+}
