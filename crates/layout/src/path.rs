@@ -108,9 +108,15 @@ pub const ETC_LOWER: &str = "/usr/share/berth/etc";
 pub const ETC_UPPER: &str = "/var/lib/berth/etc/upper";
 /// The overlay's work folder.
 pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
+/// What the image's `/etc` held, a version after the other.
+pub const ETC_ERAS: &str = "/var/lib/berth/etc/eras";
 
 /// Berth's state on ROOT.
 pub const STATE: &str = "/var/lib/berth";
+/// The number of the state's schema: a blessed boot raises it to that of its release, and none lowers it.
+pub const SCHEMA: &str = "/var/lib/berth/schema";
+/// This release's schema.
+pub const STATE_SCHEMA: u32 = 1;
 /// How the last boots ended: PID 1 writes it, and whoever finds out later why one broke off.
 pub const BOOTS: &str = "/var/lib/berth/boots";
 /// What is remembered of updates, and what proves their source; root's alone.
@@ -150,6 +156,8 @@ pub const RUN: &str = "/run/berth";
 pub const RUN_OPTIONS: &str = "mode=0755,size=20%";
 /// That lines of settings which are only for a starting system were followed in this one.
 pub const SETTINGS_DONE: &str = "/run/berth/settings-done";
+/// What of this machine is not well, while a version is being tried: JSON.
+pub const HEALTH: &str = "/run/berth/health.json";
 /// PID 1's control socket.
 pub const INIT_SOCKET: &str = "/run/berth/init.sock";
 /// The socket of syslog(3).

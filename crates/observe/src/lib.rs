@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod block;
+pub mod etc;
 pub mod group;
 pub mod memory;
 pub mod mounts;

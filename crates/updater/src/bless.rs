@@ -1,11 +1,70 @@
 //! A boot that is good: its version stays.
+//!
+//! Only here a version is bound to: its counter goes, the security epoch rises to its own, and what this machine keeps
+//! may take the form that it likes best. Each step may be done twice, so that one which a power cut came in the way of
+//! is done by the next good boot.
 
-use anyhow::{Result, bail};
+use std::fs;
+use std::io;
+
+use anyhow::{Context, Result};
+use deployment::Deployment;
+use event::Event;
+use manifest::Version;
+use unit::control::{JobAction, Request};
+
+use crate::{boot, record, schema, vendor};
+
+/// Waits for the deadline.
+const DEADLINE: &str = "berth-boot-deadline.service";
+/// Shows on consoles and at logins what has changed.
+const BANNER: &str = "berth-banner.service";
 
 /// Runs `updater bless`.
 ///
 /// # Errors
-/// It is not built yet.
+/// The counter cannot be taken off, or what was done cannot be remembered.
 pub fn run() -> Result<()> {
-    bail!("bless is not built yet")
+    let version = boot::version()?;
+    let is_counted = boot::is_counted();
+    if is_counted {
+        let done = Deployment::of_running()?.bless().context("take the counter off this version's entry")?;
+        for action in done {
+            println!("{action}");
+        }
+    }
+    // Once the counter is gone, so that none of it is in the way of that. What does not work is told.
+    note(forget_attempts());
+    note(schema::settle());
+    note(vendor::note(&version));
+    let is_news = is_counted || record::read().staged.is_some_and(|staged| staged.version == version);
+    if !is_news {
+        return Ok(());
+    }
+    note(tell(&version));
+    record::change(|state| state.blessed(boot::now(), &version))
+}
+
+/// Stage 1's count of attempts begins anew.
+fn forget_attempts() -> Result<()> {
+    let path = layout::path::BOOT_ATTEMPTS;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {path}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn tell(version: &Version) -> Result<()> {
+    let job = |action, unit: &str| Request::Job { action, units: vec![unit.to_owned()], wait: false };
+    init_client::order(&job(JobAction::Stop, DEADLINE))?;
+    init_client::tell(Event::BootBlessed { version: version.to_string() })?;
+    init_client::order(&job(JobAction::Start, BANNER))
+}
+
+fn note(result: Result<()>) {
+    if let Err(error) = result {
+        eprintln!("{error:#}");
+    }
 }

@@ -1,11 +1,111 @@
-//! A boot that is not good in its time: the machine starts again.
+//! A boot that is not good in its time: why is written down, and the machine starts again.
+//!
+//! This waits as a process of its own, not as a timer of PID 1, so that a PID 1 that hangs is noticed, too.
 
-use anyhow::{Result, bail};
+mod reason;
 
-/// Runs `updater deadline`.
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use boots::History;
+use event::{Event, ShutdownKind};
+use layout::path::BOOTS;
+use sys::machine::{End, monotonic};
+use unit::control::{Reply, Request};
+
+use crate::{boot, health, settings};
+use reason::{Heard, reason};
+
+/// How long PID 1 has for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it has to take the machine down.
+const SHUTDOWN: Duration = Duration::from_secs(60);
+/// How many of the last lines of who is to blame are told.
+const LINES: usize = 5;
+/// Where a person is mending the machine there is no deadline.
+const MAINTENANCE: &str = "maintenance";
+
+/// Runs `updater deadline`. It ends where there is no deadline, or with the machine; a boot that is good stops it.
 ///
 /// # Errors
-/// It is not built yet.
+/// The machine cannot be restarted.
 pub fn run() -> Result<()> {
-    bail!("deadline is not built yet")
+    let Some(deadline) = settings::read().health.deadline.filter(|_| boot::is_counted()) else {
+        return Ok(());
+    };
+    loop {
+        // Since the kernel began. What is left is asked anew, so that a sleep that is cut short does no harm.
+        let left = deadline.saturating_sub(monotonic());
+        if left.is_zero() {
+            break;
+        }
+        thread::sleep(left);
+    }
+    let heard = listen();
+    if heard.state.as_deref() == Some(MAINTENANCE) {
+        println!("the boot is not proven good in its time, but somebody is mending the machine");
+        return Ok(());
+    }
+    let (reason, unit) = reason(&heard);
+    eprintln!("{reason}");
+    for line in unit.iter().flat_map(|unit| last_lines(unit)) {
+        eprintln!("{line}");
+    }
+    // Neither may keep the machine from restarting.
+    for done in [remember(&reason), tell(&reason)] {
+        if let Err(error) = done {
+            eprintln!("{error:#}");
+        }
+    }
+    restart()
+}
+
+/// Asks PID 1 how far the boot has come.
+fn listen() -> Heard {
+    let state = match init_client::ask_within(&Request::Manager, PATIENCE) {
+        Ok(Reply::Manager { manager }) => Some(manager.state),
+        _ => None,
+    };
+    let jobs = match init_client::ask_within(&Request::Jobs, PATIENCE) {
+        Ok(Reply::Jobs { jobs }) => jobs,
+        _ => Vec::new(),
+    };
+    Heard { state, jobs, problems: health::published() }
+}
+
+fn remember(reason: &str) -> Result<()> {
+    let text = std::fs::read(BOOTS).unwrap_or_default();
+    let mut history = History::parse(&String::from_utf8_lossy(&text));
+    history.unfit(&boot::id(), reason);
+    Ok(sys::file::replace_synced(Path::new(BOOTS), history.encode().as_bytes(), 0o644)?)
+}
+
+fn tell(reason: &str) -> Result<()> {
+    init_client::tell(Event::BootUnfit { version: boot::version()?.to_string(), reason: reason.to_owned() })
+}
+
+fn last_lines(unit: &str) -> Vec<String> {
+    let query = journal::Query {
+        filter: journal::Filter::unit(unit),
+        boot: Some(journal::WhichBoot::Offset(0)),
+        last: Some(LINES),
+        ..journal::Query::default()
+    };
+    let entries = journal::Reader::of_machine(Path::new("/")).entries(&query);
+    entries.into_iter().flatten().flatten().map(|entry| format!("{unit}: {}", entry.message())).collect()
+}
+
+/// By PID 1 where it does that, else by the kernel at once.
+fn restart() -> Result<()> {
+    let request = Request::Shutdown { kind: ShutdownKind::Reboot, force: false };
+    if let Ok(Reply::Done) = init_client::ask_within(&request, PATIENCE) {
+        thread::sleep(SHUTDOWN);
+    }
+    sys::console::write_to_all("berth: PID 1 does not restart the machine: it restarts without it\r\n");
+    // A file system that hangs must not keep the machine from restarting.
+    _ = thread::Builder::new().spawn(rustix::fs::sync);
+    thread::sleep(Duration::from_secs(5));
+    sys::machine::end(End::Restart).context("restart the machine")
 }

@@ -4,9 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod bless;
+mod boot;
 mod deadline;
 mod health;
+mod record;
 mod report;
+mod schema;
+mod settings;
+mod vendor;
 
 use std::env;
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! Real units under the real PID 1, as process 1 of a PID namespace, without a VM.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
+mod boot_complete;
 mod clients;
 mod confined;
 mod confinement;
