@@ -35,12 +35,13 @@ pub struct Disk {
     file: PathBuf,
     format: Format,
     folder: Option<Arc<Folder>>,
+    log: Option<PathBuf>,
 }
 
 impl Disk {
     /// A disk that is there and stays, such as one that an operator keeps state on.
     pub fn existing(file: impl Into<PathBuf>, format: Format) -> Self {
-        Self { file: file.into(), format, folder: None }
+        Self { file: file.into(), format, folder: None, log: None }
     }
 
     /// An overlay over the built image: what is written goes to the overlay. `size_mib` makes the
@@ -58,7 +59,7 @@ impl Disk {
         let size = size_mib.map(|mib| format!("{mib}M"));
         command.extend(size.as_deref());
         bed.run_tool(folder.path(), &command)?;
-        Ok(Self { file, format: Format::Qcow2, folder: Some(Arc::new(folder)) })
+        Ok(Self::within(&Arc::new(folder), file, Format::Qcow2))
     }
 
     /// A sparse copy of the built raw image, for a command line that takes a raw disk only, or to
@@ -77,7 +78,36 @@ impl Disk {
             }
         };
         copy().map_err(Error::io("copy the disk to", &file))?;
-        Ok(Self { file, format: Format::Raw, folder: Some(Arc::new(folder)) })
+        Ok(Self::within(&Arc::new(folder), file, Format::Raw))
+    }
+
+    /// A disk in a folder of the harness, which stays as long as it.
+    pub(crate) fn within(folder: &Arc<Folder>, file: PathBuf, format: Format) -> Self {
+        Self { file, format, folder: Some(Arc::clone(folder)), log: None }
+    }
+
+    /// With a log of what it is told.
+    pub(crate) fn logged(self, log: PathBuf) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// The file that what it is told is logged in.
+    pub(crate) fn log(&self) -> Option<&Path> {
+        self.log.as_deref()
+    }
+
+    /// A raw copy of this disk as it is now, without what it stands on. No machine may be using it.
+    ///
+    /// # Errors
+    /// qemu-img cannot read or write it.
+    pub fn raw(&self, bed: &Testbed) -> Result<Self> {
+        let folder = Folder::new()?;
+        let file = folder.path().join("disk.img");
+        let format = self.format.name();
+        let [from, to] = [&self.file, &file].map(|path| path.to_string_lossy());
+        let convert = ["qemu-img", "convert", "-q", "-f", format, "-O", "raw", &*from, &*to];
+        bed.run_tool_in(&[folder.path(), self.parent()], &convert)?;
+        Ok(Self::within(&Arc::new(folder), file, Format::Raw))
     }
 
     /// The image file.

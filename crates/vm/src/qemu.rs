@@ -60,6 +60,8 @@ pub struct Drive {
     pub format: Format,
     /// Whether the guest may write.
     pub read_only: bool,
+    /// Where what it is told is logged ([`crate::Recording`]); on virtio-blk only.
+    pub log: Option<PathBuf>,
     /// Serial number by which the guest finds it; 20 characters at most.
     pub serial: String,
 }
@@ -227,8 +229,23 @@ impl Hardware {
             Bus::Virtio | Bus::Nvme | Bus::Ahci => {}
         }
         for (index, drive) in self.drives.iter().enumerate() {
-            let mut backend =
-                format!("if=none,id=disk{index},format={},file={}", drive.format.name(), path(&drive.file));
+            let (format, file) = (drive.format.name(), path(&drive.file));
+            let mut backend = format!("if=none,id=disk{index},");
+            backend += &match &drive.log {
+                None => format!("format={format},file={file}"),
+                Some(_) if index == 0 && self.bus != Bus::Virtio => {
+                    return Err(Error::Unsupported {
+                        machine: "recorded",
+                        what: "disk with forced unit access: the log would not tell of it",
+                    });
+                }
+                // The flushes end in the log: the host's disk is none that fails.
+                Some(log) => format!(
+                    "driver=blklogwrites,file.driver={format},file.cache.no-flush=on,file.file.driver=file,\
+                     file.file.filename={file},log.driver=file,log.cache.no-flush=on,log.filename={}",
+                    path(log)
+                ),
+            };
             if drive.read_only {
                 backend += ",readonly=on";
             }

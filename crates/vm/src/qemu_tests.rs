@@ -42,6 +42,7 @@ fn machine(boot: Boot) -> Hardware {
             file: "run/disk.qcow2".into(),
             format: Format::Qcow2,
             read_only: false,
+            log: None,
             serial: "system".to_owned(),
         }],
         nics: vec![Nic::Nat { forwards: vec![], restricted: false }],
@@ -87,6 +88,7 @@ fn each_bus_has_its_devices() {
             file: "a,b.tar".into(),
             format: Format::Raw,
             read_only: true,
+            log: None,
             serial: "container".to_owned(),
         });
         golden(name, &machine.arguments().unwrap());
@@ -122,5 +124,18 @@ fn a_microvm_refuses_a_disk_that_needs_pci() {
         machine.bus = bus;
         let error = machine.arguments().unwrap_err();
         assert_eq!(error.to_string(), "a microvm machine has no PCI bus for an NVMe or AHCI disk");
+    }
+}
+
+#[test]
+fn a_recorded_disk_has_its_log_and_is_on_virtio_only() {
+    let mut recorded = machine(uefi());
+    recorded.drives[0].format = Format::Raw;
+    recorded.drives[0].log = Some("run/writes.log".into());
+    golden("recorded", &recorded.arguments().unwrap());
+    for bus in [Bus::Nvme, Bus::Ahci, Bus::VirtioScsi] {
+        recorded.bus = bus;
+        let error = recorded.arguments().unwrap_err().to_string();
+        assert!(error.starts_with("a recorded machine has no disk with forced unit access"), "{error}");
     }
 }

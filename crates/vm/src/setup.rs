@@ -354,12 +354,14 @@ impl<'a> Setup<'a> {
             file: disk.file().to_owned(),
             format: disk.format(),
             read_only: false,
+            log: disk.log().map(Path::to_owned),
             serial: "berth-system".to_owned(),
         };
         let media = self.media.iter().map(|(file, serial)| Drive {
             file: file.clone(),
             format: Format::Raw,
             read_only: true,
+            log: None,
             serial: serial.clone(),
         });
         std::iter::once(system).chain(media).collect()

@@ -80,18 +80,17 @@ impl Testbed {
     /// # Errors
     /// It cannot be started, or fails.
     pub fn run_tool(&self, folder: &Path, command: &[&str]) -> Result<String> {
+        self.run_tool_in(&[folder], command)
+    }
+
+    /// [`Testbed::run_tool`] with several folders writable.
+    pub(crate) fn run_tool_in(&self, folders: &[&Path], command: &[&str]) -> Result<String> {
         let [program, arguments @ ..] = command else {
             return Ok(String::new());
         };
-        let output = self
-            .tools
-            .command(program)
-            .args(arguments)
-            .bind_ro(self.images.dir())
-            .bind(folder)
-            .host_network(false)
-            .output()
-            .map_err(Error::io("run", *program))?;
+        let tool = self.tools.command(program).args(arguments).bind_ro(self.images.dir()).host_network(false);
+        let tool = folders.iter().fold(tool, |tool, folder| tool.bind(folder));
+        let output = tool.output().map_err(Error::io("run", *program))?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             return Ok(stdout);

@@ -18,6 +18,7 @@ mod logs;
 mod networks;
 mod power;
 mod provisioning;
+mod recorder;
 mod security;
 mod services;
 mod settings;
