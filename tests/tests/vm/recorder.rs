@@ -60,7 +60,7 @@ fn what_is_synced_survives_each_cut_and_what_is_not_may_be_lost() -> vm::Result<
     let synced: BTreeSet<u64> = (0..SYNCED).collect();
     let at = position(&records, slot + (ALL - 1) * BLOCK);
     let cut = |after, policy| recording.cut(&records, Cut { after, policy });
-    let (mut lost, mut found) = (BTreeSet::new(), BTreeSet::new());
+    let (mut lost, mut found) = (BTreeSet::<u64>::new(), BTreeSet::<u64>::new());
     for seed in 0..20 {
         let there = written(&cut(at, Policy::Torn(seed))?, slot);
         assert!(there.is_superset(&synced), "seed {seed}: of what was synced only {there:?} is there");
