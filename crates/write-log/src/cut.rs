@@ -49,7 +49,7 @@ pub fn left_by(records: &[Record], cut: Cut) -> Contents {
         };
         for bytes in fate.left(&record.bytes) {
             let from = from.map(|from| from + (bytes.start - record.bytes.start));
-            contents.write(Piece { bytes, from });
+            contents.write(Piece { bytes: bytes.clone(), from });
         }
     }
     contents
@@ -59,35 +59,29 @@ pub fn left_by(records: &[Record], cut: Cut) -> Contents {
 enum Fate {
     Kept,
     Lost,
-    /// Up to here.
-    Cut(u64),
-    /// In these sectors.
-    Some(Vec<Range<u64>>),
+    /// It is there in these sectors.
+    Torn(Vec<Range<u64>>),
 }
 
 impl Fate {
     fn drawn(dice: &mut Dice, bytes: &Range<u64>) -> Self {
         let sectors = (bytes.end - bytes.start).div_ceil(SECTOR);
+        let sector =
+            |number| bytes.start + number * SECTOR..bytes.end.min(bytes.start + (number + 1) * SECTOR);
         match dice.below(4) {
             0 => Self::Kept,
             1 => Self::Lost,
-            2 => Self::Cut(bytes.start + dice.below(sectors + 1) * SECTOR),
-            _ => Self::Some(
-                (0..sectors)
-                    .filter(|_| dice.below(2) == 0)
-                    .map(|sector| bytes.start + sector * SECTOR)
-                    .map(|start| start..bytes.end.min(start + SECTOR))
-                    .collect(),
-            ),
+            2 => Self::Torn((0..dice.below(sectors + 1)).map(sector).collect()),
+            _ => Self::Torn((0..sectors).filter(|_| dice.below(2) == 0).map(sector).collect()),
         }
     }
 
-    fn left(self, bytes: &Range<u64>) -> Vec<Range<u64>> {
+    /// What is there of a write of these bytes.
+    fn left<'a>(&'a self, bytes: &'a Range<u64>) -> &'a [Range<u64>] {
         match self {
-            Self::Kept => vec![bytes.clone()],
-            Self::Lost => vec![],
-            Self::Cut(end) => vec![bytes.start..end.min(bytes.end)],
-            Self::Some(sectors) => sectors,
+            Self::Kept => std::slice::from_ref(bytes),
+            Self::Lost => &[],
+            Self::Torn(sectors) => sectors,
         }
     }
 }
