@@ -14,7 +14,7 @@ use vm::{Disk, Setup, Vm};
 use super::ignition;
 
 /// Waits for a command to succeed, for half a minute.
-fn until(command: &str) -> String {
+pub fn until(command: &str) -> String {
     format!("for i in $(seq 150); do {command} && break; sleep 0.2; done; {command}")
 }
 
