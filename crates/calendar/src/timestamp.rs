@@ -246,6 +246,21 @@ pub fn format(at: Duration, zone: &Zone, style: Style) -> String {
     )
 }
 
+/// Writes a moment as RFC 3339 has it, in UTC and to the second: `2026-11-24T18:10:00Z`.
+pub fn rfc3339(at: Duration) -> String {
+    let wall = Zone::utc().wall(at.min(LAST));
+    let (date, seconds) = (wall.date(), wall.of_day() / SECOND);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year,
+        date.month,
+        date.day,
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
 /// A moment by its distance from now: `5min ago`, `2 weeks 1 day left`.
 pub fn from_now(at: Duration, now: Duration) -> String {
     match now > at {

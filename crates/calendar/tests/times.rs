@@ -129,6 +129,18 @@ fn moments_are_written_in_their_zone() {
     }
 }
 
+#[test]
+fn moments_for_other_programs_are_in_utc() {
+    for (at, text) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (1_709_164_799, "2024-02-28T23:59:59Z"),
+        (1_709_164_800, "2024-02-29T00:00:00Z"),
+        (1_795_543_800, "2026-11-24T18:10:00Z"),
+    ] {
+        assert_eq!(timestamp::rfc3339(secs(at)), text);
+    }
+}
+
 /// Any expression that is sound in the minutes, by its text.
 fn expressions() -> impl Strategy<Value = String> {
     let days = prop_oneof![Just(""), Just("Mon "), Just("Sat,Sun "), Just("Tue..Thu "), Just("Sun ")];

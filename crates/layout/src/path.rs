@@ -133,6 +133,8 @@ pub const BOOT_ATTEMPTS: &str = "/var/lib/berth/boot-attempts";
 pub const PROVISIONED: &str = "/var/lib/berth/provisioned";
 /// That a first boot has begun, and why the last one failed where it did.
 pub const PROVISIONING: &str = "/var/lib/berth/provisioning";
+/// What Ignition leaves of a first boot, for programs that look for it.
+pub const IGNITION_RESULT: &str = "/etc/.ignition-result.json";
 /// etcd's data.
 pub const ETCD_DATA: &str = "/var/lib/etcd";
 /// containerd's data.

@@ -15,12 +15,13 @@ use layout::path::{IGNITION, PROVISIONED, PROVISIONING};
 use platform::{Guest, Platform};
 use sys::mount::{Mount, MountFlags, unmount};
 
+use crate::acquire::Acquired;
 use crate::device::Names;
 use crate::failure::Failure;
 use crate::fetcher::{Fetcher, into_file};
 use crate::kernel_arguments::{self, Decision};
 use crate::network::Network;
-use crate::{acquire, disks, files, kernel_log};
+use crate::{acquire, disks, files, kernel_log, report};
 
 /// Where the ESP is while it is written to.
 const ESP_FOLDER: &str = "/run/berth/esp";
@@ -56,7 +57,8 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
         let mut say = |text: &str| tell(text.to_owned());
         platform.config(&mut Guest::new(&mut say)).map_err(|error| unknown(&error))
     };
-    let config = acquire::acquire(&mut fetcher, Path::new(IGNITION), &command_line, platform.id(), ask)?;
+    let Acquired { config, is_own } =
+        acquire::acquire(&mut fetcher, Path::new(IGNITION), &command_line, platform.id(), ask)?;
     let mut tell = |text: &str| kernel_log::alarm(text);
     let names = Names::new(Some(boot_disk));
     if new_arguments(&config, &command_line, &names)? {
@@ -69,6 +71,9 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     say(&Progress::Disks).map_err(|error| broken("tell stage 1 that the disks are done", &error))?;
     hear_that_root_is_mounted().map_err(|error| broken("hear that ROOT is mounted", &error))?;
     files::apply(root, &config, &names, &mut into_file(&fetcher), &mut |text| tell(&text))?;
+    report::write(root, is_own).map_err(|error| {
+        Failure::new("", error.to_string(), "check that the disk is not damaged, and has space")
+    })?;
     mark(root, &config).map_err(|error| broken("mark the machine as provisioned", &error))?;
     files::forget(root).map_err(|error| {
         Failure::new("", format!("cannot remove the notes of this run: {error:#}"), "check the disk")

@@ -15,3 +15,4 @@ mod kernel_log;
 pub mod metadata;
 pub mod network;
 mod programs;
+mod report;

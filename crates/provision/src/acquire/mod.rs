@@ -12,6 +12,15 @@ use layout::args::{self, CONFIG_URL};
 use crate::failure::Failure;
 use render::{World, render};
 
+/// What a machine is to be, and who says so.
+#[derive(Debug, Default)]
+pub struct Acquired {
+    /// All configs together.
+    pub config: Config,
+    /// Whether one of them is the machine's own, and not only what the image says of every machine.
+    pub is_own: bool,
+}
+
 /// The config of the machine. `embedded` is the image's folder of configs, `command_line` the kernel's arguments,
 /// `platform` the platform's name; `ask_platform` is called where neither has a config.
 ///
@@ -23,7 +32,7 @@ pub fn acquire(
     command_line: &str,
     platform: &str,
     ask_platform: impl FnOnce(&mut dyn FnMut(String)) -> Result<Option<Vec<u8>>, Failure>,
-) -> Result<Config, Failure> {
+) -> Result<Acquired, Failure> {
     let mut config: Option<Config> = None;
     for folder in [embedded.join("base.d"), embedded.join("base.platform.d").join(platform)] {
         for path in configs(&folder)? {
@@ -31,7 +40,9 @@ pub fn acquire(
             config = Some(over(config, base));
         }
     }
-    if let Some((text, name)) = own(world, embedded, command_line, platform, ask_platform)? {
+    let own = own(world, embedded, command_line, platform, ask_platform)?;
+    let is_own = own.is_some();
+    if let Some((text, name)) = own {
         world.note(format!("the config is from {name}"));
         config = Some(over(config, render(world, &text, &name)?));
     } else {
@@ -46,7 +57,7 @@ pub fn acquire(
             return Err(Failure::new(fault.path, cause, next));
         }
     }
-    Ok(config)
+    Ok(Acquired { config, is_own })
 }
 
 fn over(parent: Option<Config>, child: Config) -> Config {
@@ -144,7 +155,8 @@ mod tests {
             let mut world = World::default();
             let asked = |_: &mut dyn FnMut(String)| Ok(platform.map(|text| text.as_bytes().to_vec()));
             let config = acquire(&mut world, image.path(), command_line, "qemu", asked);
-            (config.map(|c| files(&c).into_iter().map(str::to_owned).collect::<Vec<_>>()), world.0)
+            let files = |got: Acquired| files(&got.config).into_iter().map(str::to_owned).collect::<Vec<_>>();
+            (config.map(files), world.0)
         };
         assert_eq!(get("", None).0, Ok(vec![]));
         assert_eq!(get("", Some(" \n")).0, Ok(vec![]));

@@ -91,6 +91,8 @@ fn is_a_harbour(vm: &Vm) -> vm::Result<()> {
         ("tr '\\0' '\\n' < /proc/$(pidof etcd)/environ | grep RETENTION", "ETCD_AUTO_COMPACTION_RETENTION=7"),
         ("systemctl is-active hello etcd containerd || true", "active\nactive\ninactive"),
         ("systemctl is-enabled systemd-tmpfiles-clean.timer || true", "masked"),
+        ("grep -c '\"userConfigProvided\": true' /etc/.ignition-result.json", "1"),
+        ("stat -c %a /etc/.ignition-result.json", "600"),
         ("systemctl list-units --state=failed --no-legend --no-pager", ""),
     ] {
         assert_eq!(shell.run(question)?, answer, "{question}");
