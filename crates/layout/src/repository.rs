@@ -23,6 +23,11 @@ pub fn archive_header(product: &str, version: &str, part: &str) -> String {
     format!("{product}_{version}.{part}.cba-header")
 }
 
+/// The target that is the image of a system extension which was made for a release.
+pub fn extension(product: &str, version: &str, name: &str) -> String {
+    format!("{product}_{version}.{name}.sysext.raw")
+}
+
 /// Path of an archive below the URL.
 pub fn archive(sha256: &str) -> String {
     format!("{ARCHIVES}/{sha256}.cba")
