@@ -19,7 +19,7 @@ use sys::switch_root::switch_root;
 use crate::arguments::{self, Arguments, RootSource};
 use crate::partitions::BootDisk;
 use crate::provisioning::{self, Provisioning};
-use crate::{disks, firmware, kernel_log, read_ahead, root, usr};
+use crate::{attempts, disks, firmware, kernel_log, read_ahead, root, usr};
 
 /// Where the verified `/usr` is until ROOT is there: at its own place, so that its programs run.
 const USR: &str = "/usr";
@@ -149,10 +149,11 @@ pub fn run() -> Result<Infallible> {
         RootSource::Disk => BootDisk::settle(&boot.disk)?,
         RootSource::Memory => BootDisk::untouched(&boot.disk)?,
     };
-    Step::Usr.begin();
     for folder in [USR, SYSROOT] {
         fs::create_dir_all(folder).with_context(|| format!("make the folder {folder}"))?;
     }
+    let is_mounted = arguments.root == RootSource::Disk && attempts::count(&boot, &disk);
+    Step::Usr.begin();
     usr::mount(&boot, &disk, Path::new(USR))?;
     for done in [clock_not_before_image(), read_ahead::begin()] {
         if let Err(error) = done {
@@ -160,7 +161,7 @@ pub fn run() -> Result<Infallible> {
         }
     }
     root::link_programs()?;
-    let provisioning = mount_root(&arguments, &mut disk, &boot.disk.name)?;
+    let provisioning = mount_root(&arguments, &mut disk, is_mounted, &boot.disk.name)?;
     let is_first = provisioning.is_some();
     root::fill()?;
     bind_into_root(USR)?;
@@ -190,13 +191,18 @@ fn clock_not_before_image() -> Result<()> {
 }
 
 /// Mounts ROOT, grown into what there is. On a first boot the config has its say on the disks before that.
-fn mount_root(arguments: &Arguments, disk: &mut BootDisk, boot_disk: &str) -> Result<Option<Provisioning>> {
+fn mount_root(
+    arguments: &Arguments,
+    disk: &mut BootDisk,
+    is_mounted: bool,
+    boot_disk: &str,
+) -> Result<Option<Provisioning>> {
     Step::Root.begin();
     let is_on_disk = arguments.root == RootSource::Disk;
-    if is_on_disk {
-        root::mount_disk(disk)?;
-    } else {
-        root::mount_memory()?;
+    match (is_on_disk, is_mounted) {
+        (true, true) => {}
+        (true, false) => root::mount_disk(disk)?,
+        (false, _) => root::mount_memory()?,
     }
     if !provisioning::is_due(arguments) {
         if is_on_disk {

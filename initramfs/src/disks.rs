@@ -5,11 +5,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use deployment::read_tree;
 use layout::{Guid, Slot};
 use sys::block::{self, device_path};
 use sys::partition_table::{self, geometry, read_at};
 use sys::uevent::{Next, Uevents};
-use verity::{BLOCK, Superblock, root_hash_of_top};
 
 use crate::arguments::Arguments;
 use crate::kernel_log;
@@ -124,20 +124,8 @@ fn read_slot(
     };
     let (data, hashes) = (find(slot.data())?, find(slot.verity())?);
     let start = hashes.first * geometry.block_size;
-    let unreadable = |e: io::Error| format!("{} cannot be read ({e})", slot.verity().label);
-    let superblock = Superblock::parse(&read(start, BLOCK).map_err(unreadable)?)
-        .map_err(|e| format!("{}: {e}", slot.verity().label))?;
     let room = (data.last + 1).saturating_sub(data.first) * geometry.block_size;
-    if superblock.data_size() > room {
-        return Err(format!(
-            "its hash tree is for {} bytes, and {} has {room}",
-            superblock.data_size(),
-            slot.data().label
-        ));
-    }
-    let top = read(start + superblock.top_block_offset(), BLOCK).map_err(unreadable)?;
-    let top = top.first_chunk().ok_or("its hash tree is cut short")?;
-    let root_hash = root_hash_of_top(top, &superblock);
+    let (superblock, root_hash) = read_tree(slot, room, |offset, length| read(start + offset, length))?;
     Ok(SlotState::Tree { superblock, root_hash })
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use layout::Guid;
-use layout::esp::{LOADER_DEVICE_VARIABLE, LOADER_VENDOR};
+use layout::esp::{LOADER_DEVICE_VARIABLE, LOADER_ENTRY_VARIABLE, LOADER_VENDOR};
 use sys::mount::{Mount, MountFlags};
 
 const EFIVARS: &str = "/sys/firmware/efi/efivars";
@@ -28,6 +28,11 @@ pub fn boot_esp() -> Result<Option<Guid>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e).with_context(|| format!("read {}", path.display())),
     }
+}
+
+/// Whether systemd-boot started this kernel. The variables are mounted.
+pub fn is_by_loader() -> bool {
+    Path::new(EFIVARS).join(format!("{LOADER_ENTRY_VARIABLE}-{LOADER_VENDOR}")).exists()
 }
 
 /// A variable with a GUID in it, as UTF-16 text.

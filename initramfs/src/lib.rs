@@ -6,6 +6,7 @@
 //! [`emergency`]: a report on every console, and a reboot.
 
 pub mod arguments;
+mod attempts;
 pub mod boot;
 mod disks;
 pub mod emergency;

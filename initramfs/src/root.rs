@@ -32,8 +32,21 @@ pub fn mount_disk(disk: &BootDisk) -> Result<()> {
         fsck::mend(&device)?;
         ext4 = read_superblock(&device)?;
     }
+    mount_ext4(&device, &ext4)
+}
+
+/// Mounts it before `/usr` is there. Says whether it may stay so: one that was not left clean is to be unmounted and
+/// mended, as soon as what mends it is there (see [`Ext4::clean`]).
+pub fn mount_early(disk: &BootDisk) -> Result<bool> {
+    let (device, _) = disk.device(&ROOT)?;
+    let ext4 = read_superblock(&device)?;
+    mount_ext4(&device, &ext4)?;
+    Ok(ext4.clean)
+}
+
+fn mount_ext4(device: &Path, ext4: &Ext4) -> Result<()> {
     let sysroot = Path::new(SYSROOT);
-    Mount { source: &device, kind: "ext4", flags: MountFlags::empty(), options: "" }.on(sysroot)?;
+    Mount { source: device, kind: "ext4", flags: MountFlags::empty(), options: "" }.on(sysroot)?;
     // A ROOT that keeps a shipped name can be used, and the next boot tries again.
     if ext4.uuid == ROOT_FS_UUID {
         let uuid = Guid::from_random(sys::random::name_16()?);

@@ -39,5 +39,7 @@ pub const LOADER_DEVICE_VARIABLE: &str = "LoaderDevicePartUUID";
 /// EFI variable of the same namespace: the path of the entry that the loader has counted down for this boot. It is not
 /// there where the entry has no counter.
 pub const LOADER_BOOT_COUNT_VARIABLE: &str = "LoaderBootCountPath";
+/// EFI variable, in the same namespace, that names the entry that systemd-boot started, as UTF-16 text.
+pub const LOADER_ENTRY_VARIABLE: &str = "LoaderEntrySelected";
 /// Vendor GUID of the Boot Loader Interface's variables.
 pub const LOADER_VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";

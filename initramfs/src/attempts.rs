@@ -1,0 +1,79 @@
+//! Counting the boots of a version that the loader does not count, and giving way to another one when there are too
+//! many. It is done before `/usr` is opened: a slot that went bad ends in a panic there.
+
+use std::fs;
+
+use anyhow::Result;
+use deployment::Deployment;
+use layout::path::{BOOT_ATTEMPTS, STATE};
+use slots::{Attempts, Running};
+use sys::machine::{End, end};
+
+use crate::partitions::BootDisk;
+use crate::plan::Boot;
+use crate::root::{self, in_sysroot};
+use crate::{firmware, kernel_log};
+
+/// Counts this boot, and starts another version where there were too many. Says whether ROOT is mounted now. A boot that
+/// cannot be counted goes on: what is wrong with ROOT is found when it is mounted for good.
+pub fn count(boot: &Boot, disk: &BootDisk) -> bool {
+    // Without the loader there is no other entry to give way to.
+    if !firmware::is_by_loader() {
+        return false;
+    }
+    let stays = match root::mount_early(disk) {
+        Ok(stays) => stays,
+        Err(error) => {
+            kernel_log::alarm(&format!("this boot is not counted: {error:#}"));
+            return false;
+        }
+    };
+    let done = noted(boot)
+        .and_then(|attempts| if attempts.is_too_many() { give_way(boot, &attempts) } else { Ok(()) });
+    if let Err(error) = done {
+        kernel_log::alarm(&format!("boots of this version are not counted: {error:#}"));
+    }
+    if !stays && let Err(error) = root::unmount() {
+        kernel_log::alarm(&error.to_string());
+        return true;
+    }
+    stays
+}
+
+fn noted(boot: &Boot) -> Result<Attempts> {
+    let path = in_sysroot(BOOT_ATTEMPTS);
+    let record = fs::read(&path).unwrap_or_default();
+    let attempts = Attempts::next(&String::from_utf8_lossy(&record), boot.root_hash);
+    // On a first boot the folder is not there yet, nor is another version.
+    if in_sysroot(STATE).exists() {
+        sys::file::replace_synced(&path, attempts.encode().as_bytes(), 0o644)?;
+    }
+    Ok(attempts)
+}
+
+/// Has the loader boot another good version, where there is one.
+fn give_way(boot: &Boot, attempts: &Attempts) -> Result<()> {
+    let running = Running { slot: boot.slot, usrhash: boot.root_hash };
+    let deployment = Deployment::of_disk(&boot.disk.name, Some(running))?;
+    deployment.repair()?;
+    let machine = deployment.state()?;
+    let Some(actions) = attempts.fall_back(&machine) else {
+        kernel_log::alarm(&format!(
+            "this version was booted {} times and did not prove itself; there is no other good one",
+            attempts.count
+        ));
+        return Ok(());
+    };
+    deployment.apply(&actions)?;
+    let version =
+        machine.running_entry().map_or_else(String::new, |entry| format!(" {}", entry.name.version));
+    let text = format!(
+        "version{version} was booted {} times and did not prove itself: starting the other one",
+        attempts.count
+    );
+    kernel_log::alarm(&text);
+    sys::console::write_to_all(&format!("berth: {text}\n"));
+    root::unmount()?;
+    rustix::fs::sync();
+    Ok(end(End::Restart)?)
+}
