@@ -27,6 +27,7 @@ mod pstore;
 mod report;
 mod run;
 mod settings;
+mod slots;
 mod status;
 mod systemctl;
 mod table;
@@ -45,6 +46,7 @@ const USAGE: &str = "\
 usage: berthctl COMMAND [ARGUMENT]...
 
   status               the machine at a glance            (status --help)
+  slots                the two versions that can boot     (slots --help)
   report               an archive for those who look for a fault
   metrics              the machine in numbers             (metrics --help)
   systemctl            start, stop and look at units      (systemctl --help)
@@ -84,6 +86,7 @@ Each from systemctl to halt is a command of its own too, systemd-sysctl and syst
 /// The command of a name.
 fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
+        "slots" => slots::run,
         "status" => status::run,
         "report" => report::run,
         "banner" => banner::run,
