@@ -62,6 +62,8 @@ const END: u32 = 0x0fff_fff8;
 pub(crate) const LAST: u32 = 0x0fff_ffff;
 /// A cluster that cannot be used.
 const BAD: u32 = 0x0fff_fff7;
+/// More than any ESP has: the table of so many takes 64 MiB of memory.
+const MOST_CLUSTERS: u32 = 1 << 24;
 /// The upper four bits of an entry are not part of it.
 pub(crate) const MASK: u32 = 0x0fff_ffff;
 /// Fields of the FSInfo sector.
@@ -114,7 +116,7 @@ impl<D: Disk> Volume<D> {
         let data = table + tables * table_size;
         let clusters = (sectors * sector).saturating_sub(data) / cluster_size;
         let end = clusters.saturating_add(2).min(table_size / 4);
-        let end = u32::try_from(end).ok().filter(|end| *end < BAD);
+        let end = u32::try_from(end).ok().filter(|end| *end <= MOST_CLUSTERS);
         let end = end.ok_or(Error::NotFat32("it has too many clusters"))?;
         let info = u64::from(u16_at(&boot, 48)) * sector;
         let root = u32_at(&boot, 44);

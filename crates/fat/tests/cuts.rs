@@ -9,6 +9,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
 
 use fat::{Disk, Error, Volume};
+use proptest::prelude::*;
 
 const SECTOR: usize = 512;
 
@@ -65,7 +66,11 @@ impl Recorder {
 
 impl Disk for Recorder {
     fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.disk.borrow().read(offset, bytes);
+        let disk = self.disk.borrow();
+        if offset + bytes.len() as u64 > disk.base.len() as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        disk.read(offset, bytes);
         Ok(())
     }
 
@@ -346,5 +351,35 @@ fn a_loop_or_a_wild_chain_is_an_error() {
         let error = volume.read(&entry, 0, 3000).unwrap_err();
         assert!(matches!(error, Error::Damaged(_)), "{next:#x}: {error}");
         volume.reclaim().unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn no_volume_is_too_strange(
+        boot in proptest::collection::vec((11..90_u64, any::<u8>()), 0..4),
+        inside in proptest::collection::vec((0..40_000_u64, any::<u8>()), 0..40),
+    ) {
+        thread_local!(static ESP: Overlay = esp());
+        let mut disk = ESP.with(Clone::clone);
+        // The table's and the folders' first sectors, after the 32 that are reserved.
+        let data = 2 * u64::from(u32::from_le_bytes(disk.base[36..40].try_into().unwrap())) * 512;
+        for (at, byte) in &inside {
+            disk.write(if at % 2 == 0 { 32 * 512 + at / 2 % 64 } else { 32 * 512 + data + at / 2 }, &[*byte]);
+        }
+        for (at, byte) in boot {
+            disk.write(at, &[byte]);
+        }
+        if let Ok(volume) = Volume::open(Recorder::on(&disk)) {
+            for folder in ["", "EFI", "EFI/Linux"] {
+                for entry in volume.list(folder).unwrap_or_default() {
+                    _ = volume.read(&entry, 0, 1 << 20);
+                }
+            }
+            _ = volume.create("EFI/Linux/x.new", 2000, &[1; 2000][..]);
+            _ = volume.find("EFI/Linux/x.new").and_then(|entry| volume.unlink(&entry));
+            _ = volume.reclaim();
+        }
     }
 }
