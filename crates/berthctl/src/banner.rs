@@ -32,6 +32,8 @@ struct Facts {
     keys: Vec<String>,
     /// How the last boot ended, where that was not as it should be.
     last: Option<String>,
+    /// The version of an update that waits for a restart.
+    update: Option<String>,
 }
 
 /// Runs `berthctl banner`.
@@ -70,6 +72,7 @@ fn gather() -> Facts {
         links: links().unwrap_or_default(),
         keys: host_keys(Path::new(SSH)),
         last: last.map(|boot| boot.ending(&this)),
+        update: fs::read_to_string(layout::path::RESTART_WANTED).ok().map(|text| text.trim().to_owned()),
     }
 }
 
@@ -106,6 +109,9 @@ fn text(facts: &Facts) -> String {
     }
     for key in &facts.keys {
         text.push_str(&format!("  SSH host key: {key}\n"));
+    }
+    if let Some(update) = &facts.update {
+        text.push_str(&format!("  version {update} is installed: restart to use it\n"));
     }
     if let Some(last) = &facts.last {
         text.push_str(&format!("  the last boot: {last}\n"));

@@ -34,6 +34,7 @@ mod table;
 mod time;
 mod timedatectl;
 mod udevadm;
+mod update;
 mod virt;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ usage: berthctl COMMAND [ARGUMENT]...
 
   status               the machine at a glance            (status --help)
   slots                the two versions that can boot     (slots --help)
+  update               updates of the system              (update --help)
   report               an archive for those who look for a fault
   metrics              the machine in numbers             (metrics --help)
   systemctl            start, stop and look at units      (systemctl --help)
@@ -88,6 +90,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
     Some(match name {
         "slots" => slots::run,
         "status" => status::run,
+        "update" => update::run,
         "report" => report::run,
         "banner" => banner::run,
         "hostname" => hostname::run,

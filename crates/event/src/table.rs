@@ -69,6 +69,19 @@ pub enum Event {
         /// From the request to now.
         elapsed_us: u64,
     },
+    /// The repository was read, and is sound.
+    UpdateChecked {
+        /// The version that can be installed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        available: Option<String>,
+    },
+    /// A version is installed, and boots next.
+    UpdateInstalled {
+        /// The version.
+        version: String,
+        /// The letter of its slot.
+        slot: String,
+    },
     /// A version that was being tried is proven: it stays.
     BootBlessed {
         /// The version.
@@ -171,6 +184,10 @@ impl Event {
                 Seconds(*elapsed_us),
                 if *clean { "" } else { ", not everything clean" }
             )),
+            Event::UpdateChecked { .. } => None,
+            Event::UpdateInstalled { version, slot } => {
+                Some(format!("berth: version {version} is installed to slot {slot}: restart to use it"))
+            }
             Event::BootBlessed { version } => Some(format!("berth: version {version} is good, and stays")),
             Event::BootUnfit { version, reason } => {
                 Some(format!("berth: version {version} is not healthy in its time, restarting: {reason}"))

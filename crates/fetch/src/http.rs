@@ -1,7 +1,7 @@
 //! One attempt by HTTP: a request, and the redirects that follow.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,27 +41,30 @@ impl Http {
     }
 }
 
-/// Asks for what `request` names; the body, when the server gives it.
+/// Asks for what `request` names; the answer, when the server gives it.
 pub(crate) fn attempt(
     http: &Http,
     options: &Options,
     roots: &Roots<'_>,
     request: &Request<'_>,
     deadline: Option<Instant>,
-) -> Result<impl Read + use<>, Fault> {
+) -> Result<http::Response<ureq::Body>, Fault> {
     let source = &request.resource.source;
     let bad_source = |why| Error::Source { source_text: shown(source), why };
     let mut url = Url::parse(source).map_err(bad_source)?;
+    let is_secure = url.scheme == "https";
     let mut verb = request.verb.clone();
     let mut headers = Some(request.resource.headers.as_slice());
+    let range = request.resource.range.as_ref();
     for _ in 0..=MOST_REDIRECTS {
-        let built = build(&url, &verb, headers).map_err(bad_source)?;
+        let built = build(&url, &verb, headers, range).map_err(bad_source)?;
         let agent = http.agent(options, roots, &url)?;
         let response = run(&agent, built, &verb, deadline).map_err(|fault| classify(fault, source))?;
         let status = response.status();
         let location = response.headers().get(http::header::LOCATION);
         match (status.as_u16(), location) {
-            (200 | 204, _) => return Ok(response.into_body().into_reader()),
+            (200 | 204, _) => return Ok(response),
+            (206, _) if request.resource.range.is_some() => return Ok(response),
             (code @ (301 | 302 | 303 | 307 | 308), Some(location)) => {
                 let bad = |why| Error::Redirect { source_text: shown(source), why };
                 let location =
@@ -69,6 +72,9 @@ pub(crate) fn attempt(
                 url = url
                     .join(location)
                     .map_err(|why| bad(format!("a redirect to {}: {why}", shown(location))))?;
+                if options.stays_secure && is_secure && url.scheme != "https" {
+                    return Err(bad(format!("a redirect from https: to {}", shown(location))).into());
+                }
                 // Headers may hold what is for one server only.
                 headers = None;
                 if code < 307 {
@@ -89,6 +95,7 @@ fn build(
     url: &Url,
     verb: &Verb,
     headers: Option<&[(String, String)]>,
+    range: Option<&Range<u64>>,
 ) -> Result<http::Request<Vec<u8>>, String> {
     let (method, body) = match verb {
         Verb::Get => (Method::GET, Vec::new()),
@@ -107,6 +114,9 @@ fn build(
         Ok::<_, String>(())
     };
     set("user-agent", USER_AGENT)?;
+    if let Some(range) = range {
+        set("range", &format!("bytes={}-{}", range.start, range.end.saturating_sub(1)))?;
+    }
     if let Some(user) = &url.user {
         set("authorization", &basic(user))?;
     }

@@ -10,7 +10,8 @@ use crate::hash::Check;
 use crate::{Error, Resource, Sink, shown};
 
 /// Why an attempt failed.
-pub(crate) enum Fault {
+#[derive(Debug)]
+pub enum Fault {
     /// Another may do better; the cause.
     Passing(String),
     /// No other does.

@@ -16,7 +16,8 @@ pub mod tftp;
 mod url;
 
 use std::fs::{self, File};
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::thread;
@@ -28,7 +29,9 @@ pub use crate::error::{Error, Retry};
 pub use crate::proxy::Proxies;
 pub use crate::url::shown;
 
-use crate::intake::{Fault, deliver};
+pub use crate::intake::Fault;
+
+use crate::intake::deliver;
 
 /// The first pause before another attempt, doubled with each, and the longest; the reference's.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -45,6 +48,8 @@ pub struct Resource {
     pub compression: Option<String>,
     /// `sha512-` or `sha256-` and the hash of the decompressed bytes in hexadecimal.
     pub verification: Option<String>,
+    /// The bytes of it that are wanted; all where none are named. For [`Client::ask`].
+    pub range: Option<Range<u64>>,
 }
 
 impl Resource {
@@ -92,6 +97,8 @@ pub struct Options {
     pub total_timeout: Option<Duration>,
     /// The most bytes that are taken, decompressed.
     pub limit: Option<u64>,
+    /// Whether what is asked for by https: is taken by nothing else, wherever a server redirects.
+    pub stays_secure: bool,
 }
 
 impl Default for Options {
@@ -103,8 +110,19 @@ impl Default for Options {
             response_timeout: Some(Duration::from_secs(10)),
             total_timeout: None,
             limit: None,
+            stays_secure: false,
         }
     }
+}
+
+/// What a server gives to one request.
+pub struct Answer {
+    /// HTTP's status code: 200, 204, or 206 where a range was asked for.
+    pub status: u16,
+    /// `Content-Range`, as it is.
+    pub content_range: Option<String>,
+    /// Its bytes, as they come.
+    pub body: Box<dyn Read + Send>,
 }
 
 /// Whether a URL is of a kind that is fetched over a network.
@@ -208,6 +226,17 @@ impl Client {
         unreachable!("attempts do not end by themselves")
     }
 
+    /// Asks an http: or https: URL once, for the range that the resource names. What reads the answer counts its bytes:
+    /// a server may send more than it was asked for, or never end.
+    pub fn ask(&self, resource: &Resource) -> Result<Answer, Fault> {
+        let request = Request { resource, verb: Verb::Get, retry_on: &[] };
+        let answer = http::attempt(&self.http, &self.options, &|| self.roots(), &request, None)?;
+        let status = answer.status().as_u16();
+        let content_range = answer.headers().get("content-range");
+        let content_range = content_range.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Answer { status, content_range, body: Box::new(answer.into_body().into_reader()) })
+    }
+
     fn attempt(
         &self,
         request: &Request<'_>,
@@ -222,8 +251,8 @@ impl Client {
             None if source.is_empty() => deliver(io::empty(), resource, limit, sink),
             Some("data") => deliver(data::decode(source).map_err(bad)?.as_slice(), resource, limit, sink),
             Some("http" | "https") => {
-                let body = http::attempt(&self.http, &self.options, &|| self.roots(), request, deadline)?;
-                deliver(body, resource, limit, sink)
+                let answer = http::attempt(&self.http, &self.options, &|| self.roots(), request, deadline)?;
+                deliver(answer.into_body().into_reader(), resource, limit, sink)
             }
             Some("tftp") => {
                 let mut transfer = tftp::Transfer::open(source, deadline)?;

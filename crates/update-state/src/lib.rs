@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod model;
+pub mod protocol;
 mod record;
 
 pub use model::{Check, Record, Refused, SCHEMA, Staged, State, StateError, What};

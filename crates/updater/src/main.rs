@@ -7,18 +7,18 @@ mod bless;
 mod boot;
 mod deadline;
 mod health;
-mod record;
 mod report;
 mod schema;
-mod settings;
 mod vendor;
 
 use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use updater::{record, settings};
 
-const USAGE: &str = "usage: updater health      is this boot good? berth-health.service asks
+const USAGE: &str = "usage: updater daemon      takes updates; updater.socket and updater.timer start it
+       updater health      is this boot good? berth-health.service asks
        updater bless       it is: its version stays; berth-bless.service says so
        updater deadline    is it late? berth-boot-deadline.service asks, and restarts the machine
        updater report      has a version failed here? berth-boot-report.service tells";
@@ -26,6 +26,7 @@ const USAGE: &str = "usage: updater health      is this boot good? berth-health.
 /// What a word does.
 fn command(name: &str) -> Option<fn() -> Result<()>> {
     Some(match name {
+        "daemon" => updater::daemon::run,
         "health" => health::run,
         "bless" => bless::run,
         "deadline" => deadline::run,

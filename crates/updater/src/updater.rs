@@ -1,0 +1,284 @@
+//! The order of an update: look, choose, prove, install, remember.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use deployment::Deployment;
+use layout::Slot;
+use manifest::channel::{Asking, Choice, Release, choose};
+use manifest::{Manifest, Version};
+use slots::Machine;
+use update_settings::Settings;
+use update_state::State;
+use update_state::protocol::{Progress, Stage};
+
+use crate::clone::Origins;
+use crate::install::{Content, Tell};
+use crate::mirrors::{Mirrors, Patience};
+use crate::{Repository, Store, Trust, store};
+
+/// What the machine is.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The product's name.
+    pub product: String,
+    /// Architecture, as `uname -m` names it.
+    pub architecture: String,
+    /// The version that runs.
+    pub version: Version,
+}
+
+/// What takes updates.
+pub struct Updater {
+    /// What the machine is.
+    pub facts: Facts,
+    /// What it is to do.
+    pub settings: Settings,
+    /// Where it remembers.
+    pub store: Store,
+    /// Whom it trusts.
+    pub trust: Trust,
+    /// How long it puts up with servers.
+    pub patience: Patience,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is nothing to install: why.
+    Nothing(String),
+    /// That version was installed before, and boots next.
+    Already(Version),
+    /// That version is installed, and boots next.
+    Installed {
+        /// Which.
+        version: Version,
+        /// Where.
+        slot: Slot,
+        /// Where the chunks of `/usr` and of the kernel image came from.
+        origins: [Origins; 2],
+        /// What came over the network of all, in bytes.
+        received: u64,
+    },
+}
+
+impl Facts {
+    /// Of the machine that runs.
+    ///
+    /// # Errors
+    /// The image does not say.
+    pub fn system() -> Result<Self> {
+        let path = layout::path::OS_RELEASE;
+        let text = std::fs::read_to_string(path).with_context(|| format!("read {path}"))?;
+        let values = unit::text::environment::parse(&text);
+        let value = |name: &str| {
+            let found = values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            found.with_context(|| format!("{path} has no {name}"))
+        };
+        let version = value("VERSION_ID")?.parse().with_context(|| format!("read {path}"))?;
+        Ok(Self { product: value("ID")?, architecture: std::env::consts::ARCH.to_owned(), version })
+    }
+}
+
+/// A version that can be installed, or why there is none.
+pub struct Found {
+    /// The version.
+    pub version: Option<Version>,
+    /// In words.
+    pub text: String,
+}
+
+impl Updater {
+    fn mirrors(&self) -> Result<Arc<Mirrors>> {
+        let Settings { urls, proxy, rate_limit, .. } = &self.settings;
+        Ok(Arc::new(Mirrors::new(urls, proxy.as_deref(), *rate_limit, self.patience)?))
+    }
+
+    /// Looks for an update, and remembers what it found.
+    ///
+    /// # Errors
+    /// The repository cannot be read, or is not to be trusted.
+    pub fn check(&self) -> Result<Found> {
+        let found = self.look();
+        let result = match &found {
+            Ok(found) => Ok((found.text.clone(), found.version.clone())),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        self.store.change(|state| state.checked(store::now(), result))?;
+        found
+    }
+
+    fn look(&self) -> Result<Found> {
+        let state = self.store.read()?;
+        let mirrors = self.mirrors()?;
+        let repository = Repository::load(mirrors, &self.trust)?;
+        let channel = repository.channel(&self.settings.channel)?;
+        let refused = state.refused_versions();
+        let choice = choose(&self.asking(&state, state.pinned.as_ref(), &refused), &channel)?;
+        Ok(Found {
+            version: choice.release.map(|release| release.version.clone()),
+            text: self.words(&choice),
+        })
+    }
+
+    fn asking<'a>(
+        &'a self,
+        state: &State,
+        pinned: Option<&'a Version>,
+        refused: &'a [Version],
+    ) -> Asking<'a> {
+        Asking {
+            product: &self.facts.product,
+            architecture: &self.facts.architecture,
+            channel: &self.settings.channel,
+            version: &self.facts.version,
+            epoch: state.epoch,
+            pinned,
+            refused,
+        }
+    }
+
+    /// A choice in words.
+    fn words(&self, choice: &Choice<'_>) -> String {
+        let mut text = match choice.release {
+            Some(release) => format!("version {} can be installed", release.version),
+            None => format!("version {} is the newest that this machine takes", self.facts.version),
+        };
+        for (version, reason) in &choice.passed_over {
+            text.push_str(&format!("; not {version}: {reason}"));
+        }
+        if let Some(why) = choice.running_withdrawn {
+            text.push_str(&format!("; the running version was withdrawn: {why}"));
+        }
+        text
+    }
+
+    /// Installs an update: the newest that the machine takes, or that version, also if it failed here before.
+    /// `progress` is told how far it is.
+    ///
+    /// # Errors
+    /// It is not installed. What runs is untouched, and boots.
+    pub fn apply(
+        &self,
+        deployment: &Deployment,
+        wanted: Option<&Version>,
+        progress: Box<dyn Fn(Progress)>,
+    ) -> Result<Outcome> {
+        let _lock = self.store.begin()?.context("another program installs an update at the moment")?;
+        let tell = |stage, version: Option<&Version>| {
+            progress(Progress { stage, version: version.cloned(), done: 0, total: 0 });
+        };
+        tell(Stage::Checking, None);
+        let done = deployment.repair().context("tidy up the disk")?;
+        for action in &done {
+            eprintln!("tidied up what was left: {action}");
+        }
+        let mirrors = self.mirrors()?;
+        let repository = Repository::load(mirrors.clone(), &self.trust)?;
+        let state = self.store.read()?;
+        let channel = repository.channel(&self.settings.channel)?;
+        let refused: Vec<Version> =
+            state.refused_versions().into_iter().filter(|version| Some(version) != wanted).collect();
+        let choice = choose(&self.asking(&state, wanted.or(state.pinned.as_ref()), &refused), &channel)?;
+        let words = self.words(&choice);
+        let Some(release) =
+            choice.release.filter(|release| wanted.is_none_or(|wanted| release.version == *wanted))
+        else {
+            return match wanted {
+                Some(wanted) => bail!("version {wanted} cannot be installed: {words}"),
+                None => Ok(Outcome::Nothing(words)),
+            };
+        };
+        let machine = deployment.state().context("look at the disk")?;
+        if is_staged(&machine, &state, &release.version) {
+            return Ok(Outcome::Already(release.version.clone()));
+        }
+        let version = release.version.clone();
+        let result = self.install(deployment, &machine, &repository, &state, release, progress);
+        match result {
+            Ok((slot, origins)) => {
+                let from = &self.facts.version;
+                self.store.change(|state| {
+                    state.installed(store::now(), &version, slot, release.security_epoch, from);
+                })?;
+                Ok(Outcome::Installed { version, slot, origins, received: mirrors.received() })
+            }
+            Err(error) => {
+                let why = format!("{error:#}");
+                self.store.change(|state| {
+                    state.install_failed(store::now(), &version, &self.facts.version, &why)
+                })?;
+                Err(error
+                    .context(format!("version {version} is not installed, and {} stays", self.facts.version)))
+            }
+        }
+    }
+
+    fn install(
+        &self,
+        deployment: &Deployment,
+        machine: &Machine,
+        repository: &Repository,
+        state: &State,
+        release: &Release,
+        progress: Box<dyn Fn(Progress)>,
+    ) -> Result<(Slot, [Origins; 2])> {
+        let version = release.version.clone();
+        let manifest = repository.manifest(&release.manifest)?;
+        self.hold(release, &manifest, state)?;
+        let of = version.clone();
+        let progress = std::rc::Rc::new(progress);
+        let told = progress.clone();
+        let tell: Tell = Box::new(move |stage, done, total| {
+            told(Progress { stage, version: Some(of.clone()), done, total });
+        });
+        let folder = self.store.folder()?;
+        let mut content = Content::prepare(repository, manifest, deployment, machine, folder, tell)?;
+        let slot = slots::target_slot(machine)?;
+        // What it says is told before anything of the disk is given up for it.
+        let plan = slots::plan_install(machine, &version, content.root_hash())?;
+        content.fetch_uki().context("fetch the kernel image")?;
+        deployment.install(&plan, &mut content, &mut |action| {
+            let stage = match action {
+                slots::Action::VerifySlot(..) => Stage::Verifying,
+                slots::Action::WriteUki(_) | slots::Action::Publish { .. } => Stage::Publishing,
+                _ => return,
+            };
+            progress(Progress { stage, version: Some(version.clone()), done: 0, total: 0 });
+        })?;
+        content.clean();
+        Ok((slot, content.origins))
+    }
+
+    /// Holds a manifest to the release that names it, and to the machine.
+    fn hold(&self, release: &Release, manifest: &Manifest, state: &State) -> Result<()> {
+        let Facts { product, architecture, version } = &self.facts;
+        let same = |what: &str, theirs: &dyn std::fmt::Display, ours: &dyn std::fmt::Display| {
+            let (theirs, ours) = (theirs.to_string(), ours.to_string());
+            ensure!(theirs == ours, "the manifest is of the {what} {theirs}, and should be of {ours}");
+            Ok(())
+        };
+        same("product", &manifest.product, product)?;
+        same("architecture", &manifest.architecture, architecture)?;
+        same("version", &manifest.version, &release.version)?;
+        ensure!(
+            manifest.security_epoch >= state.epoch,
+            "the manifest's security epoch is {}, and this machine has seen {}",
+            manifest.security_epoch,
+            state.epoch
+        );
+        ensure!(
+            manifest.minimum_version <= *version,
+            "it can be installed over {} or newer only, and {version} runs",
+            manifest.minimum_version
+        );
+        Ok(())
+    }
+}
+
+/// Whether a version is installed and boots next.
+pub fn is_staged(machine: &Machine, state: &State, version: &Version) -> bool {
+    let staged = state.staged.as_ref().is_some_and(|staged| staged.version == *version);
+    let next = machine.next_entry().filter(|entry| entry.name.version == *version);
+    staged && next.is_some_and(|entry| machine.is_bootable(entry))
+}
