@@ -1,9 +1,9 @@
 //! Counting the boots of a version that the loader does not count, and giving way to another one when there are too
 //! many. It is done before `/usr` is opened: a slot that went bad ends in a panic there.
 
-use std::fs;
+use std::fs::{self, File};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use deployment::Deployment;
 use layout::path::{BOOT_ATTEMPTS, STATE};
 use slots::{Attempts, Running};
@@ -47,6 +47,10 @@ fn noted(boot: &Boot) -> Result<Attempts> {
     // On a first boot the folder is not there yet, nor is another version.
     if in_sysroot(STATE).exists() {
         sys::file::replace_synced(&path, attempts.encode().as_bytes(), 0o644)?;
+        // The new name too is on the disk before /usr is opened, which may end in a panic.
+        File::open(in_sysroot(STATE))
+            .and_then(|folder| folder.sync_all())
+            .context("write the count to the disk")?;
     }
     Ok(attempts)
 }

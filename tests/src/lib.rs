@@ -8,6 +8,7 @@
 
 pub mod disk;
 pub mod nfs;
+pub mod second;
 mod testbed;
 pub mod web;
 

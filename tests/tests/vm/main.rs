@@ -22,5 +22,6 @@ mod recorder;
 mod security;
 mod services;
 mod settings;
+mod slots;
 mod timers;
 mod verity;
