@@ -4,9 +4,12 @@ mod build;
 mod checkout;
 mod firmware;
 mod ignition;
+mod keys;
 mod lock;
+mod release;
 mod reproduce;
 mod run;
+mod serve;
 mod sizes;
 mod test;
 mod translate;
@@ -37,6 +40,9 @@ enum Command {
     Reproduce(reproduce::Reproduce),
     Units(units::Units),
     Ignition(ignition::Ignition),
+    Keys(keys::Keys),
+    Release(Box<release::Release>),
+    Serve(serve::Serve),
 }
 
 /// Says what is done and why to who looks into the builder. What is said is chosen as in
@@ -63,6 +69,9 @@ fn main() -> ExitCode {
         Command::Reproduce(command) => command.run(),
         Command::Units(command) => command.run(),
         Command::Ignition(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Release(command) => command.run(),
+        Command::Serve(command) => command.run(),
     });
     match result {
         Ok(code) => code,

@@ -127,6 +127,8 @@ pub const UPDATE_STATE: &str = "/var/lib/berth/update/state.json";
 pub const UPDATE_ROOTS: [&str; 2] = ["/etc/berth/update/root.json", "/usr/share/berth/update/root.json"];
 /// That an update waits for a restart: its version. For who looks whether a machine is to be restarted.
 pub const RESTART_WANTED: &str = "/run/berth/restart-wanted";
+/// The image's settings of updates: where they come from.
+pub const UPDATE_SETTINGS: &str = "/usr/lib/berth/update.conf";
 /// Where the updater takes orders: a JSON line each.
 pub const UPDATER_SOCKET: &str = "/run/berth/updater.sock";
 /// How often the running version was booted since a boot of it was good. Stage 1 counts; blessing removes it.

@@ -107,7 +107,7 @@ impl Plan {
             userland: Arc::clone(&userland),
             components: components.clone(),
         };
-        let usr = usr::step(spec, compression, &root.join("images/rootfs"), &code, &parts)?;
+        let usr = usr::step(spec, compression, root, &code, &parts)?;
         let parts = boot::Parts {
             build: Arc::clone(&build),
             kernel: Arc::clone(&kernel),

@@ -17,6 +17,7 @@ mod publish;
 mod published;
 mod repository;
 mod role;
+pub mod serve;
 mod store;
 
 pub use build::{Extension, Release};

@@ -1,7 +1,7 @@
 //! From what a spec says to what it means.
 
 use crate::error::nearest;
-use crate::raw::RawDisk;
+use crate::raw::{RawDisk, RawUpdate};
 use crate::{RawSpec, Size};
 use manifest::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +53,21 @@ pub struct ImageSpec {
     pub applets: BTreeSet<String>,
     /// Partition sizes.
     pub disk: DiskSizes,
+    /// Where updates come from; nothing where the image has no repository of its own.
+    pub update: Option<UpdateSource>,
+    /// The oldest version that can be updated to this one in one step.
+    pub minimum_version: Version,
+    /// Machines that have seen a higher one do not take this image.
+    pub security_epoch: u64,
+}
+
+/// Where updates come from, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateSource {
+    /// The root of the keys that sign releases: a path, relative to the checkout.
+    pub root: String,
+    /// URL of the repository.
+    pub url: String,
 }
 
 /// Something wrong, and the path of the value.
@@ -93,6 +108,7 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
             }
         }
     }
+    let (update, minimum_version) = check_update(&raw.update, &version)?;
     Ok(ImageSpec {
         name: raw.name,
         version,
@@ -104,7 +120,47 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
         userland: raw.userland,
         applets: raw.applets.into_iter().collect(),
         disk: check_disk(&raw.disk, catalog.sizes)?,
+        update,
+        minimum_version,
+        security_epoch: raw.update.security_epoch,
     })
+}
+
+/// The oldest of all versions.
+const ANY: &str = "0.0.0";
+
+fn check_update(raw: &RawUpdate, version: &Version) -> Result<(Option<UpdateSource>, Version), Problem> {
+    let minimum = Version::parse(raw.minimum_version.as_deref().unwrap_or(ANY))
+        .map_err(|error| problem(["update", "minimum-version"], error.to_string()))?;
+    if minimum > *version {
+        let message = format!("`{minimum}` is newer than the image, which is {version}");
+        return Err(problem(["update", "minimum-version"], message));
+    }
+    let source = match (&raw.root, &raw.url) {
+        (None, None) => None,
+        (Some(root), Some(url)) => {
+            // One line of a file of settings, where blanks part URLs.
+            let fine = url
+                .strip_prefix("https://")
+                .or_else(|| url.strip_prefix("http://"))
+                .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+            if !fine || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+                let message = format!("`{url}` is not the URL of a repository: expected http:// or https://");
+                return Err(problem(["update", "url"], message));
+            }
+            Some(UpdateSource { root: root.clone(), url: url.clone() })
+        }
+        (Some(_), None) => {
+            return Err(problem(["update", "root"], "a root without the `url` of what it vouches for"));
+        }
+        (None, Some(_)) => {
+            return Err(problem(
+                ["update", "url"],
+                "a url without the `root` of the keys that sign what is there",
+            ));
+        }
+    };
+    Ok((source, minimum))
 }
 
 /// The names in the list at `path`, each a `kind` that is known, and there once.

@@ -11,7 +11,7 @@ mod overrides;
 mod raw;
 mod size;
 
-pub use check::{Catalog, DiskSizes, ImageSpec};
+pub use check::{Catalog, DiskSizes, ImageSpec, UpdateSource};
 pub use error::{Error, Place};
 pub use overrides::Override;
 pub use raw::RawSpec;

@@ -28,6 +28,24 @@ pub struct RawSpec {
     /// The disk's part.
     #[serde(default)]
     pub disk: RawDisk,
+    /// Where the image's updates come from, and whose.
+    #[serde(default)]
+    pub update: RawUpdate,
+}
+
+/// The updates' part of a spec.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RawUpdate {
+    /// The root of the keys that sign releases, a file in the checkout.
+    pub root: Option<String>,
+    /// URL of the repository of releases.
+    pub url: Option<String>,
+    /// The oldest version that can be updated to this one in one step.
+    pub minimum_version: Option<String>,
+    /// Machines that have seen a higher one do not take this image.
+    #[serde(default)]
+    pub security_epoch: u64,
 }
 
 /// The kernel's part of a spec.

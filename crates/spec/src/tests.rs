@@ -35,6 +35,38 @@ fn a_good_spec_means_what_it_says() {
     assert_eq!(spec.disk.esp, 1 << 30);
     assert_eq!(spec.kernel_arguments, ["quiet", "panic=10"]);
     assert!(spec.kernel_options.is_empty());
+    assert_eq!(spec.update, None);
+    assert_eq!((spec.minimum_version.as_str(), spec.security_epoch), ("0.0.0", 0));
+}
+
+#[test]
+fn updates_come_from_where_the_spec_says() {
+    let text = format!(
+        "{GOOD}update:\n  root: keys/root.json\n  url: https://updates.example/berth\n  \
+         minimum-version: 1.0.0\n  security-epoch: 2\n"
+    );
+    let spec = parse("x.yaml", &text, &[], &catalog()).unwrap();
+    let source = spec.update.unwrap();
+    assert_eq!(
+        (source.root.as_str(), source.url.as_str()),
+        ("keys/root.json", "https://updates.example/berth")
+    );
+    assert_eq!((spec.minimum_version.as_str(), spec.security_epoch), ("1.0.0", 2));
+    for (key, value, says) in [
+        ("root", "r.json", "without the `url`"),
+        ("url", "https://u.example", "without the `root`"),
+        ("minimum-version", "1.2.4", "newer than the image"),
+        ("minimum-version", "1.0", "is not a version"),
+        ("security-epoch", "-1", "u64"),
+        ("mirror", "x", "unknown field `mirror`"),
+    ] {
+        let complaint = complaint(&format!("{GOOD}update:\n  {key}: {value}\n"));
+        assert!(complaint.contains(says) && complaint.contains("x.yaml:13"), "{complaint}");
+    }
+    for url in ["ftp://u.example", "https://", "https:///x", "u.example", "\"https://a https://b\""] {
+        let complaint = complaint(&format!("{GOOD}update:\n  root: r.json\n  url: {url}\n"));
+        assert!(complaint.contains("x.yaml:14") && complaint.contains("expected http"), "{complaint}");
+    }
 }
 
 /// What is written instead of what, and what the complaint must hold.

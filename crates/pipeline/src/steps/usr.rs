@@ -12,7 +12,7 @@ use layout::{disk, path};
 use sandbox::Tree;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use spec::ImageSpec;
+use spec::{ImageSpec, UpdateSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -60,17 +60,19 @@ const NARROW: [(&str, u32); 4] =
 /// Programs that run with root's rights whoever starts them: these, and no other.
 const SET_UID: [&str; 1] = ["/usr/bin/sudo"];
 
-/// The step; `rootfs` is images/rootfs, `code` are the directories of our crates that make files.
+/// The step; `root` is the checkout, `code` are the directories of our crates that make files.
 ///
 /// # Errors
 /// An input cannot be read.
 pub fn step(
     spec: &ImageSpec,
     compression: Compression,
-    rootfs: &Path,
+    root: &Path,
     code: &[&Path],
     parts: &Parts,
 ) -> Result<Arc<Step>> {
+    let rootfs = &root.join("images/rootfs");
+    let source = spec.update.as_ref().map(|source| Source::read(root, source, &spec.channel)).transpose()?;
     let mut recipe = Recipe::new("usr", include_str!("usr.rs"))
         .parameter("userland.rs", include_str!("../userland.rs"))
         .parameter("elf.rs", include_str!("../elf.rs"))
@@ -78,6 +80,7 @@ pub fn step(
         .parameter("epoch", spec.source_date_epoch.to_string())
         .parameter("compression", format!("{compression:?}"))
         .parameter("slot", format!("{:?}", spec.disk))
+        .parameter("update", format!("{source:?}"))
         .files(rootfs)?
         .needs(&parts.build)
         .needs(&parts.kernel)
@@ -103,9 +106,38 @@ pub fn step(
             assembly.lay(&files, "", &format!("component {name}"))?;
         }
         assembly.lay_programs(context.input(&programs)?)?;
+        if let Some(source) = &source {
+            assembly.lay_source(source)?;
+        }
         assembly.lay_userland(&Userland::open(context.input(&userland)?)?, &spec)?;
         write(context, &Tree::at(context.input(&build)?.to_owned()), &spec, compression, assembly)
     }))
+}
+
+/// Where updates come from, as files of the image.
+#[derive(Debug)]
+struct Source {
+    root: String,
+    settings: String,
+}
+
+impl Source {
+    fn read(root: &Path, source: &UpdateSource, channel: &str) -> Result<Self> {
+        let path = root.join(&source.root);
+        let reading = || {
+            format!(
+                "reading update.root, {}: name the root.json of a folder that `cargo xtask keys init` made",
+                path.display()
+            )
+        };
+        let text = fs::read_to_string(&path).with_context(reading)?;
+        let value: serde_json::Value = serde_json::from_str(&text).with_context(reading)?;
+        if value["signed"]["_type"] != "root" {
+            bail!("{}; this is no root of keys", reading());
+        }
+        let settings = format!("[Update]\nUrl={}\nChannel={channel}\n", source.url);
+        Ok(Self { root: text, settings })
+    }
 }
 
 #[derive(Default)]
@@ -178,6 +210,15 @@ impl Assembly {
             part.link(in_usr(link.path), link.target)?;
         }
         self.add(part, "berth")
+    }
+
+    fn lay_source(&mut self, source: &Source) -> Result<()> {
+        let mut part = FileTree::new();
+        for (path, text) in [(path::UPDATE_ROOTS[1], &source.root), (path::UPDATE_SETTINGS, &source.settings)]
+        {
+            part.file(in_usr(path), 0o644, Content::Bytes(text.clone().into_bytes()))?;
+        }
+        self.add(part, "spec")
     }
 
     fn lay_userland(&mut self, userland: &Userland, spec: &ImageSpec) -> Result<()> {

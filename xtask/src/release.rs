@@ -1,0 +1,146 @@
+//! `cargo xtask release`: puts releases into a repository, takes them back, and signs it anew.
+
+use crate::build::{Options, Work};
+use crate::checkout::Checkout;
+use ::release::{Keys, Release as Built, Repository};
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use manifest::Version;
+use spec::Override;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+/// Publish releases: build them, and add them to a signed repository of static files
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask release images/default.yaml --set version=1.2.3 --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
+    cargo xtask release --from target/images --repo /srv/releases --keys ~/berth-keys --channel beta\n  \
+    cargo xtask release --withdraw 1.2.3 --reason \"loses data\" --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
+    cargo xtask release --refresh --repo /srv/releases --keys ~/berth-keys\n\n\
+    The repository is made where there is none. Run --refresh at least every 30 days: machines take nothing from a \
+    repository whose signatures have expired.")]
+pub struct Release {
+    /// Specs of images to build and publish
+    #[arg(value_name = "SPEC")]
+    specs: Vec<PathBuf>,
+
+    /// Publish what `cargo xtask build --out DIR` left, instead of building
+    #[arg(long, value_name = "DIR")]
+    from: Vec<PathBuf>,
+
+    /// The repository
+    #[arg(long, value_name = "DIR")]
+    repo: PathBuf,
+
+    /// The folder of keys
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+
+    /// The channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+
+    /// The oldest version that what is published may be installed over [default: what the manifest says]
+    #[arg(long, value_name = "VERSION")]
+    minimum_version: Option<Version>,
+
+    /// Withdraw a version from the channel; machines that have it keep it until there is a newer one
+    #[arg(long, value_name = "VERSION", requires = "reason")]
+    withdraw: Option<Version>,
+
+    /// Why it is withdrawn
+    #[arg(long, requires = "withdraw", value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Sign anew what is about to expire, and publish changed keys
+    #[arg(long)]
+    refresh: bool,
+
+    /// Remove releases that every channel has withdrawn, and files that nothing names
+    #[arg(long)]
+    prune: bool,
+
+    /// Change one value of the specs, such as version=1.2.3
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Override>,
+
+    /// Build with the best compression
+    #[arg(long)]
+    release: bool,
+
+    /// Fail where an input is not the one in images/inputs.lock
+    #[arg(long)]
+    locked: bool,
+}
+
+impl Release {
+    pub fn run(self) -> Result<ExitCode> {
+        let adds = !self.specs.is_empty() || !self.from.is_empty();
+        ensure!(
+            adds || self.withdraw.is_some() || self.refresh || self.prune,
+            "nothing to do: name a spec, --from, --withdraw, --refresh or --prune"
+        );
+        ensure!(
+            adds || self.minimum_version.is_none(),
+            "--minimum-version is for what is published: name a spec or --from"
+        );
+        if (adds || self.withdraw.is_some()) && self.channel.is_none() {
+            bail!("a release is in a channel: name it with --channel");
+        }
+        let channel = self.channel.clone().unwrap_or_default();
+        // Wrong keys are told of before a build, not after.
+        let mut repository = self.open()?;
+        // All are built before the first is published. The folder goes when they are.
+        let place = tempfile::tempdir().context("making a temporary folder")?;
+        let mut releases = self.from.iter().map(|dir| Built::from_build(dir)).collect::<Result<Vec<_>>>()?;
+        for (i, spec) in self.specs.iter().enumerate() {
+            let options = Options {
+                spec: Some(spec.clone()),
+                set: self.set.clone(),
+                release: self.release,
+                locked: self.locked,
+            };
+            let out = place.path().join(i.to_string());
+            Work::new(Checkout::find()?, &options)?.build(&[], &out, false)?;
+            releases.push(Built::from_build(&out)?);
+        }
+        for mut release in releases {
+            release.minimum_version = self.minimum_version.clone().or(release.minimum_version);
+            repository.add(&release, &channel)?;
+            eprintln!("{} {} is in {channel}", release.manifest.product, release.manifest.version);
+        }
+        if let (Some(version), Some(reason)) = (&self.withdraw, &self.reason) {
+            repository.withdraw(&channel, version, reason)?;
+            eprintln!("{version} is withdrawn from {channel}");
+        }
+        if self.refresh {
+            repository.refresh()?;
+        }
+        if self.prune {
+            for path in repository.prune()? {
+                eprintln!("removed {}", path.display());
+            }
+        }
+        for standing in repository.standing() {
+            let left = standing.expires.duration_since(SystemTime::now()).unwrap_or_default();
+            let days = left.as_secs() / (24 * 60 * 60);
+            println!("{:<9} version {:>3}, {days} days left", standing.role.name(), standing.version);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn open(&self) -> Result<Repository> {
+        let keys = Keys::open(&self.keys)?;
+        if Repository::is_one(&self.repo) {
+            return Repository::open(&self.repo, keys);
+        }
+        let makes = !self.specs.is_empty() || !self.from.is_empty();
+        ensure!(
+            makes,
+            "{} is no repository: the first release that is published makes one",
+            self.repo.display()
+        );
+        Repository::create(&self.repo, keys)
+    }
+}
