@@ -306,8 +306,8 @@ fn https_through_a_proxy_is_a_tunnel() {
     assert!(retries[0].cause.contains("407") || retries[0].cause.contains("proxy"), "{retries:?}");
 }
 
-#[test]
-fn certificates_are_checked_against_the_configs_authorities() {
+/// A server by https, and the authority that vouches for it.
+fn secure(reply: impl Fn(&server::Asked, usize) -> Reply + Send + Sync + 'static) -> (Server, String) {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -335,8 +335,14 @@ fn certificates_are_checked_against_the_configs_authorities() {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             Some(rustls::StreamOwned::new(connection, stream))
         },
-        |_, _| answer(200, "hello"),
+        reply,
     );
+    (server, pem)
+}
+
+#[test]
+fn certificates_are_checked_against_the_configs_authorities() {
+    let (server, pem) = secure(|_, _| answer(200, "hello"));
     let resource = Resource::at(format!("https://{}/", server.address));
     let trusting = Options { cas: vec![pem.clone().into_bytes()], ..quick() };
     assert_eq!(fetch(trusting, &resource).0.unwrap(), b"hello");
@@ -348,6 +354,19 @@ fn certificates_are_checked_against_the_configs_authorities() {
     let (result, retries) = fetch(quick(), &resource);
     assert!(result.is_err());
     assert!(retries[0].cause.contains("certificate"), "{retries:?}");
+}
+
+#[test]
+fn from_https_to_http_leads_no_redirect_where_that_is_forbidden() {
+    let plain = Server::new(|_, _| answer(200, "hello"));
+    let elsewhere = plain.url("/a");
+    let (server, pem) = secure(move |_, _| with_headers(302, &[("location", &elsewhere)], ""));
+    let resource = Resource::at(format!("https://{}/", server.address));
+    let options = Options { cas: vec![pem.into_bytes()], ..quick() };
+    assert_eq!(fetch(options.clone(), &resource).0.unwrap(), b"hello");
+    let error = fetch(Options { stays_secure: true, ..options }, &resource).0.unwrap_err();
+    assert!(error.to_string().contains("a redirect from https: to"), "{error}");
+    assert_eq!(plain.asked().len(), 1, "the second one was not followed");
 }
 
 #[test]

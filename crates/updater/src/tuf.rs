@@ -71,6 +71,9 @@ impl Transport for Asking {
     }
 }
 
+/// The root of trust that what was seen began with.
+const ORIGIN: &str = "origin.json";
+
 /// The proven metadata that was seen last, against which newer is held. `tough` writes its files in place; it is given a
 /// copy, which takes their place once all of it is proven: neither a power cut nor a hostile server spoils them.
 pub struct Seen {
@@ -86,7 +89,7 @@ impl Seen {
     /// The root of trust to begin with: the one that this origin led to before, or the origin itself.
     pub fn root(&self, origin: &[u8]) -> Vec<u8> {
         let read = |name: &str| fs::read(self.folder.join(name)).ok();
-        match (read("origin.json"), read("root.json")) {
+        match (read(ORIGIN), read("root.json")) {
             (Some(before), Some(root)) if before == origin && is_signed_root(&root) => root,
             _ => origin.to_vec(),
         }
@@ -107,30 +110,27 @@ impl Seen {
                 fs::copy(self.folder.join(&name), copy.join(&name)).with_context(doing)?;
             }
         }
-        fs::write(copy.join("origin.json"), origin).with_context(doing)?;
+        fs::write(copy.join(ORIGIN), origin).with_context(doing)?;
         Ok(copy)
     }
 
-    /// The copy is proven, and counts. A cut on the way leaves some files newer than others, each of which is proven by
-    /// itself: none gets older.
+    /// The copy is proven, and counts; it stays, since `tough` goes on to keep the time there. A cut on the way leaves some
+    /// files newer than others, each of which is proven by itself: none gets older.
     pub fn commit(&self) -> Result<()> {
         let copy = self.copy();
         let doing = || format!("write {}", self.folder.display());
         fs::create_dir_all(&self.folder).with_context(doing)?;
         // The origin comes last: a root counts only with its origin.
         let mut names = names(&copy)?;
-        names.sort_by_key(|name| name == "origin.json");
+        names.sort_by_key(|name| name == ORIGIN);
         for name in &names {
-            File::open(copy.join(name)).and_then(|file| file.sync_all()).with_context(doing)?;
-        }
-        for name in &names {
-            fs::rename(copy.join(name), self.folder.join(name)).with_context(doing)?;
+            let content = fs::read(copy.join(name)).with_context(doing)?;
+            sys::file::replace_synced(&self.folder.join(name), &content, 0o600).with_context(doing)?;
         }
         for name in self::names(&self.folder)?.into_iter().filter(|name| !names.contains(name)) {
             fs::remove_file(self.folder.join(name)).with_context(doing)?;
         }
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).with_context(doing)?;
-        remove(&copy)
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).with_context(doing)
     }
 }
 
