@@ -7,7 +7,7 @@ use crate::metadata::{self, Document, SPEC_VERSION};
 use crate::published;
 use crate::role::{Lifetimes, Role};
 use crate::store::{self, Lock};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use layout::repository as names;
 use manifest::channel::{self, Channel, is_plain};
 use manifest::{Manifest, Sha256, Update, Version};
@@ -193,8 +193,8 @@ impl Repository {
         all
     }
 
-    /// Puts a release into a channel, and publishes that. A release that is there already stays as it is; so a build
-    /// may be put into one channel after another.
+    /// Puts a release into a channel, and publishes that. A release that is there already stays as it is, but
+    /// for a minimum version that is given; a build may be put into one channel after another.
     ///
     /// # Errors
     /// It contradicts what is there (another build of this version, another product, a lower epoch), its files are not
@@ -238,10 +238,18 @@ impl Repository {
             Ok(())
         })()
         .with_context(adding)?;
-        if index.release(&entry.version).is_some() {
-            return Ok(());
-        }
         let mut targets = self.targets.signed.signed.targets.clone();
+        if let Some(there) = index.releases.iter_mut().find(|other| other.version == entry.version) {
+            if there.withdrawn.is_some() {
+                return Err(anyhow!("it was withdrawn from there: raise the version")).with_context(adding);
+            }
+            if release.minimum_version.is_none() || there.minimum_version == entry.minimum_version {
+                return Ok(());
+            }
+            there.minimum_version = entry.minimum_version;
+            self.place_index(&index, &mut targets)?;
+            return self.publish(Some(targets));
+        }
         if known.is_none() {
             self.place_release(release, &entry.manifest, &mut targets).with_context(adding)?;
         }

@@ -191,6 +191,15 @@ fn a_minimum_version_may_be_given_at_publication() {
     bed.open().add(&release, "stable").unwrap();
     let channel = bed.client().unwrap().channel("stable").unwrap();
     assert_eq!(channel.releases[0].minimum_version.as_str(), "1.5.0");
+
+    // And changed later: 1.9.0 has become one that nobody may skip.
+    release.minimum_version = Some("1.9.0".parse().unwrap());
+    bed.open().add(&release, "stable").unwrap();
+    release.minimum_version = None;
+    bed.open().add(&release, "stable").unwrap();
+    let channel = bed.client().unwrap().channel("stable").unwrap();
+    assert_eq!(channel.releases.len(), 1);
+    assert_eq!(channel.releases[0].minimum_version.as_str(), "1.9.0");
 }
 
 #[test]
@@ -225,6 +234,7 @@ fn a_release_is_withdrawn_and_its_files_go_on_request_only() {
     repository.withdraw("stable", &version, "it loses data").unwrap();
     let channel = bed.client().unwrap().channel("stable").unwrap();
     assert_eq!(channel.releases[1].withdrawn.as_deref(), Some("it loses data"));
+    refused(repository.add(&bed.release("1.1.0"), "stable"), &["was withdrawn", "raise the version"]);
     repository.prune().unwrap();
     assert_eq!(archives(), 4, "beta still has it");
 
