@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ignition::config::{Config, Filesystem};
+use layout::path::STATE;
 use rustix::fs::{FileType, major, minor};
 use sys::mount::{Mount, MountFlags};
 
@@ -73,6 +74,17 @@ impl Mounts {
         }
         if let Some(refusal) = place::refusal(path) {
             return Err(Failure::new(at_path, refusal.cause, refusal.next_step));
+        }
+        if Path::new(STATE).starts_with(path) {
+            let cause = format!(
+                "a file system on {} would hide {STATE}, which stage 1 reads on ROOT",
+                path.display()
+            );
+            return Err(Failure::new(
+                at_path,
+                cause,
+                "folders of it, such as /var/lib/containerd or /var/log",
+            ));
         }
         for above in path.ancestors() {
             let found = tree.look(above).map_err(|error| {

@@ -130,6 +130,14 @@ fn nothing_stays_mounted_where_one_cannot_be() {
             json!({"path": "/", "device": disk.node, "format": "ext4"}),
             "$.storage.filesystems.1.path: / is mounted before",
         ),
+        (
+            json!({"path": "/var", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: a file system on /var would hide /var/lib/berth",
+        ),
+        (
+            json!({"path": "/var/lib", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: a file system on /var/lib would hide /var/lib/berth",
+        ),
     ] {
         let mut root = Root::new(&[Link("/data/link", "/srv")]);
         let first = json!({"path": "/a", "device": first.node, "format": "ext4"});

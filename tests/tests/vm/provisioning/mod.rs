@@ -2,6 +2,7 @@
 
 mod cost;
 mod failure;
+mod later;
 mod machine;
 mod remote;
 
