@@ -341,3 +341,32 @@ fn write(
     keep("roothash", root_hash.to_string().as_bytes())?;
     keep("files.json", &serde_json::to_vec_pretty(&records).context("listing the files")?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn where_updates_come_from_is_in_the_image() {
+        let checkout = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(checkout.path().join(name), text).unwrap();
+        write("root.json", r#"{"signed": {"_type": "root"}}"#);
+        write("targets.json", r#"{"signed": {"_type": "targets"}}"#);
+        let source =
+            |root: &str| UpdateSource { root: root.to_owned(), url: "https://u.example/b".to_owned() };
+        let mut assembly = Assembly::default();
+        assembly.lay_source(&Source::read(checkout.path(), &source("root.json"), "beta").unwrap()).unwrap();
+        let text = |path: &str| match &assembly.tree.get(path).unwrap().kind {
+            Kind::File(content) => String::from_utf8(content.read().unwrap()).unwrap(),
+            _ => panic!("{path} is no file"),
+        };
+        assert_eq!(text("lib/berth/update.conf"), "[Update]\nUrl=https://u.example/b\nChannel=beta\n");
+        assert_eq!(text("share/berth/update/root.json"), r#"{"signed": {"_type": "root"}}"#);
+
+        for (name, says) in [("none.json", "keys init"), ("targets.json", "no root of keys")] {
+            let error = Source::read(checkout.path(), &source(name), "beta").unwrap_err();
+            assert!(format!("{error:#}").contains(says), "{error:#}");
+        }
+    }
+}
