@@ -10,6 +10,7 @@ mod banner;
 mod cat;
 mod coredumpctl;
 mod escape;
+mod etc;
 mod files;
 mod hostname;
 mod hostnamectl;
@@ -51,6 +52,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   update               updates of the system              (update --help)
   report               an archive for those who look for a fault
   metrics              the machine in numbers             (metrics --help)
+  etc                  what of /etc is the machine's own  (etc --help)
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
   networkctl           the network's links                (networkctl --help)
@@ -92,6 +94,7 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "status" => status::run,
         "update" => update::run,
         "report" => report::run,
+        "etc" => etc::run,
         "banner" => banner::run,
         "hostname" => hostname::run,
         "hostnamectl" => hostnamectl::run,

@@ -343,35 +343,11 @@ fn sysctl(root: &Root) -> Result<String> {
     Ok(text)
 }
 
-/// Names in the upper layer of /etc; a device is the mark of a file that is removed.
+/// What differs in /etc, and whether the image has changed it since.
 fn etc(root: &Root) -> Result<String> {
-    let mut text = String::new();
-    let mut folders = vec![root.path(path::ETC_UPPER)];
-    let top = folders[0].clone();
-    let mut count = 0;
-    fs::read_dir(&top).with_context(|| format!("cannot read {}", top.display()))?;
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths {
-            count += 1;
-            if count > NAMES_MAX {
-                text.push_str("... and more\n");
-                return Ok(text);
-            }
-            let name = path.strip_prefix(&top).unwrap_or(&path).display().to_string();
-            let Ok(metadata) = path.symlink_metadata() else {
-                continue;
-            };
-            let kind = metadata.file_type();
-            if kind.is_dir() {
-                folders.push(path);
-            } else {
-                let mark = if kind.is_char_device() { " (removed)" } else { "" };
-                _ = writeln!(text, "/etc/{name}{mark}");
-            }
-        }
-    }
-    Ok(text)
+    let mut found = crate::etc::differences(root)?;
+    let surplus = found.len().saturating_sub(NAMES_MAX);
+    found.truncate(NAMES_MAX);
+    let more = if surplus == 0 { String::new() } else { format!("... and {surplus} more\n") };
+    Ok(crate::etc::list(&found, true) + &more)
 }
