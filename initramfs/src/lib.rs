@@ -20,3 +20,4 @@ mod read_ahead;
 mod root;
 pub mod superblock;
 mod usr;
+mod watchdog;

@@ -9,6 +9,7 @@ use boots::{End, History};
 use observe::{Root, slot};
 use settings::base64;
 use sha2::{Digest, Sha256};
+use update_state::{Record, State, What};
 
 use crate::arguments;
 use crate::status::{Link, links, os_release};
@@ -34,6 +35,8 @@ struct Facts {
     last: Option<String>,
     /// The version of an update that waits for a restart.
     update: Option<String>,
+    /// A version that failed here since this one was found good, and why.
+    failed: Option<String>,
 }
 
 /// Runs `berthctl banner`.
@@ -73,7 +76,21 @@ fn gather() -> Facts {
         keys: host_keys(Path::new(SSH)),
         last: last.map(|boot| boot.ending(&this)),
         update: fs::read_to_string(layout::path::RESTART_WANTED).ok().map(|text| text.trim().to_owned()),
+        failed: update_state(&root).as_ref().and_then(failed),
     }
+}
+
+/// What is remembered of updates; nothing where there is no record, or one may not read it.
+pub fn update_state(root: &Root) -> Option<State> {
+    State::from_json(&root.read(layout::path::UPDATE_STATE).ok()?).ok()
+}
+
+/// The version that failed here last, and why, where nothing was found good since.
+pub fn failed(state: &State) -> Option<String> {
+    let ends = |record: &&Record| matches!(record.what, What::Failed | What::Blessed);
+    let last = state.history.iter().rev().find(ends).filter(|record| record.what == What::Failed)?;
+    let from = last.from.as_ref().map_or_else(String::new, |from| format!(", and {from} runs again"));
+    Some(format!("{} failed here{from}: {}", last.version, last.detail))
 }
 
 /// The fingerprints of the public keys `ssh_host_*_key.pub` in a folder, each with its kind.
@@ -116,6 +133,9 @@ fn text(facts: &Facts) -> String {
     if let Some(last) = &facts.last {
         text.push_str(&format!("  the last boot: {last}\n"));
     }
+    if let Some(failed) = &facts.failed {
+        text.push_str(&format!("  update: {failed}\n"));
+    }
     text.push_str("  more: berthctl status\n\n");
     text
 }
@@ -138,6 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_failed_is_told_of_until_another_is_good() {
+        let version = |text: &str| text.parse().unwrap();
+        let mut state = State::default();
+        assert_eq!(failed(&state), None);
+        state.failed(100, &version("0.2.0"), &version("0.1.0"), "panic: x");
+        state.checked(150, Err("no network".into()));
+        assert_eq!(failed(&state).as_deref(), Some("0.2.0 failed here, and 0.1.0 runs again: panic: x"));
+        state.blessed(200, &version("0.3.0"));
+        assert_eq!(failed(&state), None);
+    }
+
+    #[test]
     fn what_a_person_at_the_console_wants_to_know() {
         let link = |name: &str, addresses: &[&str]| Link {
             name: name.into(),
@@ -157,11 +189,12 @@ mod tests {
         facts.links = vec![link("eth0", &["10.0.2.15/24", "fec0::1/64"]), link("eth1", &[])];
         facts.keys = vec!["SHA256:x (ssh-ed25519)".into()];
         facts.last = Some("panic: sysrq triggered crash".into());
+        facts.failed = Some("0.2.0 failed here: panic: x".into());
         assert_eq!(
             text(&facts),
             "\nBerth 0.1.0, slot A, on berth\n  eth0: 10.0.2.15 fec0::1\n  SSH host key: SHA256:x \
              (ssh-ed25519)\n  the last boot: panic: sysrq triggered crash\n  \
-             more: berthctl status\n\n"
+             update: 0.2.0 failed here: panic: x\n  more: berthctl status\n\n"
         );
     }
 }

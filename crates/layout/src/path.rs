@@ -162,6 +162,8 @@ pub const RUN: &str = "/run/berth";
 pub const RUN_OPTIONS: &str = "mode=0755,size=20%";
 /// That lines of settings which are only for a starting system were followed in this one.
 pub const SETTINGS_DONE: &str = "/run/berth/settings-done";
+/// That this boot was found good.
+pub const BLESSED: &str = "/run/berth/boot-blessed";
 /// What of this machine is not well, while a version is being tried: JSON.
 pub const HEALTH: &str = "/run/berth/health.json";
 /// PID 1's control socket.

@@ -10,6 +10,7 @@ use std::io;
 use anyhow::{Context, Result};
 use deployment::Deployment;
 use event::Event;
+use layout::path::BLESSED;
 use manifest::Version;
 use unit::control::{JobAction, Request};
 
@@ -33,6 +34,7 @@ pub fn run() -> Result<()> {
             println!("{action}");
         }
     }
+    fs::write(BLESSED, "").with_context(|| format!("write {BLESSED}"))?;
     // Once the counter is gone, so that none of it is in the way of that. What does not work is told.
     note(forget_attempts());
     note(schema::settle());

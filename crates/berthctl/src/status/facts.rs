@@ -42,6 +42,8 @@ pub struct Facts {
     pub boot_id: String,
     /// The last boots.
     pub history: History,
+    /// A version that failed here since this one was found good, and why.
+    pub failed_version: Option<String>,
     /// Crashes that are known of in this boot.
     pub crashes: usize,
     /// What could not be asked, and why.

@@ -16,6 +16,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use unit::control::{Reply, Request, UnitStatus};
 
 use super::facts::{Answer, Facts, Link};
+use crate::banner;
 use crate::client;
 
 /// How long something has to answer.
@@ -48,6 +49,7 @@ pub fn gather() -> Facts {
         memory: (memory.used(), memory.total()),
         pressure: RESOURCES.iter().filter_map(|resource| pressure(resource)).collect(),
         history: History::parse(&root.text(layout::path::BOOTS)),
+        failed_version: banner::update_state(&root).as_ref().and_then(banner::failed),
         boot_id,
         ..Facts::default()
     };

@@ -72,6 +72,9 @@ pub fn lines(facts: &Facts) -> Vec<Line> {
     if !boots.is_empty() {
         out.list("Boots", &boots[..boots.len().min(BOOTS)], BOOTS, None);
     }
+    if let Some(failed) = &facts.failed_version {
+        out.row("Update", failed, Some(Paint::Bad));
+    }
     if facts.crashes > 0 {
         let text = format!("{} in this boot: coredumpctl", count(facts.crashes, "process"));
         out.row("Crashed", &text, Some(Paint::Busy));

@@ -73,9 +73,9 @@ pub fn of_operator() -> Vec<Problem> {
 /// What deserves a word: services of the machine that failed, though a boot is good without them.
 pub fn warnings() -> Vec<String> {
     let wanted = relations(MULTI_USER).map(|relations| pulled_in(&relations, &[])).unwrap_or_default();
-    let warn = |unit: String| match judge(&status(&unit).ok()?) {
-        Verdict::Bad(why) => Some(format!("warning: {unit}: {why}; the boot may be good all the same")),
-        _ => None,
+    let warn = |unit: String| {
+        let status = status(&unit).ok().filter(|status| status.active == "failed")?;
+        Some(format!("warning: {unit} failed ({}); the boot may be good all the same", status.result))
     };
     wanted.into_iter().filter_map(warn).collect()
 }
