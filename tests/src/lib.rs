@@ -7,9 +7,12 @@
 #![forbid(unsafe_code)]
 
 pub mod disk;
+pub mod files;
 pub mod nfs;
+pub mod origin;
 pub mod second;
 mod testbed;
+pub mod version;
 pub mod web;
 
 pub use testbed::{IMAGES, TOOLS, bed};

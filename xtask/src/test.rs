@@ -13,7 +13,8 @@ use std::time::Instant;
 /// Run every test of every tier that this machine can run
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test etcd\n  cargo xtask test --tier unit\n\n\
+    after_help = "Examples:\n  cargo xtask test\n  cargo xtask test etcd\n  cargo xtask test --tier unit\n  \
+    cargo xtask test --soak power_cut\n\n\
     Tiers: unit (pure code and tools, no image), image (the artifacts, read by tools that are not\n\
     ours), vm (boots in QEMU)."
 )]
@@ -24,7 +25,14 @@ pub struct Test {
     /// Only this tier
     #[arg(long, value_name = "TIER", value_parser = ["unit", "image", "vm"])]
     tier: Option<String>,
+
+    /// The full counts of power cuts and of updates in a row, where a run without it has a sample. Takes hours
+    #[arg(long)]
+    soak: bool,
 }
+
+/// The version that tests update to: the image of the default spec, and nothing but its version is another.
+const NEXT_VERSION: &str = "version=0.2.0";
 
 /// A tier: its name, and what `cargo test` is given for it.
 struct Tier {
@@ -34,21 +42,31 @@ struct Tier {
     /// get into each other's way, and figures are printed.
     harness: &'static [&'static str],
     needs_image: bool,
+    /// And of a version to update to.
+    needs_next: bool,
 }
 
 const TIERS: [Tier; 3] = [
-    Tier { name: "unit", cargo: &["--workspace", "--exclude", "tests"], harness: &[], needs_image: false },
+    Tier {
+        name: "unit",
+        cargo: &["--workspace", "--exclude", "tests"],
+        harness: &[],
+        needs_image: false,
+        needs_next: false,
+    },
     Tier {
         name: "image",
         cargo: &["--package", "tests", "--lib", "--test", "image"],
         harness: &[],
         needs_image: true,
+        needs_next: false,
     },
     Tier {
         name: "vm",
         cargo: &["--package", "tests", "--test", "vm"],
         harness: &["--test-threads=1"],
         needs_image: true,
+        needs_next: true,
     },
 ];
 
@@ -70,6 +88,15 @@ impl Test {
             let built = work.build(&[Format::Disk, Format::Qcow2], &directory, true)?;
             environment.push(("BERTH_TEST_IMAGES", built.directory));
             environment.push(("BERTH_TEST_TOOLS", built.test_tools));
+            if chosen.iter().any(|tier| tier.needs_next) {
+                let options = Options {
+                    set: vec![NEXT_VERSION.parse().map_err(anyhow::Error::msg)?],
+                    ..Options::default()
+                };
+                let directory = work.checkout.path("target/images-next");
+                let next = Work::new(Checkout::find()?, &options)?.build(&[], &directory, false)?;
+                environment.push(("BERTH_TEST_NEXT", next.directory));
+            }
         } else {
             // Tests of what runs foreign tools need the tools, not an image.
             environment.push(("BERTH_TEST_TOOLS", work.tools_tree(plan::TEST)?));
@@ -77,6 +104,10 @@ impl Test {
 
         if chosen.iter().any(|tier| !tier.needs_image) {
             environment.push(("BERTH_TEST_DAEMONS", work.tools_tree(plan::DAEMONS)?));
+        }
+
+        if self.soak {
+            environment.push(("BERTH_TEST_SOAK", "1".into()));
         }
 
         let mut lines = Vec::new();

@@ -19,15 +19,23 @@ pub enum Milestone<'a> {
     Shutdown(ShutdownKind),
     /// A shutdown of this kind is done but for the kernel call.
     ShutdownComplete(ShutdownKind),
+    /// A version that was being tried is proven good.
+    Blessed,
+    /// A version is not proven good in its time.
+    Unfit,
+    /// A version failed, and the one before runs again.
+    FellBack,
 }
 
 impl Milestone<'_> {
     /// Whether `event` is this milestone.
     pub fn is(&self, event: &Event) -> bool {
         match (self, event) {
-            (Self::InitStarted, Event::InitStarted { .. }) | (Self::Emergency, Event::Emergency { .. }) => {
-                true
-            }
+            (Self::InitStarted, Event::InitStarted { .. })
+            | (Self::Emergency, Event::Emergency { .. })
+            | (Self::Blessed, Event::BootBlessed { .. })
+            | (Self::Unfit, Event::BootUnfit { .. })
+            | (Self::FellBack, Event::FellBack { .. }) => true,
             (Self::Target(wanted), Event::ReachedTarget { target, .. }) => wanted == target,
             (Self::UnitFailed(wanted), Event::UnitFailed { unit, .. }) => wanted == unit,
             (Self::Shutdown(wanted), Event::Shutdown { kind })
@@ -46,6 +54,9 @@ impl fmt::Display for Milestone<'_> {
             Self::Emergency => f.write_str("an emergency"),
             Self::Shutdown(kind) => write!(f, "a {kind} to begin"),
             Self::ShutdownComplete(kind) => write!(f, "a {kind} to be done"),
+            Self::Blessed => f.write_str("the version to be proven good"),
+            Self::Unfit => f.write_str("the version to be late"),
+            Self::FellBack => f.write_str("the version before to run again"),
         }
     }
 }

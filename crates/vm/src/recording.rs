@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use write_log::{Contents, Cut, HEADER_SIZE, Header, Record, Superblock, left_by};
+use write_log::{Contents, Cut, HEADER_SIZE, Header, Kind, Record, Superblock, left_by};
 
 use crate::folder::Folder;
 use crate::{Disk, Error, Format, Result, copy_range};
@@ -64,6 +64,18 @@ impl Recording {
     /// The log cannot be read.
     pub fn records(&self) -> Result<Vec<Record>> {
         read_log(&self.log).map_err(Error::io("read the log of writes", &self.log))
+    }
+
+    /// What a record's write wrote; nothing for other records.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn data(&self, record: &Record) -> Result<Vec<u8>> {
+        let Kind::Write { data } = record.kind else { return Ok(vec![]) };
+        let mut bytes = vec![0; (record.bytes.end - record.bytes.start) as usize];
+        let log = File::open(&self.log).and_then(|log| log.read_exact_at(&mut bytes, data));
+        log.map_err(Error::io("read the log of writes", &self.log))?;
+        Ok(bytes)
     }
 
     /// The disk that a power cut leaves, to be looked at without writing it anywhere. `records` are this recording's.

@@ -24,4 +24,5 @@ mod services;
 mod settings;
 mod slots;
 mod timers;
+mod updates;
 mod verity;

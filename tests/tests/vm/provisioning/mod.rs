@@ -11,7 +11,7 @@ use std::fs::File;
 use vm::{Disk, Setup};
 
 /// A config as its operator writes it, in Butane's YAML, as the machine gets it.
-fn ignition(butane: &str) -> String {
+pub fn ignition(butane: &str) -> String {
     let translation = butane::translate(butane, None);
     translation.config.unwrap_or_else(|| panic!("{}", translation.report))
 }
