@@ -237,7 +237,7 @@ fn usrhash_of(file: &File) -> Result<Option<RootHash>> {
     let head = read(0, uki::read::HEAD.min(usize::try_from(size).unwrap_or(usize::MAX)));
     let outline = head.and_then(|head| uki::read::outline(&head)).filter(|outline| outline.end <= size);
     let Some(outline) = outline.filter(|outline| outline.cmdline_size <= 64 << 10) else { return Ok(None) };
-    let Some(line) = read(outline.cmdline.into(), outline.cmdline_size as usize) else { return Ok(None) };
+    let Some(line) = read(outline.cmdline, outline.cmdline_size) else { return Ok(None) };
     let line = String::from_utf8_lossy(&line);
     let words = layout::args::words(&line);
     let value =
