@@ -11,6 +11,7 @@ pub fn resource(of: &Resource) -> fetch::Resource {
         headers: headers.map(|item| (item.name.clone(), item.value.clone().unwrap_or_default())).collect(),
         compression: said(of.compression.as_ref()),
         verification: said(of.verification.as_ref().and_then(|verification| verification.hash.as_ref())),
+        range: None,
     }
 }
 
@@ -31,6 +32,7 @@ mod tests {
             headers: vec![("X".to_owned(), "y".to_owned()), ("Z".to_owned(), String::new())],
             compression: Some("gzip".to_owned()),
             verification: Some("sha256-00".to_owned()),
+            range: None,
         };
         assert_eq!(resource(&of), expected);
     }
