@@ -8,7 +8,7 @@ use manifest::Manifest;
 use pipeline::publish::{self, Format};
 use pipeline::steps::programs::Toolchain;
 use pipeline::{Cache, Plan, Progress, inputs, plan};
-use spec::{ImageSpec, Override};
+use spec::{ExtensionSpec, ImageSpec, Override};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -100,6 +100,18 @@ impl Build {
     }
 }
 
+/// What a build is to do.
+pub struct Planned {
+    /// The image's steps.
+    pub plan: Plan,
+    /// The packages that they use.
+    pub resolved: inputs::Resolved,
+    /// The host's Rust.
+    pub toolchain: Toolchain,
+    /// Whether it is to be small rather than soon done.
+    pub release: bool,
+}
+
 /// A build about to be made.
 pub struct Work {
     pub checkout: Checkout,
@@ -127,20 +139,20 @@ impl Work {
         })
     }
 
-    /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests
-    /// need too.
-    pub fn build(&self, formats: &[Format], directory: &Path, for_tests: bool) -> Result<Built> {
+    /// Plans the image, and resolves the packages of these extensions of it too.
+    pub fn plan(&self, extensions: &[&ExtensionSpec]) -> Result<Planned> {
         sandbox::check_user_namespaces()?;
         let lock = self.checkout.lock()?;
         let toolchain = Toolchain::of_host(&self.checkout.root)?;
         self.compare_compilers(&lock.rustc, &toolchain.version)?;
-        let mut wanted = self.checkout.wanted(&[&self.spec])?;
+        let mut wanted = self.checkout.wanted(&[&self.spec], extensions)?;
         wanted.remove(plan::DAEMONS);
         let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.locked)?;
         for departure in &resolved.departures {
             self.progress.line(&format!("warning: not as locked: {departure}"));
         }
-        let compression = if self.options.release { Compression::Zstd } else { Compression::Lz4 };
+        let release = self.options.release;
+        let compression = if release { Compression::Zstd } else { Compression::Lz4 };
         let plan = Plan::new(
             &self.checkout.root,
             &self.spec,
@@ -150,6 +162,13 @@ impl Work {
             &self.cache,
             compression,
         )?;
+        Ok(Planned { plan, resolved, toolchain, release })
+    }
+
+    /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests
+    /// need too.
+    pub fn build(&self, formats: &[Format], directory: &Path, for_tests: bool) -> Result<Built> {
+        let Planned { plan, resolved, .. } = self.plan(&[])?;
         // The tree that licences are read in may be missing though all that was made of it is there.
         let mut targets =
             vec![plan.usr.clone(), plan.boot.clone(), plan.kernel.clone(), plan.userland.clone()];

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use pipeline::bundle::{self, BUNDLE_VARIABLE};
-use pipeline::{Cache, Lock, inputs};
-use spec::{Catalog, DiskSizes, ImageSpec, Override};
+use pipeline::{Cache, Lock, inputs, plan};
+use spec::{Catalog, DiskSizes, ExtensionSpec, ImageSpec, Override};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -48,6 +48,15 @@ impl Checkout {
         Ok(spec::parse(&name, &text, overrides, &self.catalog()?)?)
     }
 
+    /// Reads and checks the spec of an extension.
+    pub fn extension(&self, path: &Path) -> Result<ExtensionSpec> {
+        let text = fs::read_to_string(path).with_context(|| {
+            format!("reading the spec {}: name a YAML file of images/extensions", path.display())
+        })?;
+        let name = path.strip_prefix(&self.root).unwrap_or(path).display().to_string();
+        Ok(spec::parse_extension(&name, &text, &self.catalog()?)?)
+    }
+
     fn catalog(&self) -> Result<Catalog> {
         let components = self.names("images/components", |path| {
             path.join("component.yaml").is_file().then(|| path.file_name()).flatten()
@@ -88,11 +97,19 @@ impl Checkout {
         serde_yaml::from_str(&text).with_context(|| format!("reading {}", path.display()))
     }
 
-    /// The package sets, with the userland of `specs` as one more.
-    pub fn wanted(&self, specs: &[&ImageSpec]) -> Result<BTreeMap<String, Vec<String>>> {
+    /// The package sets, with the userland of `specs` as one more, and that of each extension.
+    pub fn wanted(
+        &self,
+        specs: &[&ImageSpec],
+        extensions: &[&ExtensionSpec],
+    ) -> Result<BTreeMap<String, Vec<String>>> {
         let mut sets = self.package_sets()?;
         let names: BTreeSet<String> = specs.iter().flat_map(|spec| spec.userland.keys().cloned()).collect();
         sets.insert(inputs::USERLAND.to_owned(), names.into_iter().collect());
+        for extension in extensions {
+            let names = extension.userland.keys().cloned().collect();
+            sets.insert(plan::extension_set(&extension.name), names);
+        }
         Ok(sets)
     }
 

@@ -57,10 +57,15 @@ impl Lock {
     fn renew(&self, checkout: &Checkout, cache: &Cache) -> Result<Inputs> {
         let old = checkout.lock()?;
         let mut specs = Vec::new();
-        for path in yaml_files(checkout)? {
+        for path in yaml_files(checkout, "images")? {
             specs.push(checkout.spec(&path, &[])?);
         }
-        let wanted = checkout.wanted(&specs.iter().collect::<Vec<_>>())?;
+        let mut extensions = Vec::new();
+        for path in yaml_files(checkout, "images/extensions")? {
+            extensions.push(checkout.extension(&path)?);
+        }
+        let wanted =
+            checkout.wanted(&specs.iter().collect::<Vec<_>>(), &extensions.iter().collect::<Vec<_>>())?;
 
         let mut new =
             Inputs { rustc: programs::Toolchain::of_host(&checkout.root)?.version, ..Inputs::default() };
@@ -96,9 +101,9 @@ fn go_toolchain(lock: &Inputs, version: &str, cache: &Cache) -> Result<GoToolcha
     Ok(GoToolchain { version: version.to_owned(), size, sha256: hash_file(&zip)? })
 }
 
-/// Every spec of the checkout.
-fn yaml_files(checkout: &Checkout) -> Result<Vec<PathBuf>> {
-    let directory = checkout.path("images");
+/// Every spec in a folder of the checkout.
+fn yaml_files(checkout: &Checkout, folder: &str) -> Result<Vec<PathBuf>> {
+    let directory = checkout.path(folder);
     let mut files = Vec::new();
     for entry in fs::read_dir(&directory).with_context(|| format!("listing {}", directory.display()))? {
         let path = entry?.path();

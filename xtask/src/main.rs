@@ -2,6 +2,7 @@
 
 mod build;
 mod checkout;
+mod extension;
 mod firmware;
 mod ignition;
 mod keys;
@@ -33,6 +34,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Build(build::Build),
+    Extension(extension::Extension),
     Run(run::Run),
     Test(test::Test),
     Sizes(sizes::Sizes),
@@ -62,6 +64,7 @@ fn trace() -> Result<()> {
 fn main() -> ExitCode {
     let result = trace().and_then(|()| match Cli::parse().command {
         Command::Build(command) => command.run(),
+        Command::Extension(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Sizes(command) => command.run(),

@@ -127,7 +127,8 @@ fn write_all(out: &Path, disk: &Disk) -> Result<()> {
     options.read(true).write(true).create(true).truncate(true);
     let mut file = options.open(out).map_err(Error::io("writing", out))?;
     file.set_len(disk.sizes.disk_size()).map_err(Error::io("writing", out))?;
-    write_table(&mut file, out, &places)?;
+    let entries = places.iter().map(|place| (place.partition.number, entry(place))).collect();
+    write_table(&mut file, out, DISK_GUID, disk.sizes.disk_size(), entries)?;
 
     for Place { partition, start, size } in places {
         let content = match partition {
@@ -148,7 +149,7 @@ fn write_all(out: &Path, disk: &Disk) -> Result<()> {
     Ok(())
 }
 
-fn copy(from: &Path, to: &File, out: &Path, start: u64, room: u64, label: &str) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &File, out: &Path, start: u64, room: u64, label: &str) -> Result<()> {
     let source = File::open(from).map_err(Error::io("reading", from))?;
     let size = source.metadata().map_err(Error::io("reading", from))?.len();
     if size > room {
@@ -160,20 +161,25 @@ fn copy(from: &Path, to: &File, out: &Path, start: u64, room: u64, label: &str) 
     Ok(())
 }
 
-fn write_table(file: &mut File, path: &Path, places: &[Place]) -> Result<()> {
+/// Writes a table of these partitions, by number, to a file of `size` bytes.
+pub(crate) fn write_table(
+    file: &mut File,
+    path: &Path,
+    disk_guid: Guid,
+    size: u64,
+    entries: BTreeMap<u32, Entry>,
+) -> Result<()> {
     let failed = |source: gpt::GptError| Error::Gpt { path: path.to_owned(), source };
-    let sectors = places.last().map_or(0, |last| (last.start + last.size + TAIL) / SECTOR);
-    let entries: BTreeMap<u32, Entry> = places.iter().map(|p| (p.partition.number, entry(p))).collect();
     let mut table = gpt::GptConfig::new()
         .writable(true)
         .logical_block_size(LogicalBlockSize::Lb512)
-        .create_from_device(&mut *file, Some(uuid(DISK_GUID)))
+        .create_from_device(&mut *file, Some(uuid(disk_guid)))
         .map_err(failed)?;
     table.update_partitions(entries).map_err(failed)?;
     table.write_inplace().map_err(failed)?;
     drop(table);
     // The sectors behind the first, as the protective MBR counts them; 32 bits hold 2 TiB.
-    let covered = u32::try_from(sectors.saturating_sub(1)).unwrap_or(u32::MAX);
+    let covered = u32::try_from((size / SECTOR).saturating_sub(1)).unwrap_or(u32::MAX);
     ProtectiveMBR::with_lb_size(covered).overwrite_lba0(file).map_err(|source| Error::Gpt {
         path: path.to_owned(),
         source: std::io::Error::other(source).into(),
@@ -192,6 +198,6 @@ fn entry(place: &Place) -> Entry {
     }
 }
 
-fn uuid(guid: Guid) -> Uuid {
+pub(crate) fn uuid(guid: Guid) -> Uuid {
     Uuid::from_bytes(guid.to_bytes())
 }

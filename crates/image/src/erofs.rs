@@ -1,8 +1,8 @@
-//! The file system of `/usr`, by mkfs.erofs(1).
+//! File systems that are only read, by mkfs.erofs(1).
 
 use std::path::Path;
 
-use layout::disk::USR_FS_UUID;
+use layout::Guid;
 use sandbox::Tree;
 
 use crate::files::{self, Content, FileTree, Kind};
@@ -26,7 +26,7 @@ impl Compression {
     }
 }
 
-/// Makes the file system of `tree` (whose paths are relative to `/usr`) in the file `out`. Every
+/// Makes the file system of `tree` (whose paths are relative to the place where it is mounted) in the file `out`. Every
 /// time in it is `epoch` (seconds).
 ///
 /// The files go in as a tar stream on standard input (no SOURCE is given), so that owners and modes
@@ -34,7 +34,14 @@ impl Compression {
 ///
 /// # Errors
 /// A failing mkfs.erofs, or files that cannot be read or written.
-pub fn build(tools: &Tree, tree: &FileTree, out: &Path, compression: Compression, epoch: u64) -> Result<()> {
+pub fn build(
+    tools: &Tree,
+    tree: &FileTree,
+    out: &Path,
+    compression: Compression,
+    uuid: Guid,
+    epoch: u64,
+) -> Result<()> {
     let file = std::fs::File::create(out).map_err(Error::io("writing", out))?;
     require_room(&file, out, tree)?;
     let command = tools
@@ -42,7 +49,7 @@ pub fn build(tools: &Tree, tree: &FileTree, out: &Path, compression: Compression
         .args(["--quiet", "--tar=f"])
         .args(compression.flags())
         .arg(format!("-T{epoch}"))
-        .arg(format!("-U{USR_FS_UUID}"))
+        .arg(format!("-U{uuid}"))
         .arg(out)
         .bind(out);
     let doing = format!("making {}", out.display());

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cpio;
+pub mod ddi;
 pub mod disk;
 pub mod erofs;
 mod error;

@@ -8,6 +8,7 @@
 pub mod args;
 pub mod disk;
 pub mod esp;
+pub mod extension;
 pub mod guid;
 pub mod path;
 pub mod platform;

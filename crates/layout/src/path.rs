@@ -23,7 +23,7 @@ pub const COREDUMP: &str = "/usr/lib/berth/coredump";
 /// The operator's tool.
 pub const BERTHCTL: &str = "/usr/bin/berthctl";
 /// Names in `/usr/bin` that are links to [`BERTHCTL`].
-pub const BERTHCTL_LINKS: [&str; 18] = [
+pub const BERTHCTL_LINKS: [&str; 19] = [
     "coredumpctl",
     "hostnamectl",
     "systemctl",
@@ -35,6 +35,7 @@ pub const BERTHCTL_LINKS: [&str; 18] = [
     "systemd-escape",
     "systemd-notify",
     "systemd-run",
+    "systemd-sysext",
     "systemd-sysusers",
     "systemd-tmpfiles",
     "timedatectl",
@@ -106,6 +107,9 @@ pub const OS_RELEASE: &str = "/usr/lib/os-release";
 pub const ETC_LOWER: &str = "/usr/share/berth/etc";
 /// The machine's changes to `/etc`: the upper layer.
 pub const ETC_UPPER: &str = "/var/lib/berth/etc/upper";
+/// Options of an overlay whose lower layers may be others at the next boot: only with these off may they change under an
+/// upper one (Linux, Documentation/filesystems/overlayfs.rst).
+pub const OVERLAY_OPTIONS: &str = "metacopy=off,index=off,xino=off,redirect_dir=off";
 /// The overlay's work folder.
 pub const ETC_WORK: &str = "/var/lib/berth/etc/work";
 /// What the image's `/etc` held, a version after the other.

@@ -3,13 +3,13 @@
 use crate::inputs::{Resolved, USERLAND};
 use crate::steps::programs::Toolchain;
 use crate::steps::{
-    boot, component, crate_component, disk, go, kernel, programs, test_container, tools, usr,
+    boot, component, crate_component, disk, extension, go, kernel, programs, test_container, tools, usr,
 };
 use crate::{Cache, Lock, Step};
 use anyhow::{Context as _, Result};
 use image::erofs::Compression;
-use spec::ImageSpec;
-use std::collections::BTreeMap;
+use spec::{ExtensionSpec, ImageSpec};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +28,10 @@ const CODE: [&str; 5] =
 
 /// The steps of an image.
 pub struct Plan {
+    /// The tools that build.
+    pub build: Arc<Step>,
+    /// The Go toolchain.
+    pub go: Arc<Step>,
     /// The tree with QEMU and the tools that check images.
     pub test_tools: Arc<Step>,
     /// The userland's tree: the manifest reads licences there.
@@ -85,15 +89,7 @@ impl Plan {
         let go =
             lock.go.as_ref().context("images/inputs.lock names no Go toolchain: run `cargo xtask lock`")?;
         let go = go::toolchain(go, &build, cache);
-        let mut components = BTreeMap::new();
-        for name in &spec.components {
-            let directory = root.join("images/components").join(name);
-            let step = match crate_component::is_one(&directory) {
-                true => crate_component::step(root, &directory, epoch, toolchain, &build, cache)?,
-                false => component::step(&directory, &go, &build, cache)?,
-            };
-            components.insert(name.clone(), step);
-        }
+        let components = component_steps(root, &spec.components, epoch, toolchain, &build, &go, cache)?;
         let mut names: Vec<&str> = usr::PROGRAMS.iter().map(|(package, _)| *package).collect();
         names.push(boot::STAGE_1);
         let programs = programs::step(root, &names, epoch, toolchain, &build, cache)?;
@@ -118,6 +114,74 @@ impl Plan {
         let disk = disk::raw(spec, &code, &build, &usr, &boot)?;
         let qcow2 = disk::qcow2(&disk, &test_tools);
         let test_container = test_container::step(&test_tools, &root.join("crates/image/src"))?;
-        Ok(Self { test_tools, userland, kernel, components, usr, boot, disk, qcow2, test_container })
+        Ok(Self {
+            build,
+            go,
+            test_tools,
+            userland,
+            kernel,
+            components,
+            usr,
+            boot,
+            disk,
+            qcow2,
+            test_container,
+        })
     }
+
+    /// Plans an extension of the image: `base` is the image's spec, `directory` where the extension's is.
+    ///
+    /// # Errors
+    /// A file of the checkout cannot be read, or the lock is not complete.
+    #[expect(clippy::too_many_arguments, reason = "what it is made of")]
+    pub fn extension(
+        &self,
+        root: &Path,
+        spec: &ExtensionSpec,
+        directory: &Path,
+        base: &ImageSpec,
+        resolved: &Resolved,
+        toolchain: &Toolchain,
+        cache: &Cache,
+        compression: Compression,
+    ) -> Result<Arc<Step>> {
+        let epoch = base.source_date_epoch;
+        let (build, go) = (&self.build, &self.go);
+        let parts = extension::Parts {
+            build: Arc::clone(build),
+            usr: Arc::clone(&self.usr),
+            userland: tools_tree(&extension_set(&spec.name), resolved, cache)?,
+            components: component_steps(root, &spec.components, epoch, toolchain, build, go, cache)?,
+        };
+        let code = CODE.map(|path| root.join(path));
+        let code: Vec<&Path> = code.iter().map(|path| path.as_path()).collect();
+        extension::step(spec, base, compression, directory, &code, &parts)
+    }
+}
+
+/// The name of the set of an extension's packages.
+pub fn extension_set(name: &str) -> String {
+    format!("extension-{name}")
+}
+
+/// The step of each component, by name.
+fn component_steps(
+    root: &Path,
+    names: &BTreeSet<String>,
+    epoch: u64,
+    toolchain: &Toolchain,
+    build: &Arc<Step>,
+    go: &Arc<Step>,
+    cache: &Cache,
+) -> Result<BTreeMap<String, Arc<Step>>> {
+    let mut components = BTreeMap::new();
+    for name in names {
+        let directory = root.join("images/components").join(name);
+        let step = match crate_component::is_one(&directory) {
+            true => crate_component::step(root, &directory, epoch, toolchain, build, cache)?,
+            false => component::step(&directory, go, build, cache)?,
+        };
+        components.insert(name.clone(), step);
+    }
+    Ok(components)
 }

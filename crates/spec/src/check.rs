@@ -76,7 +76,7 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
-fn problem<const N: usize>(path: [&str; N], message: impl Into<String>) -> Problem {
+pub(crate) fn problem<const N: usize>(path: [&str; N], message: impl Into<String>) -> Problem {
     Problem { path: path.map(str::to_owned).to_vec(), message: message.into() }
 }
 
@@ -98,16 +98,7 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
     let kernel_options =
         check_names(&["kernel", "options"], "kernel option", raw.kernel.options, &catalog.kernel_options)?;
     let components = check_names(&["components"], "component", raw.components, &catalog.components)?;
-    for (package, paths) in &raw.userland {
-        for (index, path) in paths.iter().enumerate() {
-            let below = path.starts_with("/usr/") || path.starts_with("/etc/");
-            if !below || path.split('/').any(|part| part == ".." || part == ".") {
-                let index = index.to_string();
-                let message = format!("`{path}` is not an absolute path below /usr/ or /etc/");
-                return Err(problem(["userland", package, &index], message));
-            }
-        }
-    }
+    check_userland(&raw.userland, &["/usr/", "/etc/"])?;
     let (update, minimum_version) = check_update(&raw.update, &version)?;
     Ok(ImageSpec {
         name: raw.name,
@@ -164,7 +155,7 @@ fn check_update(raw: &RawUpdate, version: &Version) -> Result<(Option<UpdateSour
 }
 
 /// The names in the list at `path`, each a `kind` that is known, and there once.
-fn check_names(
+pub(crate) fn check_names(
     path: &[&str],
     kind: &str,
     names: Vec<String>,
@@ -189,7 +180,25 @@ fn check_names(
     Ok(found)
 }
 
-fn check_word(key: &str, value: &str) -> Result<(), Problem> {
+/// That each path taken from a package is absolute and below one of `folders`.
+pub(crate) fn check_userland(
+    userland: &BTreeMap<String, Vec<String>>,
+    folders: &[&str],
+) -> Result<(), Problem> {
+    for (package, paths) in userland {
+        for (index, path) in paths.iter().enumerate() {
+            let below = folders.iter().any(|folder| path.starts_with(folder));
+            if !below || path.split('/').any(|part| part == ".." || part == ".") {
+                let index = index.to_string();
+                let message = format!("`{path}` is not an absolute path below {}", folders.join(" or "));
+                return Err(problem(["userland", package, &index], message));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn check_word(key: &str, value: &str) -> Result<(), Problem> {
     let fine = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && value.starts_with(|c: char| c.is_ascii_lowercase());
     if fine {

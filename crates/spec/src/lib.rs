@@ -6,6 +6,7 @@
 
 mod check;
 mod error;
+mod extension;
 mod locate;
 mod overrides;
 mod raw;
@@ -13,6 +14,7 @@ mod size;
 
 pub use check::{Catalog, DiskSizes, ImageSpec, UpdateSource};
 pub use error::{Error, Place};
+pub use extension::{ExtensionSpec, parse_extension};
 pub use overrides::Override;
 pub use raw::RawSpec;
 pub use size::{InvalidSize, Size};

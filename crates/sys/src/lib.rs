@@ -24,6 +24,7 @@ mod ioctl;
 pub mod ipc;
 pub mod kernel_log;
 pub mod listen;
+pub mod loop_device;
 pub mod machine;
 pub mod module;
 pub mod mount;

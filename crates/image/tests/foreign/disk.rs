@@ -24,7 +24,7 @@ impl Parts {
     fn make(tools: &Tree, dir: &Path) -> Self {
         let esp = Esp::standard(noise(5000), noise(9000), noise(100_000), &"1.2.3".parse().unwrap());
         let parts = Self { dir: dir.to_owned(), esp };
-        erofs::build(tools, &usr(), &parts.path("usr"), Compression::Lz4, EPOCH).unwrap();
+        erofs::build(tools, &usr(), &parts.path("usr"), Compression::Lz4, USR_FS_UUID, EPOCH).unwrap();
         verity::format(&parts.path("usr"), &parts.path("verity"), &[7; 32], USR_FS_UUID).unwrap();
         ext4::build(tools, &parts.path("root"), SIZES.root, EPOCH).unwrap();
         parts

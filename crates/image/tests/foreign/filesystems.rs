@@ -17,8 +17,8 @@ fn erofs_is_sound_keeps_owners_and_modes_and_is_the_same_twice() {
     let dir = tempfile::tempdir().unwrap();
     for compression in [Compression::Lz4, Compression::Zstd] {
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        erofs::build(&tools, &usr(), &a, compression, EPOCH).unwrap();
-        erofs::build(&tools, &usr(), &b, compression, EPOCH).unwrap();
+        erofs::build(&tools, &usr(), &a, compression, USR_FS_UUID, EPOCH).unwrap();
+        erofs::build(&tools, &usr(), &b, compression, USR_FS_UUID, EPOCH).unwrap();
         assert!(fs::read(&a).unwrap() == fs::read(&b).unwrap(), "{compression:?}");
         assert!(fs::metadata(&a).unwrap().len().is_multiple_of(4096));
 
@@ -59,7 +59,8 @@ fn a_disk_without_room_is_told_at_once() {
     fs::File::create(&large).unwrap().set_len(8 << 40).unwrap();
     let mut tree = usr();
     tree.file("lib/large", 0o644, Content::Host(large)).unwrap();
-    let error = erofs::build(&tools, &tree, &out, Compression::Lz4, EPOCH).unwrap_err().to_string();
+    let error =
+        erofs::build(&tools, &tree, &out, Compression::Lz4, USR_FS_UUID, EPOCH).unwrap_err().to_string();
     assert!(error.starts_with(&format!("making room for {}: ", out.display())), "{error}");
     assert!(error.contains("free some space there"), "{error}");
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod boot;
+mod ddi;
 mod disk;
 mod esp;
 mod filesystems;

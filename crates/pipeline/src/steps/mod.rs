@@ -4,6 +4,7 @@ pub mod boot;
 pub mod component;
 pub mod crate_component;
 pub mod disk;
+pub mod extension;
 pub mod go;
 pub mod kernel;
 pub mod programs;

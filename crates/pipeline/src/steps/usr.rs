@@ -223,27 +223,7 @@ impl Assembly {
 
     fn lay_userland(&mut self, userland: &Userland, spec: &ImageSpec) -> Result<()> {
         for path in userland.select(&spec.userland)? {
-            let host = userland.path(&path);
-            let inside = place(&path);
-            let mut part = FileTree::new();
-            if host.is_symlink() {
-                let target = fs::read_link(&host).with_context(|| format!("reading {}", host.display()))?;
-                let target = target.to_string_lossy();
-                // A link to its own name, once /usr/sbin is /usr/bin, says nothing.
-                if place(&format!("/usr/bin/{target}")) == inside {
-                    continue;
-                }
-                part.link(&inside, &target)?;
-            } else {
-                use std::os::unix::fs::PermissionsExt;
-                let metadata = fs::metadata(&host).with_context(|| format!("reading {}", host.display()))?;
-                let mode = match metadata.permissions().mode() & 0o100 {
-                    _ if SET_UID.contains(&path.as_str()) => 0o4755,
-                    0 => 0o644,
-                    _ => 0o755,
-                };
-                part.file(&inside, mode, Content::Host(host))?;
-            }
+            let part = taken(userland, &path)?;
             self.add(part, &format!("debian {}", userland.owner(&path)))?;
         }
         if spec.userland.contains_key(CERTIFICATES) {
@@ -267,6 +247,34 @@ impl Assembly {
         }
         self.add(part, "debian busybox")
     }
+}
+
+/// Debian's file or link at an absolute path, in its place below /usr. Nothing is taken of a link to its own name.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn taken(userland: &Userland, path: &str) -> Result<FileTree> {
+    let host = userland.path(path);
+    let inside = place(path);
+    let mut part = FileTree::new();
+    if host.is_symlink() {
+        let target = fs::read_link(&host).with_context(|| format!("reading {}", host.display()))?;
+        let target = target.to_string_lossy();
+        // A link to its own name, once /usr/sbin is /usr/bin, says nothing.
+        if place(&format!("/usr/bin/{target}")) != inside {
+            part.link(&inside, &target)?;
+        }
+    } else {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = fs::metadata(&host).with_context(|| format!("reading {}", host.display()))?;
+        let mode = match metadata.permissions().mode() & 0o100 {
+            _ if SET_UID.contains(&path) => 0o4755,
+            0 => 0o644,
+            _ => 0o755,
+        };
+        part.file(&inside, mode, Content::Host(host))?;
+    }
+    Ok(part)
 }
 
 /// The programs that the userland's busybox is, by its own account.
@@ -303,7 +311,7 @@ fn write(
     let out = |name: &str| context.output().join(name);
     context.say("packing /usr");
     let erofs = out("usr.erofs");
-    erofs::build(tools, &tree, &erofs, compression, spec.source_date_epoch)?;
+    erofs::build(tools, &tree, &erofs, compression, disk::USR_FS_UUID, spec.source_date_epoch)?;
     let length = |path: &Path| -> Result<u64> {
         Ok(fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len())
     };

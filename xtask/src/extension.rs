@@ -1,0 +1,120 @@
+//! `cargo xtask extension`: makes a system extension from its spec.
+
+use crate::build::{Options, Work};
+use crate::checkout::Checkout;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use image::erofs::Compression;
+use manifest::{Sha256, channel};
+use spec::{ExtensionSpec, Override};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Build system extensions for an image
+///
+/// An extension is for one version of one image: it is built with that image's spec, after the image's /usr.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  cargo xtask extension images/extensions/debug-tools.yaml\n  \
+    cargo xtask extension images/extensions/*.yaml --set version=1.2.3 --release --out /tmp/images")]
+pub struct Extension {
+    /// The extensions' specs
+    #[arg(value_name = "SPEC", required = true)]
+    specs: Vec<PathBuf>,
+
+    /// The spec of the image that they are for [default: images/default.yaml]
+    #[arg(long, value_name = "SPEC")]
+    base: Option<PathBuf>,
+
+    /// Change one value of the image's spec, such as version=1.2.3
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<Override>,
+
+    /// The best compression: smaller, slower to build
+    #[arg(long)]
+    release: bool,
+
+    /// Fail where an input is not the one in images/inputs.lock
+    #[arg(long)]
+    locked: bool,
+
+    /// Where the artifacts go [default: target/images in the checkout]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print one JSON object a line on standard output: what a channel's index says of each extension
+    #[arg(long)]
+    json: bool,
+}
+
+impl Extension {
+    pub fn run(self) -> Result<ExitCode> {
+        let checkout = Checkout::find()?;
+        let out = self.out.unwrap_or_else(|| checkout.path("target/images"));
+        let options = Options { spec: self.base, set: self.set, release: self.release, locked: self.locked };
+        let work = Work::new(checkout, &options)?;
+        for path in &self.specs {
+            let entry = build(&work, path, &out)?;
+            let path = out.join(&entry.target);
+            match self.json {
+                true => println!("{}", serde_json::to_string(&entry).context("writing the result as JSON")?),
+                false => {
+                    let mib = entry.size as f64 / f64::from(1 << 20);
+                    println!("{mib:>8.1} MiB  {}\nroot hash {}", path.display(), entry.root_hash);
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Builds one extension into `out`: the image, its root hash beside it for programs that look there, and its entry for
+/// a channel's index.
+fn build(work: &Work, path: &Path, out: &Path) -> Result<channel::Extension> {
+    let spec: ExtensionSpec = work.checkout.extension(path)?;
+    let planned = work.plan(&[&spec])?;
+    let compression = if planned.release { Compression::Zstd } else { Compression::Lz4 };
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let step = planned.plan.extension(
+        &work.checkout.root,
+        &spec,
+        directory,
+        &work.spec,
+        &planned.resolved,
+        &planned.toolchain,
+        &work.cache,
+        compression,
+    )?;
+    pipeline::run(std::slice::from_ref(&step), &work.cache, &work.progress, work.jobs)?;
+    let output = work.cache.output(&step);
+    let root_hash =
+        fs::read_to_string(output.join("roothash")).context("reading the extension's root hash")?;
+    let stem = format!("{}_{}", spec.name, work.spec.version);
+    let target = format!("{stem}{}", layout::extension::SUFFIX);
+    fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    let size = place(&output.join("extension.raw"), &out.join(&target))?;
+    let entry = channel::Extension {
+        name: spec.name,
+        version: work.spec.version.clone(),
+        target,
+        size,
+        root_hash: root_hash.parse::<Sha256>().context("the extension's root hash")?,
+    };
+    write(&out.join(format!("{stem}.roothash")), format!("{}\n", entry.root_hash))?;
+    let text = serde_json::to_string_pretty(&entry).context("writing the extension's entry")?;
+    write(&out.join(format!("{stem}.extension.json")), text + "\n")?;
+    Ok(entry)
+}
+
+/// Copies a file to its place, under another name first; its size.
+fn place(from: &Path, to: &Path) -> Result<u64> {
+    let copying = || format!("copying {} to {}", from.display(), to.display());
+    let partial = to.with_extension("partial");
+    let size = fs::copy(from, &partial).with_context(copying)?;
+    fs::rename(&partial, to).with_context(copying)?;
+    Ok(size)
+}
+
+fn write(path: &Path, text: String) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
