@@ -8,17 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use layout::Guid;
 use layout::disk::{ROOT, ROOT_FS_UUID};
-use layout::path::{ETC_LOWER, ETC_UPPER, ETC_WORK, ROOT_DIRS, ROOT_LINKS, SYSROOT};
+use layout::path::{ETC_LOWER, ETC_UPPER, ETC_WORK, OVERLAY_OPTIONS, ROOT_DIRS, ROOT_LINKS, SYSROOT};
 use sys::mount::{Mount, MountFlags};
 
 use crate::partitions::BootDisk;
 use crate::plan::Failure;
 use crate::superblock::{self, Ext4};
 use crate::{fsck, kernel_log};
-
-/// Only with these off may the lower layer change under an existing upper one (Linux,
-/// Documentation/filesystems/overlayfs.rst), as it does with every update of `/usr`.
-const ETC_OPTIONS: &str = "metacopy=off,index=off,xino=off,redirect_dir=off";
 
 /// The size, in bytes, up to which the boot waits until ROOT has grown. A terabyte takes seconds.
 const AT_ONCE: u64 = 32 << 30;
@@ -151,7 +147,7 @@ pub fn mount_point(path: &str) -> Result<PathBuf> {
 pub fn mount_etc() -> Result<()> {
     let [lower, upper, work] = [ETC_LOWER, ETC_UPPER, ETC_WORK].map(in_sysroot);
     let options = format!(
-        "lowerdir={},upperdir={},workdir={},{ETC_OPTIONS}",
+        "lowerdir={},upperdir={},workdir={},{OVERLAY_OPTIONS}",
         lower.display(),
         upper.display(),
         work.display()

@@ -11,6 +11,7 @@ mod cat;
 mod coredumpctl;
 mod escape;
 mod etc;
+mod extension;
 mod files;
 mod hostname;
 mod hostnamectl;
@@ -53,6 +54,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   report               an archive for those who look for a fault
   metrics              the machine in numbers             (metrics --help)
   etc                  what of /etc is the machine's own  (etc --help)
+  extension            system extensions                  (extension --help)
   systemctl            start, stop and look at units      (systemctl --help)
   journalctl           read the log                       (journalctl --help)
   networkctl           the network's links                (networkctl --help)
@@ -66,6 +68,7 @@ usage: berthctl COMMAND [ARGUMENT]...
   systemd-notify       tell PID 1 of the service that this runs in
   systemd-run          a command as a service of its own
   systemd-tmpfiles     files and folders, made, removed and cleaned up
+  systemd-sysext       system extensions, as 'extension'
   systemd-sysusers     system users and groups, made
   systemd-sysctl       kernel settings, written
   systemd-modules-load modules of the kernel, loaded
@@ -102,6 +105,8 @@ fn command(name: &str) -> Option<fn(Vec<String>) -> Result<u8>> {
         "ntp" => ntp::run,
         "pstore" => pstore::run,
         "metrics" => metrics::run,
+        "extension" => extension::run,
+        "systemd-sysext" => extension::run_as_sysext,
         "maintenance" => maintenance::run,
         "coredump" => |rest| coredump::handler::run(&rest).map(|()| 0),
         "coredumpctl" => coredumpctl::run,

@@ -2,6 +2,7 @@
 //! settings, time, randomness. Nothing here keeps the machine from booting: what does not work
 //! is told, and the rest goes on.
 
+mod extensions;
 mod history;
 mod identity;
 mod mounts;
@@ -38,6 +39,8 @@ pub fn ready(reporter: &mut Reporter) -> bool {
     for result in mounts::mount_all() {
         note(result);
     }
+    // Before anything else looks into /usr.
+    note(extensions::merge());
     note(raise_file_limit());
     note(allow_cores());
     note(sys::confine::bring_up_loopback().context("cannot bring the loopback interface up"));
