@@ -7,6 +7,7 @@ mod containers;
 mod crashes;
 mod devices;
 mod etcd;
+mod extensions;
 mod firmware;
 mod first_boot;
 mod glance;
