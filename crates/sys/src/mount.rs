@@ -92,6 +92,12 @@ pub fn bind(from: &Path, to: &Path) -> Result<()> {
     kernel::mount_bind(from, to).doing(|| format!("bind {} to {}", from.display(), to.display()))
 }
 
+/// Keeps what is mounted on the mount at a path, or taken away from it, from happening to its copies, and the other way
+/// round.
+pub fn make_private(path: &Path) -> Result<()> {
+    kernel::mount_change(path, kernel::MountPropagationFlags::PRIVATE).doing_to("make private", path)
+}
+
 /// Adds an attribute, `MOUNT_ATTR_…`, to the mount at a path; with `AT_RECURSIVE`, to those below it
 /// too. Others stay as they are (mount_setattr(2), Linux 5.12).
 pub(crate) fn set_attribute(path: &CStr, attribute: u64, flags: libc::c_int) -> io::Result<()> {

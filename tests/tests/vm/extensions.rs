@@ -116,14 +116,17 @@ fn what_is_signed_for_this_version_is_merged_and_nothing_else() -> vm::Result<()
     vm.run("mkdir /var/lib/extensions/folder; echo nonsense > /var/lib/extensions/nonsense.raw; sync")?;
     vm.reboot()?;
 
-    for ((name, state, reason), (wanted, wanted_state, says)) in status(&vm)?.into_iter().zip([
+    let wanted = [
         ("folder", "left-out", "only images with a hash tree"),
         ("good", "active", ""),
         ("nonsense", "left-out", "partition table"),
         ("spoilt", "active", ""),
         ("unsigned", "left-out", "it is not signed"),
         ("wrong", "left-out", "VERSION_ID=9.9.9, and the base has"),
-    ]) {
+    ];
+    let told = status(&vm)?;
+    assert_eq!(told.len(), wanted.len(), "{told:?}");
+    for ((name, state, reason), (wanted, wanted_state, says)) in told.into_iter().zip(wanted) {
         assert_eq!((name.as_str(), state.as_str()), (wanted, wanted_state), "{reason}");
         assert!(reason.contains(says), "{name}: {reason}");
         if !says.is_empty() {

@@ -9,7 +9,7 @@ use layout::extension::{BASE, BASE_ONLY, FORBIDDEN, MOUNTS, OPT_WORK, RELEASES, 
 use layout::path::OVERLAY_OPTIONS;
 use sys::dm::ReadOnlyDevice;
 use sys::loop_device::LoopDevice;
-use sys::mount::{Mount, MountFlags, bind, detach};
+use sys::mount::{Mount, MountFlags, bind, detach, make_private};
 
 use super::{base, candidates, open, record};
 use crate::candidates::{Candidate, layers};
@@ -190,6 +190,8 @@ fn merge_usr(layers_of: &[PathBuf]) -> Result<()> {
     fs::create_dir_all(base).with_context(|| format!("make the folder {BASE}"))?;
     bind(usr, base)?;
     let merged = (|| {
+        // Or what comes over the one place came over the other, and went with it.
+        make_private(base)?;
         let lower = layers(layers_of.iter().map(PathBuf::as_path), Some(base));
         let options = format!("lowerdir={lower}");
         let flags = MountFlags::RDONLY | MountFlags::NODEV;
