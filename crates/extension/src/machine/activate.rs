@@ -196,13 +196,12 @@ fn merge_usr(layers_of: &[PathBuf]) -> Result<()> {
         let options = format!("lowerdir={lower}");
         let flags = MountFlags::RDONLY | MountFlags::NODEV;
         Mount { source: Path::new("overlay"), kind: "overlay", flags, options: &options }.on(usr)?;
-        let bound = BASE_ONLY.iter().filter(|folder| base.join(folder).is_dir());
-        let bound =
-            bound.map(|folder| Ok(bind(&base.join(folder), &usr.join(folder))?)).collect::<Result<()>>();
+        let mut bound = BASE_ONLY.iter().filter(|folder| base.join(folder).is_dir());
+        let bound = bound.try_for_each(|folder| bind(&base.join(folder), &usr.join(folder)));
         if bound.is_err() {
             _ = detach(usr);
         }
-        bound
+        Ok(bound?)
     })();
     _ = detach(base);
     merged

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Has them merged. What is left out is told by who leaves it out.
 pub fn merge() -> Result<()> {
     let is_any = |folder: &&str| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if !DIRS.iter().any(|folder| is_any(&folder)) {
+    if !DIRS.iter().any(is_any) {
         return Ok(());
     }
     let mut child = Command::new(BERTHCTL)

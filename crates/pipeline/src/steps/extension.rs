@@ -15,7 +15,7 @@ use sandbox::Tree;
 use sha2::{Digest, Sha256};
 use spec::{ExtensionSpec, ImageSpec};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The folders of an extension.
@@ -122,7 +122,7 @@ fn lay_userland(
 }
 
 /// The folder beside the spec: its `usr` and `opt`.
-fn lay_files(tree: &mut FileTree, files: &PathBuf) -> Result<()> {
+fn lay_files(tree: &mut FileTree, files: &Path) -> Result<()> {
     let mut part = FileTree::new();
     part.host_dir(files, "")?;
     if let Some((path, _)) = part.iter().find(|(path, _)| !FOLDERS.iter().any(|top| is_below(path, top))) {

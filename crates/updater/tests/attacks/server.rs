@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -67,7 +67,7 @@ impl Server {
 }
 
 /// Answers a request; nothing where the connection has ended.
-fn answer(mut stream: &TcpStream, folder: &PathBuf, lies: &Lies, requests: &AtomicUsize) -> Option<()> {
+fn answer(mut stream: &TcpStream, folder: &Path, lies: &Lies, requests: &AtomicUsize) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;

@@ -22,11 +22,14 @@ fn falls_back(
     let vm = setup(machine(disk)).boot()?;
     // What fails may panic the kernel: that is no reason to give up.
     vm.wait_for_console(&format!("version {} failed here", next()), LIMIT)?;
-    let event = vm.wait_for(Milestone::FellBack, LIMIT)?.what;
-    let Event::FellBack { from, to, reason } = event else { panic!("{event:?}") };
+    vm.run("until systemctl is-active -q multi-user.target; do sleep 0.2; done")?;
+    let told = last(&vm, |event| match event {
+        Event::FellBack { from, to, reason } => Some((from, to, reason)),
+        _ => None,
+    });
+    let (from, to, reason) = told.expect("an event");
     assert_eq!((from, to), (next(), shipped()));
     assert_eq!(version_of(&vm)?, shipped());
-    vm.run("until systemctl is-active -q multi-user.target; do sleep 0.2; done")?;
     let ready = vm.ready_after().unwrap_or_default();
     println!("{fault}: ready with the version before {ready:?} after power-on: {reason}");
     is_intact(&vm)?;
