@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use deployment::Deployment;
-use layout::disk::{ESP, ROOT, USR_A, USR_A_VERITY};
+use layout::disk::{ESP, ROOT, USR_A, USR_A_VERITY, USR_B, USR_B_VERITY};
 use sha2::{Digest, Sha256};
 use slots::entry_path;
 use tests::version::Version;
@@ -17,7 +17,7 @@ use tests::{bed, disk};
 use vm::{Disk, Milestone, Recording};
 use write_log::{Cut, Policy, Record};
 
-use super::{is_intact, lived_in, machine, next, shipped, soak, version_of};
+use super::{is_intact, journey, lived_in, machine, next, shipped, soak, version_of};
 
 /// Of a run without `--soak`: how many disks are judged, and how many of those booted.
 const SAMPLE: (usize, usize) = (20, 3);
@@ -215,6 +215,34 @@ fn power_that_goes_while_a_version_is_tried_and_proven() -> vm::Result<()> {
     let writes = recorded.writes();
     assert!(!writes.contains_key(USR_A.label) && !writes.contains_key(USR_A_VERITY.label), "{writes:?}");
     assert!(writes.contains_key(ESP.label), "{writes:?}");
+    survives_cuts(&recorded)
+}
+
+#[test]
+fn power_that_goes_while_a_version_is_taken_and_proven() -> vm::Result<()> {
+    let mut origin = journey::origin("cuts");
+    origin.release(Version::next().directory()).unwrap();
+    let recording = Recording::of(&lived_in()?)?;
+    let mut vm = journey::connected(&recording.disk()).boot()?;
+    vm.wait_until_ready()?;
+    journey::subscribe(&vm, &origin)?;
+    vm.run("sync")?;
+    let from = recording.records()?.len();
+    journey::apply(&vm, "")?;
+    journey::restart_into(&vm, &next())?;
+    // What it was told after that, too.
+    vm.run("sync; sleep 1")?;
+    let to = recording.records()?.len();
+    vm.pull_plug()?;
+    let recorded = recorded(recording, from..to)?;
+    let writes = recorded.writes();
+    assert!(
+        !writes.contains_key(USR_A.label) && !writes.contains_key(USR_A_VERITY.label),
+        "what runs is not written to"
+    );
+    for part in [ESP, USR_B, USR_B_VERITY] {
+        assert!(writes.contains_key(part.label), "{}: {:?}", part.label, writes.keys());
+    }
     survives_cuts(&recorded)
 }
 

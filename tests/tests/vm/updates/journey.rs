@@ -45,7 +45,7 @@ pub fn apply(vm: &Vm, version: &str) -> vm::Result<String> {
 }
 
 /// Restarts into what was installed, and waits until it is proven.
-fn restart_into(vm: &Vm, version: &str) -> vm::Result<[Duration; 2]> {
+pub fn restart_into(vm: &Vm, version: &str) -> vm::Result<[Duration; 2]> {
     let began = Instant::now();
     vm.run("(sleep 1; reboot) >/dev/null 2>&1 &")?;
     vm.wait_for(Milestone::Shutdown(ShutdownKind::Reboot), LIMIT)?;
