@@ -147,7 +147,7 @@ fn what_is_signed_for_this_version_is_merged_and_nothing_else() -> vm::Result<()
 
     // What does not match its hash is not served, and the machine runs on.
     let read = vm.attempt("cat /usr/share/spoilt > /dev/null")?;
-    assert!(!read.success() && read.text.contains("I/O error"), "{}", read.text);
+    assert!(!read.success() && read.text.contains("Input/output error"), "{}", read.text);
     vm.run("dmesg | grep 'verity' | grep -q 'is corrupted' && cat /usr/share/good > /dev/null")?;
 
     // A link to nothing takes one away, and without images the base is as it was.
