@@ -48,7 +48,6 @@ fn is_refused(mut vm: Vm) -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_whose_kernel_panics() -> vm::Result<()> {
     let disk = lived_in()?;
     Version::next().with_argument("rdinit=/nothing").unwrap().install(&disk).unwrap();
@@ -56,7 +55,6 @@ fn a_version_whose_kernel_panics() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_whose_uki_is_cut_short() -> vm::Result<()> {
     let disk = lived_in()?;
     Version::next().truncated().install(&disk).unwrap();
@@ -64,7 +62,6 @@ fn a_version_whose_uki_is_cut_short() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_whose_slot_went_bad() -> vm::Result<()> {
     let disk = lived_in()?;
     Version::next().install(&disk).unwrap();
@@ -75,7 +72,6 @@ fn a_version_whose_slot_went_bad() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_that_stage_1_cannot_start() -> vm::Result<()> {
     let disk = lived_in()?;
     let timeout = layout::args::EMERGENCY_TIMEOUT;
@@ -87,7 +83,6 @@ fn a_version_that_stage_1_cannot_start() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_in_which_the_machines_work_fails() -> vm::Result<()> {
     let disk = lived_in()?;
     let mut vm = machine(&disk).boot()?;
@@ -105,7 +100,6 @@ fn a_version_in_which_the_machines_work_fails() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_in_which_pid_1_hangs() -> vm::Result<()> {
     if !soak() {
         println!("not run: each try takes the watchdog's minute (--soak)");
@@ -130,7 +124,6 @@ fn a_version_in_which_pid_1_hangs() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass as a whole: see CHANGELOG.md, Known gaps"]
 fn a_version_that_works_stays() -> vm::Result<()> {
     let disk = lived_in()?;
     Version::next().install(&disk).unwrap();

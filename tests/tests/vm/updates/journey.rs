@@ -57,7 +57,6 @@ pub fn restart_into(vm: &Vm, version: &str) -> vm::Result<[Duration; 2]> {
 }
 
 #[test]
-#[ignore = "not yet run: see CHANGELOG.md, Known gaps"]
 fn a_machine_takes_a_new_version_proves_it_and_can_go_back() -> vm::Result<()> {
     let mut origin = origin("journey");
     let vm = connected(&lived_in()?).boot()?;
@@ -105,7 +104,6 @@ fn a_machine_takes_a_new_version_proves_it_and_can_go_back() -> vm::Result<()> {
 }
 
 #[test]
-#[ignore = "not yet run: see CHANGELOG.md, Known gaps"]
 fn updates_in_a_row_keep_data_and_containers() -> vm::Result<()> {
     let rounds = if soak() { 30 } else { 2 };
     let mut origin = origin("row");
