@@ -109,8 +109,9 @@ fn a_version_in_which_pid_1_hangs() -> vm::Result<()> {
     let mut vm = machine(&disk).boot()?;
     vm.wait_until_ready()?;
     // Nothing but these two loops gets a processor.
-    let hang = "[Service]\\nExecStart=/usr/bin/sh -c '. /etc/os-release; [ $VERSION_ID = NEXT ] || exit 0; \
-                echo -1 > /proc/sys/kernel/sched_rt_runtime_us; for i in 1 2; do chrt -f 99 sh -c \"while :; do :; done\" & done; wait'\
+    let hang = "[Service]\\nCPUSchedulingPolicy=fifo\\nCPUSchedulingPriority=99\\n\
+                ExecStart=/usr/bin/sh -c '. /etc/os-release; [ $VERSION_ID = NEXT ] || exit 0; \
+                echo -1 > /proc/sys/kernel/sched_rt_runtime_us; for i in 1 2; do while :; do :; done & done; wait'\
                 \\n[Install]\\nWantedBy=multi-user.target\\n"
         .replace("NEXT", &next());
     vm.run(&format!(
