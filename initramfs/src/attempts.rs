@@ -1,9 +1,9 @@
 //! Counting the boots of a version that the loader does not count, and giving way to another one when there are too
 //! many. It is done before `/usr` is opened: a slot that went bad ends in a panic there.
 
-use std::fs::{self, File};
+use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use deployment::Deployment;
 use layout::path::{BOOT_ATTEMPTS, STATE};
 use slots::{Attempts, Running};
@@ -48,9 +48,7 @@ fn noted(boot: &Boot) -> Result<Attempts> {
     if in_sysroot(STATE).exists() {
         sys::file::replace_synced(&path, attempts.encode().as_bytes(), 0o644)?;
         // The new name too is on the disk before /usr is opened, which may end in a panic.
-        File::open(in_sysroot(STATE))
-            .and_then(|folder| folder.sync_all())
-            .context("write the count to the disk")?;
+        sys::file::sync_folder(&in_sysroot(STATE))?;
     }
     Ok(attempts)
 }

@@ -107,7 +107,7 @@ fn keep(into: &Path, now: u64, files: &[(PathBuf, Vec<u8>)], dumps: &[Dump]) -> 
         write(&format!("{}-{index}.txt", dump.kind.to_ascii_lowercase()), dump.text.as_bytes())?;
     }
     for folder in [folder.as_path(), into] {
-        File::open(folder).and_then(|open| open.sync_all()).with_context(doing)?;
+        sys::file::sync_folder(folder)?;
     }
     Ok(folder)
 }

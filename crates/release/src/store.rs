@@ -2,9 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What everybody may read.
 const PUBLIC: u32 = 0o644;
@@ -22,37 +20,14 @@ pub(crate) fn place_private(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 fn place_as(path: &Path, content: &[u8], mode: u32) -> Result<()> {
-    let writing = || format!("writing {}", path.display());
-    let partial = partial(path)?;
-    let written = (|| -> Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&partial)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)?;
-        Ok(())
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    written.with_context(writing)?;
+    sys::file::replace_synced(path, content, mode)?;
     sync_folder_of(path)
-}
-
-/// Where a file is until it is whole.
-fn partial(path: &Path) -> Result<PathBuf> {
-    let name = path.file_name().with_context(|| format!("{} has no file name", path.display()))?;
-    let mut hidden = std::ffi::OsString::from(".partial-");
-    hidden.push(name);
-    Ok(path.with_file_name(hidden))
 }
 
 /// Makes a rename or a removal in the folder of `path` last.
 pub(crate) fn sync_folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .with_context(|| format!("syncing {}", folder.display()))
+    Ok(sys::file::sync_folder(folder)?)
 }
 
 /// Makes a folder and those above it.

@@ -24,6 +24,15 @@ pub fn replace_synced(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     write(path, content, mode, File::sync_all).doing_to("write", path)
 }
 
+/// Puts what changed of a folder's names on the disk: a file that was made, renamed or removed in it is so after a power
+/// cut, too.
+///
+/// # Errors
+/// The folder cannot be opened, or the disk does not take it.
+pub fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).doing_to("sync the folder", folder)
+}
+
 fn write(path: &Path, content: &[u8], mode: u32, sync: fn(&File) -> io::Result<()>) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

@@ -80,8 +80,7 @@ impl Store {
         if state != before {
             sys::file::replace_synced(&path, state.to_json().as_bytes(), 0o600)
                 .with_context(|| format!("write {}", path.display()))?;
-            let folder = File::open(&self.folder).and_then(|folder| folder.sync_all());
-            folder.with_context(|| format!("sync {}", self.folder.display()))?;
+            sys::file::sync_folder(&self.folder)?;
         }
         Ok(done)
     }

@@ -1,7 +1,7 @@
 //! How `tough` asks a server, and where it keeps what it has seen.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -130,7 +130,7 @@ impl Seen {
         for name in self::names(&self.folder)?.into_iter().filter(|name| !names.contains(name)) {
             fs::remove_file(self.folder.join(name)).with_context(doing)?;
         }
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).with_context(doing)
+        Ok(sys::file::sync_folder(&self.folder)?)
     }
 }
 

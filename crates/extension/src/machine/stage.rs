@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use layout::extension::{RECORDS, STAGED, SUFFIX};
 use manifest::Version;
 use manifest::channel::Extension;
+use sys::file::sync_folder;
 use verity::RootHash;
 
 use super::{below, open, record, record_path, staged};
@@ -131,9 +132,4 @@ pub fn forget_but(root: &Path, bases: &[Version]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    let syncing = || format!("sync the folder {}", folder.display());
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(syncing)
 }
