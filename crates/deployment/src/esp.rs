@@ -7,17 +7,14 @@ use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 
 use anyhow::{Context, Result, bail};
 use fat::{Disk, Volume};
-use layout::args;
 use layout::esp::{STAGING_DIR, UKI_DIR, UKI_PREFIX};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use sha2::{Digest, Sha256};
 use slots::{Entry, EntryName, Esp, Stray, entry_path};
 use verity::RootHash;
 
-use crate::Region;
+use crate::{Region, uki};
 
-/// The longest command line that is read, in bytes.
-const CMDLINE_MAX: usize = 64 << 10;
 /// How much is read at a time where all of a file is, in bytes.
 const PART: usize = 1 << 20;
 
@@ -108,19 +105,12 @@ impl Opened {
 
     /// The `/usr` that a UKI is for. None where it is not a whole UKI.
     fn usrhash(&self, file: &fat::Entry) -> Result<Option<RootHash>> {
-        let read = |offset, length| match self.volume.read(file, offset, length) {
-            Err(fat::Error::Damaged(_)) => Ok(None),
-            other => other.map(Some),
-        };
-        let Some(head) = read(0, uki::read::HEAD)? else { return Ok(None) };
-        let outline = uki::read::outline(&head).filter(|outline| outline.end <= file.size.into());
-        let Some(outline) = outline.filter(|outline| outline.cmdline_size <= CMDLINE_MAX) else {
-            return Ok(None);
-        };
-        let Some(line) = read(outline.cmdline, outline.cmdline_size)? else { return Ok(None) };
-        let line = String::from_utf8_lossy(&line);
-        let value = args::words(&line).find(|(name, _)| name == args::USRHASH).and_then(|(_, value)| value);
-        Ok(value.and_then(|value| value.trim_matches('\0').parse().ok()))
+        let usrhash =
+            uki::usrhash(file.size.into(), |offset, length| match self.volume.read(file, offset, length) {
+                Err(fat::Error::Damaged(_)) => Ok(None),
+                other => other.map(Some),
+            });
+        Ok(usrhash?)
     }
 
     /// Removes a name, and what no name leads to then.

@@ -7,6 +7,7 @@
 mod disk;
 mod esp;
 mod slot;
+pub mod uki;
 
 use std::io::Read;
 use std::path::Path;

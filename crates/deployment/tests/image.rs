@@ -37,25 +37,8 @@ fn root_hash(data: &[u8]) -> RootHash {
     HashTree::from_leaves(ID, SALT, &verity::leaves(SALT, data).unwrap()).unwrap().root_hash
 }
 
-/// The smallest file that passes for a UKI.
 fn uki(usrhash: RootHash) -> Vec<u8> {
-    let line = format!("usrhash={usrhash} quiet");
-    let mut file = vec![0; 0x200];
-    file[..2].copy_from_slice(b"MZ");
-    file[60] = 0x40;
-    file[0x40..0x44].copy_from_slice(b"PE\0\0");
-    file[0x46] = 2;
-    for (at, name, size, pointer) in
-        [(0x58, b".cmdline", line.len(), 0x200_u32), (0x80, b".linux\0\0", 70_000, 0x400)]
-    {
-        file[at..at + 8].copy_from_slice(name);
-        file[at + 8..at + 12].copy_from_slice(&(size as u32).to_le_bytes());
-        file[at + 16..at + 20].copy_from_slice(&(size as u32).to_le_bytes());
-        file[at + 20..at + 24].copy_from_slice(&pointer.to_le_bytes());
-    }
-    file.extend(line.as_bytes());
-    file.resize(0x400 + 70_000, 7);
-    file
+    uki::fixture::smallest(&format!("usrhash={usrhash} quiet"), &[7; 70_000])
 }
 
 impl Disk {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod addon;
+pub mod fixture;
 pub mod read;
 
 use std::ops::Range;

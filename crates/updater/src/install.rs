@@ -230,17 +230,9 @@ fn usrhash_of(file: &File) -> Result<Option<RootHash>> {
     use crate::clone::Bytes;
     let size = file.metadata().context("read the kernel image")?.len();
     let part = Part::new(file.try_clone().context("read the kernel image")?, 0);
-    let read = |at: u64, length: usize| {
+    deployment::uki::usrhash(size, |at, length| {
+        let length = length.min(usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX));
         let mut bytes = vec![0; length];
-        part.read_at(&mut bytes, at).ok().map(|()| bytes)
-    };
-    let head = read(0, uki::read::HEAD.min(usize::try_from(size).unwrap_or(usize::MAX)));
-    let outline = head.and_then(|head| uki::read::outline(&head)).filter(|outline| outline.end <= size);
-    let Some(outline) = outline.filter(|outline| outline.cmdline_size <= 64 << 10) else { return Ok(None) };
-    let Some(line) = read(outline.cmdline, outline.cmdline_size) else { return Ok(None) };
-    let line = String::from_utf8_lossy(&line);
-    let words = layout::args::words(&line);
-    let value =
-        words.into_iter().find(|(name, _)| *name == layout::args::USRHASH).and_then(|(_, value)| value);
-    Ok(value.and_then(|value| value.trim_matches('\0').parse().ok()))
+        Ok(part.read_at(&mut bytes, at).ok().map(|()| bytes))
+    })
 }

@@ -45,26 +45,8 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(length / 8).flatten().collect()
 }
 
-/// The smallest file that passes for a UKI.
 pub fn uki(usrhash: &RootHash, letter: u8) -> Vec<u8> {
-    let line = format!("usrhash={usrhash} quiet");
-    let mut file = vec![0; 0x200];
-    file[..2].copy_from_slice(b"MZ");
-    file[60] = 0x40;
-    file[0x40..0x44].copy_from_slice(b"PE\0\0");
-    file[0x46] = 2;
-    for (at, name, size, pointer) in
-        [(0x58, b".cmdline", line.len(), 0x200_u32), (0x80, b".linux\0\0", 200_000, 0x400)]
-    {
-        file[at..at + 8].copy_from_slice(name);
-        file[at + 8..at + 12].copy_from_slice(&(size as u32).to_le_bytes());
-        file[at + 16..at + 20].copy_from_slice(&(size as u32).to_le_bytes());
-        file[at + 20..at + 24].copy_from_slice(&pointer.to_le_bytes());
-    }
-    file.extend(line.as_bytes());
-    file.resize(0x400, 0);
-    file.extend(noise(letter.into(), 200_000));
-    file
+    uki::fixture::smallest(&format!("usrhash={usrhash} quiet"), &noise(letter.into(), 200_000))
 }
 
 /// What a repository is made of.
