@@ -6,33 +6,33 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use layout::Guid;
-use layout::esp::{LOADER_DEVICE_VARIABLE, LOADER_ENTRY_VARIABLE, LOADER_VENDOR};
+use layout::esp::{LOADER_DEVICE_VARIABLE, LOADER_ENTRY_VARIABLE, loader_variable};
+use layout::path::EFI_VARIABLES;
 use sys::mount::{Mount, MountFlags};
 
-const EFIVARS: &str = "/sys/firmware/efi/efivars";
 /// efivarfs puts a variable's attributes before its value.
 const ATTRIBUTES: usize = 4;
 
 /// PARTUUID of the ESP that the loader was started from. None where there is no EFI, or nobody
 /// said.
 pub fn boot_esp() -> Result<Option<Guid>> {
-    let folder = Path::new(EFIVARS);
+    let folder = Path::new(EFI_VARIABLES);
     if !folder.exists() {
         return Ok(None);
     }
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     Mount { source: Path::new("efivarfs"), kind: "efivarfs", flags, options: "" }.on(folder)?;
-    let path = folder.join(format!("{LOADER_DEVICE_VARIABLE}-{LOADER_VENDOR}"));
+    let path = loader_variable(LOADER_DEVICE_VARIABLE);
     match fs::read(&path) {
         Ok(content) => Ok(decode(&content)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e).with_context(|| format!("read {}", path.display())),
+        Err(e) => Err(e).with_context(|| format!("read {path}")),
     }
 }
 
 /// Whether systemd-boot started this kernel. The variables are mounted.
 pub fn is_by_loader() -> bool {
-    Path::new(EFIVARS).join(format!("{LOADER_ENTRY_VARIABLE}-{LOADER_VENDOR}")).exists()
+    Path::new(&loader_variable(LOADER_ENTRY_VARIABLE)).exists()
 }
 
 /// A variable with a GUID in it, as UTF-16 text.

@@ -1,5 +1,7 @@
 //! What lies on the EFI system partition (design section 5). Paths are relative to its root.
 
+use crate::path::EFI_VARIABLES;
+
 /// The guard: what firmware starts by default. It starts [`SYSTEMD_BOOT`] and resets the machine
 /// when that returns.
 pub const GUARD: &str = "EFI/BOOT/BOOTX64.EFI";
@@ -41,5 +43,10 @@ pub const LOADER_DEVICE_VARIABLE: &str = "LoaderDevicePartUUID";
 pub const LOADER_BOOT_COUNT_VARIABLE: &str = "LoaderBootCountPath";
 /// EFI variable, in the same namespace, that names the entry that systemd-boot started, as UTF-16 text.
 pub const LOADER_ENTRY_VARIABLE: &str = "LoaderEntrySelected";
+/// The file that shows a variable of the Boot Loader Interface.
+pub fn loader_variable(name: &str) -> String {
+    format!("{EFI_VARIABLES}/{name}-{LOADER_VENDOR}")
+}
+
 /// Vendor GUID of the Boot Loader Interface's variables.
 pub const LOADER_VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";

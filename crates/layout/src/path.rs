@@ -157,6 +157,8 @@ pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub const PSTORE: &str = "/var/lib/systemd/pstore";
 /// Where the kernel shows what firmware keeps.
 pub const FIRMWARE_RECORDS: &str = "/sys/fs/pstore";
+/// Where the kernel shows the firmware's variables (efivarfs).
+pub const EFI_VARIABLES: &str = "/sys/firmware/efi/efivars";
 /// Where the ESP is mounted when it is.
 pub const ESP: &str = "/boot";
 

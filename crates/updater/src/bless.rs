@@ -14,12 +14,10 @@ use layout::path::BLESSED;
 use manifest::Version;
 use unit::control::{JobAction, Request};
 
-use crate::{boot, record, schema, vendor};
+use crate::{banner, boot, note, record, schema, vendor};
 
 /// Waits for the deadline.
 const DEADLINE: &str = "berth-boot-deadline.service";
-/// Shows on consoles and at logins what has changed.
-const BANNER: &str = "berth-banner.service";
 
 /// Runs `updater bless`.
 ///
@@ -59,14 +57,8 @@ fn forget_attempts() -> Result<()> {
 }
 
 fn tell(version: &Version) -> Result<()> {
-    let job = |action, unit: &str| Request::Job { action, units: vec![unit.to_owned()], wait: false };
-    init_client::order(&job(JobAction::Stop, DEADLINE))?;
+    let units = vec![DEADLINE.to_owned()];
+    init_client::order(&Request::Job { action: JobAction::Stop, units, wait: false })?;
     init_client::tell(Event::BootBlessed { version: version.to_string() })?;
-    init_client::order(&job(JobAction::Start, BANNER))
-}
-
-fn note(result: Result<()>) {
-    if let Err(error) = result {
-        eprintln!("{error:#}");
-    }
+    banner::renew()
 }

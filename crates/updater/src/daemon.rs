@@ -15,7 +15,7 @@ use deployment::Deployment;
 use event::{Event, ShutdownKind};
 use manifest::Version;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use unit::control::{self, JobAction};
+use unit::control;
 use update_settings::Settings;
 use update_state::protocol::{Answer, Progress, REQUEST_MAX, Request, Stage, Status};
 use zoneinfo::Zoneinfo;
@@ -23,10 +23,8 @@ use zoneinfo::Zoneinfo;
 use crate::mirrors::Patience;
 use crate::restart::{Restart, is_due, restart};
 use crate::updater::is_staged;
-use crate::{Facts, Outcome, Store, Trust, Updater, settings, store};
+use crate::{Facts, Outcome, Store, Trust, Updater, banner, note, settings, store};
 
-/// Shows on consoles and at logins what has changed.
-const BANNER: &str = "berth-banner.service";
 /// How long it waits for somebody before it ends.
 const IDLE: Timespec = Timespec { tv_sec: 3, tv_nsec: 0 };
 /// How long a client has for its request.
@@ -58,9 +56,7 @@ pub fn run() -> Result<()> {
         threads: AtomicUsize::new(0),
     });
     shared.run(|shared| {
-        if let Err(error) = shared.scheduled() {
-            eprintln!("{error:#}");
-        }
+        note(shared.scheduled());
     })?;
     let listener = sys::listen::take_listen_fds().into_iter().next().map(UnixListener::from);
     loop {
@@ -148,7 +144,8 @@ impl Shared {
             self.note(None);
             let found = found.context("look for an update")?;
             println!("{}", found.text);
-            tell(Event::UpdateChecked { available: found.version.as_ref().map(ToString::to_string) });
+            let available = found.version.as_ref().map(ToString::to_string);
+            note(init_client::tell(Event::UpdateChecked { available }));
             if found.version.is_some() {
                 let deployment = Deployment::of_running()?;
                 let outcome = updater.apply(&deployment, None, Box::new(|_| ()));
@@ -164,8 +161,9 @@ impl Shared {
             let path = layout::path::RESTART_WANTED;
             fs::write(path, format!("{version}\n")).with_context(|| format!("write {path}"))?;
             println!("{}", words(outcome));
-            tell(Event::UpdateInstalled { version: version.to_string(), slot: slot.to_string() });
-            show();
+            let (version, slot) = (version.to_string(), slot.to_string());
+            note(init_client::tell(Event::UpdateInstalled { version, slot }));
+            note(banner::renew());
         }
         Ok(())
     }
@@ -290,7 +288,7 @@ impl Shared {
         self.store.change(|state| state.rolled_back(store::now(), &from, &to))?;
         if to == *running {
             _ = fs::remove_file(layout::path::RESTART_WANTED);
-            show();
+            note(banner::renew());
             return Ok(format!("version {to} stays, and {from} is not taken again by itself"));
         }
         Ok(format!("version {to} boots next, and {from} is not taken again by itself; restart to go back"))
@@ -361,23 +359,6 @@ fn spread() -> f64 {
     let id = fs::read("/etc/machine-id").unwrap_or_default();
     let sum = id.iter().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
     f64::from(sum % 1000) / 1000.0
-}
-
-/// Tells an event; nobody who hears it is no reason to stop.
-fn tell(event: Event) {
-    if let Err(error) = init_client::tell(event) {
-        eprintln!("{error:#}");
-    }
-}
-
-/// Has consoles and logins show that an update waits for a restart.
-fn show() {
-    let units = vec![BANNER.to_owned()];
-    if let Err(error) =
-        init_client::order(&control::Request::Job { action: JobAction::Start, units, wait: false })
-    {
-        eprintln!("{error:#}");
-    }
 }
 
 fn reboot() -> Result<()> {

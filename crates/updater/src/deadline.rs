@@ -15,7 +15,7 @@ use layout::path::{BLESSED, BOOTS};
 use sys::machine::{End, monotonic};
 use unit::control::{Reply, Request};
 
-use crate::{boot, health, settings};
+use crate::{boot, health, note, settings};
 use reason::{Heard, reason};
 
 /// How long PID 1 has for an answer.
@@ -57,11 +57,8 @@ pub fn run() -> Result<()> {
         eprintln!("{line}");
     }
     // Neither may keep the machine from restarting.
-    for done in [remember(&reason), tell(&reason)] {
-        if let Err(error) = done {
-            eprintln!("{error:#}");
-        }
-    }
+    note(remember(&reason));
+    note(tell(&reason));
     restart()
 }
 

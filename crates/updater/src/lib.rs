@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+pub mod banner;
 pub mod clone;
 pub mod daemon;
 pub mod install;
@@ -21,3 +22,10 @@ mod updater;
 pub use repository::{Repository, Trust};
 pub use store::Store;
 pub use updater::{Facts, Outcome, Updater};
+
+/// Tells why something was not done that nothing waits for.
+pub fn note(result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        eprintln!("{error:#}");
+    }
+}

@@ -15,7 +15,7 @@ use std::env;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use updater::{record, settings};
+use updater::{banner, note, record, settings};
 
 const USAGE: &str = "usage: updater daemon      takes updates; updater.socket and updater.timer start it
        updater health      is this boot good? berth-health.service asks

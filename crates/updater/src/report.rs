@@ -15,7 +15,7 @@ use layout::path::{BOOTS, PSTORE};
 use manifest::Version;
 use slots::EntryName;
 
-use crate::{boot, record};
+use crate::{boot, note, record};
 
 /// Runs `updater report`.
 ///
@@ -40,9 +40,7 @@ pub fn run() -> Result<()> {
         let reason = why::reason(&history, &this, &version.to_string(), installed_at, panic.as_deref());
         record::change(|state| state.failed(boot::now(), &version, &running, &reason))?;
         let event = Event::FellBack { from: version.to_string(), to: running.to_string(), reason };
-        if let Err(error) = init_client::tell(event) {
-            eprintln!("{error:#}");
-        }
+        note(init_client::tell(event));
     }
     Ok(())
 }

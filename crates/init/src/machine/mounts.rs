@@ -47,7 +47,7 @@ const APIS: [Api; 16] = [
     optional("tracefs", "/sys/kernel/tracing", "mode=0700"),
     optional("configfs", "/sys/kernel/config", ""),
     optional("pstore", layout::path::FIRMWARE_RECORDS, ""),
-    optional("efivarfs", "/sys/firmware/efi/efivars", ""),
+    optional("efivarfs", layout::path::EFI_VARIABLES, ""),
 ];
 
 /// What the kernel runs to load a module (the kernel's sysctl/kernel.rst).
