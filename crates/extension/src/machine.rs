@@ -7,7 +7,6 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -16,6 +15,7 @@ use layout::disk::SECTOR;
 use layout::extension::{DIRS, RECORDS, STAGED, STATE, WANTED};
 use layout::path::OS_RELEASE;
 use manifest::Version;
+use sys::partition_table;
 use verity::{RootHash, Superblock};
 
 pub use activate::activate;
@@ -40,14 +40,12 @@ fn below(root: &Path, path: &str) -> PathBuf {
 /// A folder cannot be read.
 pub fn candidates(root: &Path, base: &str) -> Result<BTreeMap<String, Candidate>> {
     let [own, common] = DIRS.map(|folder| below(root, folder));
-    let mut folders = Vec::new();
-    for folder in [own, below(root, STAGED).join(base), common] {
-        let entries = entries(&folder)?;
-        folders.push((folder, entries));
+    let folders = [own, below(root, STAGED).join(base), common];
+    let mut found = Vec::new();
+    for folder in &folders {
+        found.push((folder.as_path(), entries(folder)?));
     }
-    let folders: Vec<(&Path, Vec<Entry>)> =
-        folders.iter().map(|(folder, entries)| (folder.as_path(), entries.clone())).collect();
-    Ok(choose(&folders))
+    Ok(choose(&found))
 }
 
 /// The versions of the base that updates brought extensions for.
@@ -176,13 +174,9 @@ pub fn open(path: &Path) -> Result<Opened> {
     let reading = || format!("read {}", path.display());
     let file = File::open(path).with_context(reading)?;
     let size = file.metadata().with_context(reading)?.len();
-    let read = |offset, length| {
-        let mut bytes = vec![0; length];
-        file.read_exact_at(&mut bytes, offset).map(|()| bytes)
-    };
-    let table = disk_table::load(Geometry::new(size, SECTOR), read)?.table;
+    let table = partition_table::load(&file, Geometry::new(size, SECTOR))?.table;
     let parts = parts(&table)?;
-    let tree = read(parts.hashes.start, HEAD).with_context(reading)?;
+    let tree = partition_table::read_at(&file, parts.hashes.start, HEAD).with_context(reading)?;
     let (superblock, root_hash) = head(&tree, parts.data)?;
     Ok(Opened { file, parts, superblock, root_hash })
 }

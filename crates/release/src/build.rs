@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use verity::{HashTree, RootHash, Superblock};
 
 /// The file beside the artifacts that says what they are.
-const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// A release that is to be published.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl Release {
 }
 
 /// The root hash of what a slot holds.
-pub(crate) fn root_hash(usr: &[u8], salt: &Sha256) -> Result<RootHash> {
+fn root_hash(usr: &[u8], salt: &Sha256) -> Result<RootHash> {
     let leaves = verity::leaves(&salt.0, usr).context("hashing /usr")?;
     let tree = HashTree::from_leaves(disk::USR_FS_UUID, &salt.0, &leaves).context("hashing /usr")?;
     Ok(tree.root_hash)

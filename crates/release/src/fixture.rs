@@ -1,6 +1,6 @@
 //! Releases made of a few bytes, for trying out and for tests: they need no build.
 
-use crate::build::{Release, root_hash};
+use crate::build::{MANIFEST, Release};
 use anyhow::{Context as _, Result};
 use layout::disk;
 use manifest::{Artifact, Manifest, SCHEMA, Sha256, Usr, Version};
@@ -77,7 +77,7 @@ impl Fixture<'_> {
                 size: usr.len() as u64,
                 verity_size: tree.bytes.len() as u64,
                 slot_size: 1 << 30,
-                root_hash: Sha256(root_hash(&usr, &Sha256(salt))?.0),
+                root_hash: Sha256(tree.root_hash.0),
             },
             uki_sha256: Sha256(sha2::Sha256::digest(self.uki).into()),
             components: vec![],
@@ -85,7 +85,7 @@ impl Fixture<'_> {
             inputs_not_as_locked: vec![],
             update: None,
         };
-        let path = directory.join("manifest.json");
+        let path = directory.join(MANIFEST);
         fs::write(&path, manifest.to_json()).with_context(|| format!("writing {}", path.display()))?;
         Release::from_build(directory)
     }

@@ -131,11 +131,7 @@ fn check_update(raw: &RawUpdate, version: &Version) -> Result<(Option<UpdateSour
         (None, None) => None,
         (Some(root), Some(url)) => {
             // One line of a file of settings, where blanks part URLs.
-            let fine = url
-                .strip_prefix("https://")
-                .or_else(|| url.strip_prefix("http://"))
-                .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-            if !fine || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            if !update_settings::is_url(url) || url.contains(char::is_whitespace) {
                 let message = format!("`{url}` is not the URL of a repository: expected http:// or https://");
                 return Err(problem(["update", "url"], message));
             }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use calendar::Expression;
 
+pub use read::is_url;
 pub use window::{Opening, Window};
 
 /// The file, below each of the folders of settings.

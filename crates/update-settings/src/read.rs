@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use calendar::{Expression, span};
+use manifest::channel::is_plain;
 use unit::text::file::{self, Source};
 use unit::text::value;
 
@@ -74,21 +75,20 @@ fn boolean(text: &str) -> Result<bool, String> {
 }
 
 fn url(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !text.contains(char::is_control) => {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err("it is an http: or https: URL".to_owned()),
+    if !is_url(text) {
+        return Err("it is an http: or https: URL".to_owned());
     }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Whether a text is a URL of http: or https: with a host.
+pub fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && !text.contains(char::is_control)
 }
 
 fn channel(text: &str) -> Result<String, String> {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let is_plain = text.len() <= 64
-        && text.bytes().all(fine)
-        && text.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if is_plain {
+    if text.len() <= 64 && is_plain(text) {
         Ok(text.to_owned())
     } else {
         Err("a channel's name is letters, digits, dots and dashes".to_owned())
