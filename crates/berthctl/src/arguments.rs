@@ -76,6 +76,41 @@ impl Parsed {
     }
 }
 
+/// How JSON is laid out, where it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// It is not.
+    Off,
+    /// In one line.
+    Short,
+    /// Over many lines.
+    Pretty,
+}
+
+impl Json {
+    /// What `--json=` says.
+    ///
+    /// # Errors
+    /// It is none of these words.
+    pub fn of(parsed: &Parsed) -> Result<Self> {
+        Ok(match parsed.value("json").unwrap_or("off") {
+            "off" => Self::Off,
+            "short" => Self::Short,
+            "pretty" => Self::Pretty,
+            other => bail!(Usage(format!("--json={other} is not one of short, pretty, off"))),
+        })
+    }
+
+    /// Prints a value, or, where no JSON is asked for, the lines for people.
+    pub fn print(self, value: impl FnOnce() -> serde_json::Value, text: impl FnOnce() -> String) {
+        match self {
+            Self::Off => print!("{}", text()),
+            Self::Short => println!("{}", value()),
+            Self::Pretty => println!("{:#}", value()),
+        }
+    }
+}
+
 /// Sees to it that a command that takes no arguments has none. False where its usage was asked for, and is shown.
 ///
 /// # Errors

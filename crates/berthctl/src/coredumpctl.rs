@@ -12,7 +12,7 @@ use coredump::{Place, Record, Store};
 use sys::machine::wall_clock;
 use zoneinfo::Zoneinfo;
 
-use crate::arguments::{self, Opt, Parsed, Takes, both, long};
+use crate::arguments::{self, Json, Opt, Parsed, Takes, both, long};
 
 const USAGE: &str = "\
 usage: coredumpctl [OPTION]... COMMAND [MATCH]...
@@ -104,12 +104,10 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
             println!("{}", all.join("\n\n"));
         }
         "dump" => return dump(placed.last(), parsed.value("output")),
-        _ => match parsed.value("json").unwrap_or("off") {
-            "off" => show::list(&placed, !parsed.has("no-legend")).iter().for_each(|line| println!("{line}")),
-            "short" => println!("{}", show::json(&placed)),
-            "pretty" => println!("{:#}", show::json(&placed)),
-            other => bail!("--json takes short, pretty or off, not {other}"),
-        },
+        _ => Json::of(&parsed)?.print(
+            || show::json(&placed),
+            || show::list(&placed, !parsed.has("no-legend")).iter().map(|line| format!("{line}\n")).collect(),
+        ),
     }
     Ok(0)
 }

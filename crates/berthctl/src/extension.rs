@@ -6,9 +6,10 @@ use std::path::Path;
 use ::extension::machine;
 use ::extension::{Boot, Outcome, State};
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-use crate::arguments::{self, Takes, long};
+use crate::arguments::{self, Json, Takes, long};
 use crate::table::{Paint, columns, paint};
 
 const USAGE: &str = "\
@@ -37,11 +38,11 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     let Some(parsed) = arguments::read(arguments, &known, USAGE)? else {
         return Ok(0);
     };
-    let format = Format::parse(parsed.value("json").unwrap_or("off"))?;
+    let json = Json::of(&parsed)?;
     let words: Vec<&str> = parsed.words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] | ["status"] => status(format)?,
-        ["list"] => list(format, !parsed.has("no-legend"))?,
+        [] | ["status"] => status(json)?,
+        ["list"] => list(json, !parsed.has("no-legend"))?,
         ["activate"] => activate()?,
         [other, ..] => bail!("command {other} is unknown or not supported yet\n{USAGE}"),
     }
@@ -61,33 +62,6 @@ pub fn run_as_sysext(arguments: Vec<String>) -> Result<u8> {
     run(arguments)
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Format {
-    Text,
-    Short,
-    Pretty,
-}
-
-impl Format {
-    fn parse(text: &str) -> Result<Self> {
-        Ok(match text {
-            "off" => Self::Text,
-            "short" => Self::Short,
-            "pretty" => Self::Pretty,
-            other => bail!("--json={other}: expected short, pretty or off"),
-        })
-    }
-
-    /// Prints a value as JSON, or lines.
-    fn print(self, value: &Value, lines: impl FnOnce() -> Vec<String>) {
-        match self {
-            Self::Text => lines().iter().for_each(|line| println!("{line}")),
-            Self::Short => println!("{value}"),
-            Self::Pretty => println!("{value:#}"),
-        }
-    }
-}
-
 /// Merges, for PID 1. What is left out is in the log; the machine goes on in any case.
 fn activate() -> Result<()> {
     if Path::new(layout::extension::STATE).exists() {
@@ -100,9 +74,9 @@ fn activate() -> Result<()> {
     Ok(())
 }
 
-fn status(format: Format) -> Result<()> {
+fn status(json: Json) -> Result<()> {
     let boot = machine::this_boot(Path::new(ROOT))?;
-    format.print(&json!(boot), || told(&boot));
+    json.print(|| json!(boot), || told(&boot).iter().map(|line| format!("{line}\n")).collect());
     Ok(())
 }
 
@@ -125,6 +99,7 @@ fn told(boot: &Boot) -> Vec<String> {
 }
 
 /// An extension in the list.
+#[derive(Serialize)]
 struct Row {
     name: String,
     base: String,
@@ -132,19 +107,19 @@ struct Row {
     path: String,
 }
 
-fn list(format: Format, legend: bool) -> Result<()> {
+fn list(json: Json, legend: bool) -> Result<()> {
     let rows = rows(Path::new(ROOT))?;
-    let value: Vec<Value> = rows
-        .iter()
-        .map(|Row { name, base, state, path }| json!({"name": name, "base": base, "state": state, "path": path}))
-        .collect();
-    format.print(&json!(value), || {
-        let head = ["NAME", "BASE", "STATE", "IMAGE"].map(str::to_owned).to_vec();
-        let body = rows
-            .iter()
-            .map(|row| vec![row.name.clone(), row.base.clone(), row.state.to_owned(), row.path.clone()]);
-        columns(&legend.then_some(head).into_iter().chain(body).collect::<Vec<_>>())
-    });
+    json.print(
+        || json!(rows),
+        || {
+            let head = ["NAME", "BASE", "STATE", "IMAGE"].map(str::to_owned).to_vec();
+            let body = rows
+                .iter()
+                .map(|row| vec![row.name.clone(), row.base.clone(), row.state.to_owned(), row.path.clone()]);
+            let rows: Vec<Vec<String>> = legend.then_some(head).into_iter().chain(body).collect();
+            columns(&rows).iter().map(|line| format!("{line}\n")).collect()
+        },
+    );
     Ok(())
 }
 

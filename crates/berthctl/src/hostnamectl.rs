@@ -11,7 +11,7 @@ use observe::Root;
 use serde_json::{Value, json};
 use unit::virt::detect;
 
-use crate::arguments::{self, Parsed, Takes, both, long};
+use crate::arguments::{self, Json, Parsed, Takes, both, long};
 use crate::hostname::{current, names};
 use crate::status::os_release;
 
@@ -151,13 +151,11 @@ fn chassis(number: &str) -> Option<&'static str> {
 
 fn status(parsed: &Parsed) -> Result<()> {
     let machine = gather();
-    match parsed.value("json") {
-        Some("short") => println!("{}", as_json(&machine)),
-        None if parsed.has("json-short") => println!("{}", as_json(&machine)),
-        Some("pretty") => println!("{:#}", as_json(&machine)),
-        None | Some("off") => print!("{}", as_text(&machine)),
-        Some(other) => bail!("--json={other}: short, pretty or off"),
-    }
+    let json = match parsed.value("json") {
+        None if parsed.has("json-short") => Json::Short,
+        _ => Json::of(parsed)?,
+    };
+    json.print(|| as_json(&machine), || as_text(&machine));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use network::status::{LinkStatus, Status};
 use unit::text::glob;
 
-use crate::arguments::{self, Takes, Usage, both, long};
+use crate::arguments::{self, Json, Takes, Usage, both, long};
 
 const USAGE: &str = "\
 usage: networkctl [OPTION]... [COMMAND]
@@ -45,14 +45,6 @@ const NOT_BUILT: [&str; 15] = [
     "dhcp-lease",
 ];
 
-/// How JSON is laid out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Json {
-    Off,
-    Short,
-    Pretty,
-}
-
 /// Runs `networkctl`.
 ///
 /// # Errors
@@ -70,12 +62,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         println!("{USAGE}");
         return Ok(0);
     }
-    let json = match parsed.value("json") {
-        None | Some("off") => Json::Off,
-        Some("short") => Json::Short,
-        Some("pretty") => Json::Pretty,
-        Some(other) => bail!(Usage(format!("--json={other} is not one of short, pretty, off"))),
-    };
+    let json = Json::of(&parsed)?;
     let (command, patterns) = match parsed.words.split_first() {
         None => ("list", &[][..]),
         Some((command, patterns)) => (command.as_str(), patterns),
