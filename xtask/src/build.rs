@@ -43,7 +43,14 @@ pub struct Options {
     #[arg(value_name = "SPEC")]
     pub spec: Option<PathBuf>,
 
-    /// Change one value of the spec, such as version=1.2.3 or disk.root=2GiB
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How an image is built of its spec.
+#[derive(Args, Clone, Default)]
+pub struct How {
+    /// Change one value of the image's spec, such as version=1.2.3 or disk.root=2GiB
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Override>,
 
@@ -108,8 +115,8 @@ pub struct Planned {
     pub resolved: inputs::Resolved,
     /// The host's Rust.
     pub toolchain: Toolchain,
-    /// Whether it is to be small rather than soon done.
-    pub release: bool,
+    /// How file systems are packed.
+    pub compression: Compression,
 }
 
 /// A build about to be made.
@@ -126,7 +133,7 @@ impl Work {
     /// Reads the spec and finds the cache.
     pub fn new(checkout: Checkout, options: &Options) -> Result<Self> {
         let path = options.spec.clone().unwrap_or_else(|| checkout.default_spec());
-        let spec = checkout.spec(&path, &options.set)?;
+        let spec = checkout.spec(&path, &options.how.set)?;
         let cache = checkout.cache()?;
         let jobs = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self {
@@ -147,12 +154,11 @@ impl Work {
         self.compare_compilers(&lock.rustc, &toolchain.version)?;
         let mut wanted = self.checkout.wanted(&[&self.spec], extensions)?;
         wanted.remove(plan::DAEMONS);
-        let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.locked)?;
+        let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.how.locked)?;
         for departure in &resolved.departures {
             self.progress.line(&format!("warning: not as locked: {departure}"));
         }
-        let release = self.options.release;
-        let compression = if release { Compression::Zstd } else { Compression::Lz4 };
+        let compression = if self.options.how.release { Compression::Zstd } else { Compression::Lz4 };
         let plan = Plan::new(
             &self.checkout.root,
             &self.spec,
@@ -162,7 +168,7 @@ impl Work {
             &self.cache,
             compression,
         )?;
-        Ok(Planned { plan, resolved, toolchain, release })
+        Ok(Planned { plan, resolved, toolchain, compression })
     }
 
     /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests
@@ -208,7 +214,8 @@ impl Work {
         sandbox::check_user_namespaces()?;
         let mut wanted = self.checkout.package_sets()?;
         wanted.retain(|name, _| name == set);
-        let resolved = inputs::resolve(&self.checkout.lock()?, &wanted, &self.cache, self.options.locked)?;
+        let resolved =
+            inputs::resolve(&self.checkout.lock()?, &wanted, &self.cache, self.options.how.locked)?;
         let step = plan::tools_tree(set, &resolved, &self.cache)?;
         pipeline::run(std::slice::from_ref(&step), &self.cache, &self.progress, self.jobs)?;
         Ok(self.cache.output(&step))
@@ -219,7 +226,7 @@ impl Work {
             return Ok(());
         }
         let message = format!("rustc is {host}, images/inputs.lock names {locked}: the bytes may differ");
-        if self.options.locked {
+        if self.options.how.locked {
             anyhow::bail!("{message}; install the locked one with rustup, or build without --locked");
         }
         self.progress.line(&format!("warning: {message}"));

@@ -1,12 +1,11 @@
 //! `cargo xtask extension`: makes a system extension from its spec.
 
-use crate::build::{Options, Work};
+use crate::build::{How, Options, Planned, Work};
 use crate::checkout::Checkout;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use image::erofs::Compression;
 use manifest::{Sha256, channel};
-use spec::{ExtensionSpec, Override};
+use spec::ExtensionSpec;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,17 +25,8 @@ pub struct Extension {
     #[arg(long, value_name = "SPEC")]
     base: Option<PathBuf>,
 
-    /// Change one value of the image's spec, such as version=1.2.3
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<Override>,
-
-    /// The best compression: smaller, slower to build
-    #[arg(long)]
-    release: bool,
-
-    /// Fail where an input is not the one in images/inputs.lock
-    #[arg(long)]
-    locked: bool,
+    #[command(flatten)]
+    how: How,
 
     /// Where the artifacts go [default: target/images in the checkout]
     #[arg(long, value_name = "DIR")]
@@ -51,10 +41,12 @@ impl Extension {
     pub fn run(self) -> Result<ExitCode> {
         let checkout = Checkout::find()?;
         let out = self.out.unwrap_or_else(|| checkout.path("target/images"));
-        let options = Options { spec: self.base, set: self.set, release: self.release, locked: self.locked };
-        let work = Work::new(checkout, &options)?;
-        for path in &self.specs {
-            let entry = build(&work, path, &out)?;
+        let work = Work::new(checkout, &Options { spec: self.base, how: self.how })?;
+        let specs: Vec<ExtensionSpec> =
+            self.specs.iter().map(|path| work.checkout.extension(path)).collect::<Result<_>>()?;
+        let planned = work.plan(&specs.iter().collect::<Vec<_>>())?;
+        for (path, spec) in self.specs.iter().zip(specs) {
+            let entry = build(&work, &planned, spec, path, &out)?;
             let path = out.join(&entry.target);
             match self.json {
                 true => println!("{}", serde_json::to_string(&entry).context("writing the result as JSON")?),
@@ -68,12 +60,15 @@ impl Extension {
     }
 }
 
-/// Builds one extension into `out`: the image, its root hash beside it for programs that look there, and its entry for
-/// a channel's index.
-fn build(work: &Work, path: &Path, out: &Path) -> Result<channel::Extension> {
-    let spec: ExtensionSpec = work.checkout.extension(path)?;
-    let planned = work.plan(&[&spec])?;
-    let compression = if planned.release { Compression::Zstd } else { Compression::Lz4 };
+/// Builds one extension, whose spec is at `path`, into `out`: the image, its root hash beside it for programs that look
+/// there, and its entry for a channel's index.
+fn build(
+    work: &Work,
+    planned: &Planned,
+    spec: ExtensionSpec,
+    path: &Path,
+    out: &Path,
+) -> Result<channel::Extension> {
     let directory = path.parent().unwrap_or(Path::new(""));
     let step = planned.plan.extension(
         &work.checkout.root,
@@ -83,7 +78,7 @@ fn build(work: &Work, path: &Path, out: &Path) -> Result<channel::Extension> {
         &planned.resolved,
         &planned.toolchain,
         &work.cache,
-        compression,
+        planned.compression,
     )?;
     pipeline::run(std::slice::from_ref(&step), &work.cache, &work.progress, work.jobs)?;
     let output = work.cache.output(&step);

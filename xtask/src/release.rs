@@ -1,12 +1,11 @@
 //! `cargo xtask release`: puts releases into a repository, takes them back, and signs it anew.
 
-use crate::build::{Options, Work};
+use crate::build::{How, Options, Work};
 use crate::checkout::Checkout;
 use ::release::{Keys, Release as Built, Repository};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use manifest::Version;
-use spec::Override;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -61,17 +60,8 @@ pub struct Release {
     #[arg(long)]
     prune: bool,
 
-    /// Change one value of the specs, such as version=1.2.3
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<Override>,
-
-    /// Build with the best compression
-    #[arg(long)]
-    release: bool,
-
-    /// Fail where an input is not the one in images/inputs.lock
-    #[arg(long)]
-    locked: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 impl Release {
@@ -95,12 +85,7 @@ impl Release {
         let place = tempfile::tempdir().context("making a temporary folder")?;
         let mut releases = self.from.iter().map(|dir| Built::from_build(dir)).collect::<Result<Vec<_>>>()?;
         for (i, spec) in self.specs.iter().enumerate() {
-            let options = Options {
-                spec: Some(spec.clone()),
-                set: self.set.clone(),
-                release: self.release,
-                locked: self.locked,
-            };
+            let options = Options { spec: Some(spec.clone()), how: self.how.clone() };
             let out = place.path().join(i.to_string());
             Work::new(Checkout::find()?, &options)?.build(&[], &out, false)?;
             releases.push(Built::from_build(&out)?);

@@ -41,7 +41,7 @@ impl Sizes {
     pub fn run(self) -> Result<ExitCode> {
         let checkout = Checkout::find()?;
         let directory =
-            checkout.path(if self.options.release { "target/images-release" } else { "target/images" });
+            checkout.path(if self.options.how.release { "target/images-release" } else { "target/images" });
         let before = self.compare.as_deref().map(measure).transpose()?;
         let work = Work::new(checkout, &self.options)?;
         work.build(&[Format::Disk, Format::Qcow2], &directory, false)?;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test of every tier that this machine can run.
 
-use crate::build::{Options, Work};
+use crate::build::{How, Options, Work};
 use crate::checkout::Checkout;
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -89,10 +89,8 @@ impl Test {
             environment.push(("BERTH_TEST_IMAGES", built.directory));
             environment.push(("BERTH_TEST_TOOLS", built.test_tools));
             if chosen.iter().any(|tier| tier.needs_next) {
-                let options = Options {
-                    set: vec![NEXT_VERSION.parse().map_err(anyhow::Error::msg)?],
-                    ..Options::default()
-                };
+                let set = vec![NEXT_VERSION.parse().map_err(anyhow::Error::msg)?];
+                let options = Options { how: How { set, ..How::default() }, ..Options::default() };
                 let directory = work.checkout.path("target/images-next");
                 let next = Work::new(Checkout::find()?, &options)?.build(&[], &directory, false)?;
                 environment.push(("BERTH_TEST_NEXT", next.directory));
