@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use layout::disk::SECTOR;
-use vm::Testbed;
+use vm::{Disk, Testbed};
 
 /// A partition in sgdisk's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,21 @@ pub fn partitions(bed: &Testbed, folder: &Path, disk: &Path) -> vm::Result<BTree
         partitions.insert(label, part);
     }
     Ok(partitions)
+}
+
+/// Where, in a slot's data, what every boot reads begins: the superblock of the erofs.
+pub const EROFS_SUPERBLOCK: u64 = 1024;
+/// Where, in a hash partition, the top of the tree is: the block after the superblock.
+pub const TOP_OF_TREE: u64 = 4096;
+
+/// Flips a byte of a raw disk, `offset` bytes into the partition of a label.
+///
+/// # Errors
+/// The disk has no such partition that sgdisk sees, or cannot be written.
+pub fn flip(bed: &Testbed, disk: &Disk, label: &str, offset: u64) -> vm::Result<()> {
+    let folder = disk.file().parent().unwrap_or(Path::new("/"));
+    let start = partitions(bed, folder, disk.file())?[label].bytes.start;
+    disk.flip_byte(start + offset)
 }
 
 /// Reads the answer of `sgdisk --info`.

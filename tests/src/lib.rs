@@ -10,7 +10,6 @@ pub mod disk;
 pub mod files;
 pub mod nfs;
 pub mod origin;
-pub mod second;
 mod testbed;
 pub mod version;
 pub mod web;

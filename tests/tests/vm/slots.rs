@@ -2,41 +2,44 @@
 
 use std::time::Duration;
 
-use slots::EntryName;
-use tests::bed;
-use tests::second::Second;
+use deployment::Deployment;
+use slots::{Action, EntryName};
+use tests::version::Version;
+use tests::{bed, disk};
 use vm::{Disk, Vm};
 
 /// For some boots in a row.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A disk that was booted once, with a second version on it.
-fn with_second(spoilt: bool) -> vm::Result<(Disk, Second)> {
+/// A disk that was booted once, with a later version on it that is good, and whose slot went bad.
+fn with_one_that_turned_bad() -> vm::Result<Disk> {
     let disk = Disk::copy(bed(), None)?;
     let mut vm = Vm::uefi(bed()).disk(&disk).boot()?;
     vm.wait_until_ready()?;
     let slots = vm.shell().run("berthctl slots")?;
     assert!(slots.contains("runs, and boots next") && slots.contains("empty"), "{slots}");
     vm.power_off()?;
-    let mut second = Second::of(bed().images()).unwrap();
-    let name = EntryName::good(second.version.clone());
-    second.install(disk.file(), bed().images(), name).unwrap();
-    if spoilt {
-        second.spoil(disk.file()).unwrap();
-    }
-    Ok((disk, second))
+    let next = Version::next();
+    next.install(&disk).unwrap();
+    let version = &next.manifest.version;
+    let (from, to) = (EntryName::fresh(version.clone()), EntryName::good(version.clone()));
+    let deployment = Deployment::of_image(disk.file(), None).unwrap();
+    deployment.apply(&[Action::Rename { from, to }]).unwrap();
+    disk::flip(bed(), &disk, layout::disk::USR_B.label, disk::EROFS_SUPERBLOCK)?;
+    Ok(disk)
 }
 
 #[test]
 fn a_good_version_that_turned_bad_gives_way_to_the_one_before() -> vm::Result<()> {
-    let (disk, second) = with_second(true)?;
+    let disk = with_one_that_turned_bad()?;
     let vm = Vm::uefi(bed()).disk(&disk).boot()?;
     vm.wait_for_console("dm-verity device corrupted", LIMIT)?;
-    let words = format!("version {} was booted 4 times and did not prove itself", second.version);
+    let version = &Version::next().manifest.version;
+    let words = format!("version {version} was booted 4 times and did not prove itself");
     vm.wait_for_console(&words, LIMIT)?;
     vm.wait_for_console("berth: reached multi-user.target", LIMIT)?;
     let slots = vm.shell().run("berthctl slots")?;
-    let given_up = format!("given up berth_{}+0.efi", second.version);
+    let given_up = format!("given up berth_{version}+0.efi");
     assert!(slots.contains("runs, and boots next") && slots.contains(&given_up), "{slots}");
     Ok(())
 }

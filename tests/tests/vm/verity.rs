@@ -52,9 +52,7 @@ fn offset_in_usr(path: &str) -> vm::Result<u64> {
 /// A copy of the disk with a byte flipped at `offset` into a partition.
 fn flipped(label: &str, offset: u64) -> vm::Result<Disk> {
     let copy = Disk::copy(bed(), None)?;
-    let folder = copy.file().parent().unwrap();
-    let part = disk::partitions(bed(), folder, copy.file())?[label].clone();
-    copy.flip_byte(part.bytes.start + offset)?;
+    disk::flip(bed(), &copy, label, offset)?;
     Ok(copy)
 }
 
@@ -75,17 +73,15 @@ fn is_noticed_at_boot(faulty: &Disk, words: &str) -> vm::Result<()> {
 
 #[test]
 fn a_flipped_byte_in_what_every_boot_reads_stops_the_boot() -> vm::Result<()> {
-    let erofs_superblock = 1024;
     let data = Slot::A.data().label;
-    is_noticed_at_boot(&flipped(data, erofs_superblock)?, "corrupt")?;
+    is_noticed_at_boot(&flipped(data, disk::EROFS_SUPERBLOCK)?, "corrupt")?;
     is_noticed_at_boot(&flipped(data, offset_in_usr("/lib/berth/init")?)?, "corrupt")
 }
 
 #[test]
 fn a_flipped_byte_in_the_hash_tree_stops_the_boot() -> vm::Result<()> {
-    // The block after the superblock is the top of the tree: no slot has the root hash any more.
-    let top = 4096;
-    is_noticed_at_boot(&flipped(Slot::A.verity().label, top)?, "EMERGENCY")
+    // No slot has the root hash any more.
+    is_noticed_at_boot(&flipped(Slot::A.verity().label, disk::TOP_OF_TREE)?, "EMERGENCY")
 }
 
 #[test]

@@ -65,9 +65,7 @@ fn a_version_whose_uki_is_cut_short() -> vm::Result<()> {
 fn a_version_whose_slot_went_bad() -> vm::Result<()> {
     let disk = lived_in()?;
     Version::next().install(&disk).unwrap();
-    let parts = disk::partitions(bed(), disk.file().parent().unwrap(), disk.file())?;
-    let erofs_superblock = 1024;
-    disk.flip_byte(parts[layout::disk::USR_B.label].bytes.start + erofs_superblock)?;
+    disk::flip(bed(), &disk, layout::disk::USR_B.label, disk::EROFS_SUPERBLOCK)?;
     is_refused(falls_back("a slot with a flipped bit", &disk, |setup| setup)?)
 }
 
@@ -76,9 +74,7 @@ fn a_version_that_stage_1_cannot_start() -> vm::Result<()> {
     let disk = lived_in()?;
     let timeout = layout::args::EMERGENCY_TIMEOUT;
     Version::next().with_argument(&format!("{timeout}=1")).unwrap().install(&disk).unwrap();
-    let parts = disk::partitions(bed(), disk.file().parent().unwrap(), disk.file())?;
-    let top_of_the_tree = 4096;
-    disk.flip_byte(parts[layout::disk::USR_B_VERITY.label].bytes.start + top_of_the_tree)?;
+    disk::flip(bed(), &disk, layout::disk::USR_B_VERITY.label, disk::TOP_OF_TREE)?;
     is_refused(falls_back("a hash tree with a flipped bit", &disk, |setup| setup)?)
 }
 
