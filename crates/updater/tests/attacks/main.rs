@@ -279,13 +279,15 @@ fn wrong_product() {
     scene.machine.takes("1.5.0");
 }
 
+/// What changes a text in a target.
+fn swap(from: &'static str, to: &'static str) -> impl Fn(Vec<u8>) -> Vec<u8> {
+    move |bytes| String::from_utf8(bytes).unwrap().replace(from, to).into_bytes()
+}
+
 #[test]
 fn wrong_architecture() {
     let scene = Scene::new();
     let manifest = "berth_2.0.0.manifest.json";
-    let swap = |from: &'static str, to: &'static str| {
-        move |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(from, to).into_bytes()
-    };
     forge_target(&scene.maker, manifest, swap("\"x86_64\"", "\"aarch64\""));
     scene.machine.refuses_untouched("architecture aarch64");
     forge_target(&scene.maker, manifest, swap("\"aarch64\"", "\"x86_64\""));
@@ -296,9 +298,6 @@ fn wrong_architecture() {
 fn wrong_version_and_epoch() {
     let scene = Scene::new();
     let manifest = "berth_2.0.0.manifest.json";
-    let swap = |from: &'static str, to: &'static str| {
-        move |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(from, to).into_bytes()
-    };
     forge_target(&scene.maker, manifest, swap("\"version\": \"2.0.0\"", "\"version\": \"2.0.1\""));
     scene.machine.refuses_untouched("version 2.0.1");
     forge_target(&scene.maker, manifest, swap("\"version\": \"2.0.1\"", "\"version\": \"2.0.0\""));
