@@ -6,6 +6,7 @@
 //! what they need and says where it is.
 #![forbid(unsafe_code)]
 
+pub mod debugger;
 pub mod disk;
 pub mod files;
 pub mod nfs;

@@ -108,9 +108,32 @@ impl Version {
         for place in places {
             usr[place..place + new.len()].copy_from_slice(new.as_bytes());
         }
+        self.with_usr(&usr, version, directory)
+    }
+
+    /// The same under another version with noise for `/usr`, of which no part is like one of another version: an update to
+    /// it is downloaded as a whole. It does not boot.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub fn of_noise(&self, version: &str, directory: &Path) -> Result<Self> {
+        let mut usr = self.read("usr")?;
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for word in usr.chunks_exact_mut(size_of::<u64>()) {
+            // Xorshift (Marsaglia 2003).
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            word.copy_from_slice(&state.to_le_bytes());
+        }
+        self.with_usr(&usr, version, directory)
+    }
+
+    /// The same with another `/usr`, as a finished build: its hash tree and its UKI are made anew.
+    fn with_usr(&self, usr: &[u8], version: &str, directory: &Path) -> Result<Self> {
         let tree = self.read("verity")?;
         let superblock = verity::Superblock::parse(&tree)?;
-        let leaves = verity::leaves(&superblock.salt, &usr)?;
+        let leaves = verity::leaves(&superblock.salt, usr)?;
         let tree = verity::HashTree::from_leaves(superblock.uuid, &superblock.salt, &leaves)?;
         let root_hash = tree.root_hash.to_string();
         let cmdline = String::from_utf8(self.read("cmdline")?)?;
@@ -124,7 +147,7 @@ impl Version {
         manifest.artifacts.retain(|artifact| !["disk", "qcow2"].contains(&artifact.kind.as_str()));
         for artifact in &mut manifest.artifacts {
             let content = match artifact.kind.as_str() {
-                "usr" => usr.clone(),
+                "usr" => usr.to_vec(),
                 "verity" => tree.bytes.clone(),
                 "uki" => uki.clone(),
                 "cmdline" => cmdline.clone().into_bytes(),

@@ -27,7 +27,7 @@ pub fn reason(
     match (telling, panic) {
         (None, Some(panic)) => format!("panic before PID 1: {panic}"),
         (None, None) => {
-            "no boot of it came as far as PID 1: its kernel did not load, panicked, or found no slot \
+            "no boot of it came as far as PID 1: its kernel did not load, panicked, hung, or found no slot \
                          to boot from"
                 .to_owned()
         }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_reason_is_the_last_that_is_known() {
-        let unknown = "no boot of it came as far as PID 1: its kernel did not load, panicked, or found no slot to \
+        let unknown = "no boot of it came as far as PID 1: its kernel did not load, panicked, hung, or found no slot to \
                        boot from";
         for (ends, panic, expected) in [
             (&[][..], None, unknown),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use event::Event;
 use slots::Health;
+use tests::debugger::Debugger;
 use tests::version::{self, Version};
 use tests::{bed, disk};
 use vm::{Disk, Milestone, Setup, Vm};
@@ -12,6 +13,8 @@ use super::{is_intact, last, lived_in, machine, next, shipped, soak, version_of}
 
 /// Three tries, each of which may end with a kernel that waits before it restarts.
 const LIMIT: Duration = Duration::from_secs(600);
+/// After stage 1 has armed the watchdog, and before it is done.
+const AMID_STAGE_1: Duration = Duration::from_millis(500);
 
 /// Boots a machine to which a version was installed that does not work. It comes back with the one before.
 fn falls_back(
@@ -19,7 +22,11 @@ fn falls_back(
     disk: &Disk,
     setup: impl FnOnce(Setup<'static>) -> Setup<'static>,
 ) -> vm::Result<Vm> {
-    let vm = setup(machine(disk)).boot()?;
+    comes_back(fault, setup(machine(disk)).boot()?)
+}
+
+/// A machine that tries a version that does not work comes back with the one before.
+fn comes_back(fault: &str, vm: Vm) -> vm::Result<Vm> {
     // What fails may panic the kernel: that is no reason to give up.
     vm.wait_for_console(&format!("version {} failed here", next()), LIMIT)?;
     vm.run("until systemctl is-active -q multi-user.target; do sleep 0.2; done")?;
@@ -76,6 +83,25 @@ fn a_version_that_stage_1_cannot_start() -> vm::Result<()> {
     Version::next().with_argument(&format!("{timeout}=1")).unwrap().install(&disk).unwrap();
     disk::flip(bed(), &disk, layout::disk::USR_B_VERITY.label, disk::TOP_OF_TREE)?;
     is_refused(falls_back("a hash tree with a flipped bit", &disk, |setup| setup)?)
+}
+
+#[test]
+fn a_version_that_hangs_in_stage_1() -> vm::Result<()> {
+    if !soak() {
+        println!("not run: each try takes the watchdog's minute (--soak)");
+        return Ok(());
+    }
+    let disk = lived_in()?;
+    // The kernel says when it starts stage 1.
+    Version::next().with_argument("loglevel=7").unwrap().install(&disk).unwrap();
+    let debugger = Debugger::new().unwrap();
+    let vm = debugger.attach(machine(&disk)).qemu_argument("-device").qemu_argument("i6300esb").boot()?;
+    for _ in 0..layout::esp::UKI_TRIES {
+        vm.wait_for_console("Run /init as init process", LIMIT)?;
+        std::thread::sleep(AMID_STAGE_1);
+        debugger.hang().unwrap();
+    }
+    is_refused(comes_back("a kernel that hangs in stage 1", vm)?)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cuts;
 mod fallback;
 mod journey;
+mod load;
 
 use std::sync::OnceLock;
 
