@@ -26,6 +26,8 @@ pub struct Facts {
     pub architecture: String,
     /// The version that runs.
     pub version: Version,
+    /// The security epoch of it. One that was found good here may have been higher.
+    pub epoch: u64,
 }
 
 /// What takes updates.
@@ -76,7 +78,8 @@ impl Facts {
             found.with_context(|| format!("{path} has no {name}"))
         };
         let version = value("VERSION_ID")?.parse().with_context(|| format!("read {path}"))?;
-        Ok(Self { product: value("ID")?, architecture: std::env::consts::ARCH.to_owned(), version })
+        let epoch = value("SECURITY_EPOCH")?.parse().with_context(|| format!("read {path}"))?;
+        Ok(Self { product: value("ID")?, architecture: std::env::consts::ARCH.to_owned(), version, epoch })
     }
 }
 
@@ -132,10 +135,15 @@ impl Updater {
             architecture: &self.facts.architecture,
             channel: &self.settings.channel,
             version: &self.facts.version,
-            epoch: state.epoch,
+            epoch: self.epoch(state),
             pinned,
             refused,
         }
+    }
+
+    /// The security epoch that nothing below is taken of.
+    fn epoch(&self, state: &State) -> u64 {
+        self.facts.epoch.max(state.epoch)
     }
 
     /// A choice in words.
@@ -252,7 +260,8 @@ impl Updater {
 
     /// Holds a manifest to the release that names it, and to the machine.
     fn hold(&self, release: &Release, manifest: &Manifest, state: &State) -> Result<()> {
-        let Facts { product, architecture, version } = &self.facts;
+        let Facts { product, architecture, version, .. } = &self.facts;
+        let epoch = self.epoch(state);
         let same = |what: &str, theirs: &dyn std::fmt::Display, ours: &dyn std::fmt::Display| {
             let (theirs, ours) = (theirs.to_string(), ours.to_string());
             ensure!(theirs == ours, "the manifest is of the {what} {theirs}, and should be of {ours}");
@@ -262,10 +271,9 @@ impl Updater {
         same("architecture", &manifest.architecture, architecture)?;
         same("version", &manifest.version, &release.version)?;
         ensure!(
-            manifest.security_epoch >= state.epoch,
-            "the manifest's security epoch is {}, and this machine has seen {}",
-            manifest.security_epoch,
-            state.epoch
+            manifest.security_epoch >= epoch,
+            "the manifest's security epoch is {}, and this machine has seen {epoch}",
+            manifest.security_epoch
         );
         ensure!(
             manifest.minimum_version <= *version,

@@ -77,6 +77,7 @@ pub fn step(
         .parameter("userland.rs", include_str!("../userland.rs"))
         .parameter("elf.rs", include_str!("../elf.rs"))
         .parameter("spec", format!("{:?} {:?} {:?}", spec.version, spec.userland, spec.applets))
+        .parameter("security epoch", spec.security_epoch.to_string())
         .parameter("epoch", spec.source_date_epoch.to_string())
         .parameter("compression", format!("{compression:?}"))
         .parameter("slot", format!("{:?}", spec.disk))
@@ -99,7 +100,7 @@ pub fn step(
         parts.components.iter().map(|(name, step)| (name.clone(), step.name().to_owned())).collect();
     Ok(recipe.action(move |context| {
         let mut assembly = Assembly::default();
-        assembly.lay_rootfs(&rootfs, &spec.version.to_string())?;
+        assembly.lay_rootfs(&rootfs, &spec)?;
         assembly.lay(&context.input(&kernel)?.join("modules"), "lib/modules", "kernel")?;
         for (name, step) in &components {
             let files = context.input(step)?.join("files/usr");
@@ -165,8 +166,8 @@ impl Assembly {
     }
 
     /// images/rootfs: `usr` as it is, `etc` as the lower layer of /etc. In a file `X.in`,
-    /// `@VERSION@` becomes the version, and the file is called `X`.
-    fn lay_rootfs(&mut self, rootfs: &Path, version: &str) -> Result<()> {
+    /// `@VERSION@` becomes the version and `@SECURITY_EPOCH@` the epoch, and the file is called `X`.
+    fn lay_rootfs(&mut self, rootfs: &Path, spec: &ImageSpec) -> Result<()> {
         let mut laid = FileTree::new();
         laid.host_dir(&rootfs.join("usr"), "")?;
         laid.host_dir(&rootfs.join("etc"), in_usr(path::ETC_LOWER))?;
@@ -176,7 +177,9 @@ impl Assembly {
                 (Some(path), Kind::File(content)) => {
                     let text =
                         String::from_utf8(content.read()?).with_context(|| format!("reading {path}.in"))?;
-                    let text = text.replace("@VERSION@", version);
+                    let text = text
+                        .replace("@VERSION@", &spec.version.to_string())
+                        .replace("@SECURITY_EPOCH@", &spec.security_epoch.to_string());
                     part.file(path, node.mode, Content::Bytes(text.into_bytes()))?;
                 }
                 _ => drop(part.put(path, node.clone())?),

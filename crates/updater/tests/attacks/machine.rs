@@ -148,6 +148,7 @@ impl Machine {
                 product: "berth".into(),
                 architecture: "x86_64".into(),
                 version: "1.0.0".parse().unwrap(),
+                epoch: 0,
             },
             settings: Settings {
                 urls: urls.iter().map(|url| (*url).to_owned()).collect(),

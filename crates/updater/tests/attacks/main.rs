@@ -296,7 +296,7 @@ fn wrong_architecture() {
 
 #[test]
 fn wrong_version_and_epoch() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     let manifest = "berth_2.0.0.manifest.json";
     forge_target(&scene.maker, manifest, swap("\"version\": \"2.0.0\"", "\"version\": \"2.0.1\""));
     scene.machine.refuses_untouched("version 2.0.1");
@@ -305,6 +305,11 @@ fn wrong_version_and_epoch() {
     let outcome = scene.machine.apply().unwrap();
     assert!(matches!(&outcome, Outcome::Nothing(why) if why.contains("epoch")), "{outcome:?}");
     scene.machine.updater.store.change(|state| state.epoch = 0).unwrap();
+    // Nor below that of the image which the machine was installed with.
+    scene.machine.updater.facts.epoch = 3;
+    let outcome = scene.machine.apply().unwrap();
+    assert!(matches!(&outcome, Outcome::Nothing(why) if why.contains("epoch")), "{outcome:?}");
+    scene.machine.updater.facts.epoch = 0;
     scene.machine.takes("2.0.0");
 }
 
