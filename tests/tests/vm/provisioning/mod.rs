@@ -1,5 +1,6 @@
 //! The first boot makes of an image what its operator's config says.
 
+mod clouds;
 mod cost;
 mod failure;
 mod later;

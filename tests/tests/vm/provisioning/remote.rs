@@ -29,6 +29,13 @@ pub fn with_card<'a>(setup: Setup<'a>, options: &str) -> Setup<'a> {
         .qemu_argument("virtio-net-pci,netdev=card,romfile=")
 }
 
+/// A rule of QEMU's own network: who connects to `address`, of a service on port 80, is passed on to this machine's
+/// loopback, each connection by a program.
+pub fn passed_on(address: &str, port: u16) -> String {
+    let pass_on = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3");
+    format!("guestfwd=tcp:{address}:80-cmd:/usr/bin/bash -c '{}'", pass_on.replace(',', ",,"))
+}
+
 #[test]
 fn a_config_is_put_together_from_a_server_that_is_not_ready_at_first() -> vm::Result<()> {
     let cargo = "bananas\n".repeat(10_000);
@@ -133,12 +140,7 @@ storage:
 #[test]
 fn on_aws_it_asks_the_instance_metadata_service() -> vm::Result<()> {
     let server = Server::start(instance_metadata);
-    // Each connection to the service's address gets a program that passes it on.
-    let pass_on = format!("exec 3<>/dev/tcp/127.0.0.1/{}; cat <&3 & cat >&3", server.port());
-    let network = format!(
-        ",net=169.254.169.0/24,guestfwd=tcp:169.254.169.254:80-cmd:/usr/bin/bash -c '{}'",
-        pass_on.replace(',', ",,")
-    );
+    let network = format!(",net=169.254.169.0/24,{}", passed_on("169.254.169.254", server.port()));
     let vm = with_card(Vm::direct(bed()), &network).kernel_argument("ignition.platform.id=aws").boot()?;
     let ready = vm.wait_until_ready()?;
     println!("provisioned from a metadata service and ready after {:?} from power-on", ready.at);
