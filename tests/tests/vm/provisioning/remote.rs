@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::Write;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
@@ -93,6 +95,50 @@ storage:
     // The network of the first boot went over to the machine.
     vm.shell().run(&until("ip -4 route | grep -q '^default via 10.0.2.2'"))?;
     Ok(())
+}
+
+#[test]
+fn files_come_by_https_under_an_authority_of_ones_own_through_a_proxy_and_by_tftp() -> vm::Result<()> {
+    let (secure, authority) = Server::start_secure("10.0.2.2", |_, request| match request.path.as_str() {
+        "/cargo" => (200, b"sealed".to_vec()),
+        _ => (404, vec![]),
+    });
+    // Who asks a proxy names the whole place (RFC 9112, 3.2.2).
+    let proxy = Server::start(|_, request| match request.path.as_str() {
+        "http://far.example/cargo" => (200, b"carried".to_vec()),
+        _ => (404, vec![]),
+    });
+    let disk = Disk::overlay(bed(), None)?;
+    // What QEMU's own server gives must be where QEMU sees it.
+    let folder = disk.file().parent().unwrap();
+    let slow = "by boat\n".repeat(1000);
+    fs::write(folder.join("cargo"), &slow).unwrap();
+    let config = json!({
+        "ignition": {
+            "version": "3.4.0",
+            "proxy": {"httpProxy": format!("http://10.0.2.2:{}", proxy.port())},
+            "security": {"tls": {"certificateAuthorities": [{"source": data(&authority)}]}},
+        },
+        "storage": {"files": [
+            {"path": "/opt/sealed", "contents": {"source": format!("https://10.0.2.2:{}/cargo", secure.port())}},
+            {"path": "/opt/carried", "contents": {"source": "http://far.example/cargo"}},
+            {"path": "/opt/slow", "contents": {"source": "tftp://10.0.2.2/cargo"}},
+        ]},
+    });
+    let vm = with_card(Vm::direct(bed()), &format!(",tftp={}", folder.display()))
+        .disk(&disk)
+        .ignition(config.to_string())
+        .boot()?;
+    vm.wait_until_ready()?;
+    let shell = vm.shell();
+    assert_eq!(shell.run("cat /opt/sealed; echo; cat /opt/carried")?, "sealed\ncarried");
+    assert_eq!(shell.run("cat /opt/slow")?, slow.trim_end());
+    Ok(())
+}
+
+/// A text as a URL (RFC 2397).
+fn data(text: &str) -> String {
+    format!("data:;base64,{}", STANDARD.encode(text))
 }
 
 /// The instance metadata service of EC2, version 2: nothing is told without a token, which is had by PUT.
