@@ -9,6 +9,7 @@
 pub mod debugger;
 pub mod disk;
 pub mod files;
+pub mod iso;
 pub mod nfs;
 pub mod origin;
 mod testbed;

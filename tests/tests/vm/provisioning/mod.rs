@@ -2,6 +2,7 @@
 
 mod clouds;
 mod cost;
+mod discs;
 mod failure;
 mod later;
 mod machine;

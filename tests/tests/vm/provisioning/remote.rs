@@ -1,4 +1,4 @@
-//! Configs that come from elsewhere: servers, clouds, discs.
+//! Configs that come from elsewhere: servers, and a cloud whose service wants a token.
 
 use std::fs;
 use std::io::Write;
@@ -218,73 +218,5 @@ fn on_aws_it_asks_the_instance_metadata_service() -> vm::Result<()> {
         .map(|r| r.headers.get("x-aws-ec2-metadata-token"))
         .collect();
     assert!(tokens.len() > 5 && tokens.iter().all(Option::is_some), "{asked:#?}");
-    Ok(())
-}
-
-/// A FAT disc with these files, under a label.
-fn disc(disk: &Disk, label: &str, files: &[(&str, &str)]) -> vm::Result<std::path::PathBuf> {
-    let folder = disk.file().parent().unwrap();
-    let image = folder.join(label);
-    let path = image.to_string_lossy();
-    bed().run_tool(folder, &["mkfs.fat", "-n", label, "-C", &path, "2048"])?;
-    for (name, text) in files {
-        let file = folder.join("file");
-        fs::write(&file, text).unwrap();
-        let (file, inside) = (file.to_string_lossy(), format!("::{name}"));
-        let above: Vec<&str> = name.match_indices('/').map(|(at, _)| &name[..at]).collect();
-        for above in above.into_iter().filter(|above| !above.is_empty()) {
-            // It is there already for all but the first file.
-            _ = bed().run_tool(folder, &["mmd", "-D", "s", "-i", &path, &format!("::{above}")]);
-        }
-        bed().run_tool(folder, &["mcopy", "-i", &path, &file, &inside])?;
-    }
-    Ok(image)
-}
-
-#[test]
-fn a_disc_with_a_config_is_found_by_its_label() -> vm::Result<()> {
-    let config = |name: &str| {
-        let config = format!(
-            "variant: fcos\nversion: 1.5.0\nstorage:\n  files:\n    - {{path: /etc/disc, contents: {{inline: {name}}}}}\n"
-        );
-        ignition(&config)
-    };
-    let openstack = json!({
-        "uuid": "d8e02d56-2648-49a3-bf97-6be8f1204f38", "hostname": "moor",
-        "public_keys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5dnA1jzwJZ2ndPmoZAvB1MDLU+UJpw0o9EzGm6tF5Y operator"},
-    });
-    for (label, files, hostname, attribute) in [
-        (
-            "CIDATA",
-            [
-                ("user-data", config("CIDATA")),
-                ("meta-data", "instance-id: i-1\nlocal-hostname: pier\n".to_owned()),
-            ],
-            "pier",
-            "INSTANCE_ID=i-1",
-        ),
-        (
-            "CONFIG-2",
-            [
-                ("openstack/latest/user_data", config("CONFIG-2")),
-                ("openstack/latest/meta_data.json", openstack.to_string()),
-            ],
-            "moor",
-            "AFTERBURN_OPENSTACK_INSTANCE_UUID=d8e02d56-2648-49a3-bf97-6be8f1204f38",
-        ),
-    ] {
-        let system = Disk::overlay(bed(), None)?;
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        let disc = disc(&system, label, &files)?;
-        let vm = Vm::direct(bed()).disk(&system).medium(disc, "disc").boot()?;
-        let ready = vm.wait_until_ready()?;
-        println!("{label}: provisioned and ready after {:?} from power-on", ready.at);
-        let shell = vm.shell();
-        assert_eq!(shell.run("cat /etc/disc")?, label);
-        shell.run(&until(&format!("hostname | grep -q '^{hostname}'")))?;
-        shell.run(&until("systemctl is-active -q berth-metadata"))?;
-        let attributes = shell.run("cat /run/metadata/afterburn")?;
-        assert!(attributes.contains(attribute), "{attributes}");
-    }
     Ok(())
 }
