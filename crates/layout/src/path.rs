@@ -121,6 +121,8 @@ pub const STATE: &str = "/var/lib/berth";
 pub const SCHEMA: &str = "/var/lib/berth/schema";
 /// This release's schema.
 pub const STATE_SCHEMA: u32 = 1;
+/// [`STATE`] as ROOT has it, also where another file system is mounted above it later, such as one for `/var`.
+pub const STATE_OF_ROOT: &str = "/run/berth/state";
 /// How the last boots ended: PID 1 writes it, and whoever finds out later why one broke off.
 pub const BOOTS: &str = "/var/lib/berth/boots";
 /// What is remembered of updates, and what proves their source; root's alone.

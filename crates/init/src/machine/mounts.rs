@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rustix::mount::{MountPropagationFlags, mount_change};
-use sys::mount::{Mount, MountFlags};
+use sys::mount::{Mount, MountFlags, bind};
 
 use crate::tables;
 
@@ -82,6 +82,17 @@ pub fn mount_all() -> Vec<Result<()>> {
     // Containers are to see mounts made after they started.
     results.push(mount_change("/", flags).context("cannot share the mounts below /"));
     results
+}
+
+/// Keeps Berth's state within reach of `var-lib-berth.mount`, which puts it back where a file system of the machine's own
+/// is mounted over it.
+pub fn keep_state() -> Result<()> {
+    let (state, kept) = (Path::new(layout::path::STATE), Path::new(layout::path::STATE_OF_ROOT));
+    if !state.is_dir() || tables::places().contains(layout::path::STATE_OF_ROOT) {
+        return Ok(());
+    }
+    fs::create_dir_all(kept).with_context(|| format!("cannot make {}", kept.display()))?;
+    Ok(bind(state, kept)?)
 }
 
 fn mount(api: &Api) -> Result<()> {

@@ -1,15 +1,16 @@
 //! The config's own file systems, mounted in the new root while it is written to.
 
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ignition::config::{Config, Filesystem};
-use layout::path::STATE;
+use layout::path::{ROOT_DIRS, ROOT_LINKS, STATE};
 use rustix::fs::{FileType, major, minor};
 use sys::mount::{Mount, MountFlags};
 
 use super::place;
-use super::tree::Tree;
+use super::tree::{Owner, Tree};
 use crate::device::Names;
 use crate::failure::Failure;
 
@@ -75,17 +76,6 @@ impl Mounts {
         if let Some(refusal) = place::refusal(path) {
             return Err(Failure::new(at_path, refusal.cause, refusal.next_step));
         }
-        if Path::new(STATE).starts_with(path) {
-            let cause = format!(
-                "a file system on {} would hide {STATE}, which stage 1 reads on ROOT",
-                path.display()
-            );
-            return Err(Failure::new(
-                at_path,
-                cause,
-                "folders of it, such as /var/lib/containerd or /var/log",
-            ));
-        }
         for above in path.ancestors() {
             let found = tree.look(above).map_err(|error| {
                 Failure::new(&at_path, format!("cannot look at {}: {error}", above.display()), "another path")
@@ -117,7 +107,10 @@ impl Mounts {
             Failure::new(at, error.to_string(), next)
         })?;
         self.mounted.push(target);
-        Ok(())
+        fill(tree, path).map_err(|error| {
+            let cause = format!("cannot make the folders of every machine below {}: {error}", path.display());
+            Failure::new(at, cause, "check that nothing else has their names on the file system")
+        })
     }
 
     /// Unmounts them, with all that was written to them on their disks.
@@ -132,6 +125,27 @@ impl Mounts {
         }
         Ok(())
     }
+}
+
+/// Makes what every ROOT has below a path, such as `/var/tmp`, where a file system of its own is mounted there.
+fn fill(tree: &Tree, path: &Path) -> io::Result<()> {
+    let is_below = |of: &str| Path::new(of).starts_with(path) && Path::new(of) != path;
+    // What is in the folder of Berth's state is ROOT's: the folder is what that is mounted on.
+    let is_state = |of: &str| Path::new(of).starts_with(STATE) && of != STATE;
+    for dir in ROOT_DIRS.iter().filter(|dir| is_below(dir.path) && !is_state(dir.path)) {
+        let place = Path::new(dir.path);
+        if tree.look(place)?.is_none() {
+            tree.make_folder(place, dir.mode)?;
+            tree.own(place, Owner { user: dir.owner, group: dir.owner })?;
+        }
+    }
+    for link in ROOT_LINKS.iter().filter(|link| is_below(link.path)) {
+        let place = Path::new(link.path);
+        if tree.look(place)?.is_none() {
+            tree.symlink(place, link.target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a device holds the root itself, which is mounted.

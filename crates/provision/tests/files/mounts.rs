@@ -72,6 +72,25 @@ fn what_a_config_writes_is_on_its_file_systems() {
     inner.look(|folder| assert_eq!(fs::read_to_string(folder.join("b")).unwrap(), "inner"));
 }
 
+#[test]
+fn a_file_system_for_var_has_what_every_machine_has_there() {
+    let Some(disk) = Disk::new() else { return };
+    let mut root = Root::new(&[]);
+    let applied = root.apply(json!({"storage": {
+        "filesystems": [{"path": "/var", "device": disk.node, "format": "ext4"}],
+        "files": [{"path": "/var/tmp/a", "contents": {"source": "data:,a"}}],
+    }}));
+    assert_eq!(applied, Ok(()));
+    disk.look(|var| {
+        let mode = |path: &str| fs::symlink_metadata(var.join(path)).unwrap().mode() & 0o7777;
+        assert_eq!((mode("tmp"), mode("log"), mode("lib"), mode("usrlocal")), (0o1777, 0o755, 0o755, 0o755));
+        assert_eq!(fs::read_link(var.join("run")).unwrap(), Path::new("../run"));
+        // What ROOT's own is mounted on, and nothing in it.
+        assert_eq!(fs::read_dir(var.join("lib/berth")).unwrap().count(), 0);
+        assert_eq!(fs::read_to_string(var.join("tmp/a")).unwrap(), "a");
+    });
+}
+
 /// The reference's `users.add.mountpoint`.
 #[test]
 fn folders_made_for_mounts_in_a_home_are_the_users() {
@@ -131,12 +150,8 @@ fn nothing_stays_mounted_where_one_cannot_be() {
             "$.storage.filesystems.1.path: / is mounted before",
         ),
         (
-            json!({"path": "/var", "device": disk.node, "format": "ext4"}),
-            "$.storage.filesystems.1.path: a file system on /var would hide /var/lib/berth",
-        ),
-        (
-            json!({"path": "/var/lib", "device": disk.node, "format": "ext4"}),
-            "$.storage.filesystems.1.path: a file system on /var/lib would hide /var/lib/berth",
+            json!({"path": "/var/lib/berth", "device": disk.node, "format": "ext4"}),
+            "$.storage.filesystems.1.path: /var/lib/berth",
         ),
     ] {
         let mut root = Root::new(&[Link("/data/link", "/srv")]);
