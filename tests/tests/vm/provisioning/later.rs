@@ -32,7 +32,7 @@ fn a_file_system_for_var_hides_nothing_that_the_next_boot_needs() -> vm::Result<
             ("hostname", "harbour"),
             ("grep -c ' /var ext4 ' /proc/mounts", "1"),
             ("stat -c '%a' /var/tmp", "1777"),
-            ("readlink /var/run /var/lock", "../run\n../run/lock"),
+            ("readlink /var/run; readlink /var/lock", "../run\n../run/lock"),
             // What stage 1 reads is what the running system writes.
             ("mountpoint -q /var/lib/berth && echo ROOT", "ROOT"),
             ("stat -c %d /var/lib/berth | grep -cx $(stat -c %d /home)", "1"),
