@@ -1,6 +1,7 @@
 //! Changes, each in an order in which a power cut does no harm.
 
 use std::io::Read;
+use std::ops::Range;
 
 use crate::folder::{
     DELETED, ENDS, Entry, FOLDER, Folder, FreeSlot, LETTERS, LONG_NAME, NOTHING_MORE, SLOT, checksum, split,
@@ -9,6 +10,8 @@ use crate::volume::{Disk, Error, LAST, Result, Volume, free, is_in_use};
 
 /// Attribute of a file that nobody has saved yet; what new files have.
 const ARCHIVE: u8 = 0x20;
+/// Where, in a short name's slot, what it stands for is: the first cluster, when it was changed, and its size.
+const CONTENT: Range<usize> = 20..32;
 /// The first of January 1980: the volume has no clock.
 const DATE: u16 = 0x21;
 /// The longest name, in letters.
@@ -99,6 +102,21 @@ impl<D: Disk> Volume<D> {
         }
         self.disk.flush()?;
         Ok(())
+    }
+
+    /// Has a file's name stand for another file from one write on. That other file keeps its own name as well, which is to
+    /// be taken away soon ([`Volume::link`]); the one before loses this name.
+    ///
+    /// # Errors
+    /// One of them is a folder, or it cannot be written.
+    pub fn repoint(&self, entry: &Entry, to: &Entry) -> Result<()> {
+        if let Some(folder) = [entry, to].into_iter().find(|entry| entry.is_folder) {
+            return Err(Error::Name(folder.name.clone()));
+        }
+        let Some(slot) = entry.slots.last() else { return Ok(()) };
+        // A slot lies within a sector.
+        self.disk.write(*slot + CONTENT.start as u64, &to.short[CONTENT])?;
+        Ok(self.disk.flush()?)
     }
 
     /// Frees the clusters that no name leads to. Says how many.

@@ -294,6 +294,28 @@ fn a_file_is_written_published_blessed_and_removed() {
 }
 
 #[test]
+fn a_file_takes_the_place_of_another() {
+    let (kept, new) = ("EFI/Linux/berth_1.0.0.efi", "EFI/Linux/berth_2.0.0+2-1.efi");
+    for (from, to, clusters) in [(kept, new, 6), (new, kept, 10), (kept, "empty", 6), ("empty", new, 0)] {
+        let disk = esp();
+        let before = files(&disk);
+        let (disk, left) = cut(&disk, |volume| {
+            volume.repoint(&volume.find(from).unwrap(), &volume.find(to).unwrap()).unwrap();
+        });
+        let both = with(&before, from, before[to].clone());
+        assert_files(&left, &[&before, &both]);
+        assert_eq!(files(&disk), both);
+
+        let (disk, left) = cut(&disk, |volume| {
+            volume.unlink(&volume.find(to).unwrap()).unwrap();
+            assert_eq!(volume.reclaim().unwrap(), clusters);
+        });
+        assert_files(&left, &[&both, &without(&both, to)]);
+        assert_eq!(files(&disk), without(&both, to));
+    }
+}
+
+#[test]
 fn names_come_and_go_without_the_folder_growing_for_ever() {
     let mut disk = esp();
     let mut table = Vec::new();
@@ -330,6 +352,9 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let entry = volume.find("efi/linux/BERTH_1.0.0.efi").unwrap();
     assert!(matches!(volume.link(&entry, "EFI/Linux/berth_2.0.0+2-1.efi"), Err(Error::Exists(_))));
     assert!(matches!(volume.find("EFI/Linux/x"), Err(Error::NotFound(_))));
+    let folder = volume.find("EFI/Linux").unwrap();
+    assert!(matches!(volume.repoint(&entry, &folder), Err(Error::Name(_))));
+    assert!(matches!(volume.repoint(&folder, &entry), Err(Error::Name(_))));
     assert_eq!(files(&recorder.disk.borrow()), files(&disk));
     for (image, reason) in [(vec![0; 4096], "boot sector"), (vec![0xff; 4096], "boot sector")] {
         let disk = Overlay { base: Rc::new(image), sectors: BTreeMap::new() };
