@@ -7,6 +7,14 @@ use crate::path::EFI_VARIABLES;
 pub const GUARD: &str = "EFI/BOOT/BOOTX64.EFI";
 /// systemd-boot.
 pub const SYSTEMD_BOOT: &str = "EFI/systemd/systemd-bootx64.efi";
+/// Folder of a guard and a loader that are tried once before they take the place of the others.
+pub const TRIAL_DIR: &str = "EFI/berth-trial";
+/// The guard on trial.
+pub const TRIAL_GUARD: &str = "EFI/berth-trial/guard.efi";
+/// The loader on trial.
+pub const TRIAL_SYSTEMD_BOOT: &str = "EFI/berth-trial/systemd-bootx64.efi";
+/// What firmware calls its entry for them.
+pub const TRIAL_ENTRY: &str = "Berth: new boot loader, tried once";
 /// systemd-boot's settings.
 pub const LOADER_CONF: &str = "loader/loader.conf";
 /// Folder of the UKIs (Boot Loader Specification, type 2 entries).
@@ -43,6 +51,8 @@ pub const LOADER_DEVICE_VARIABLE: &str = "LoaderDevicePartUUID";
 pub const LOADER_BOOT_COUNT_VARIABLE: &str = "LoaderBootCountPath";
 /// EFI variable, in the same namespace, that names the entry that systemd-boot started, as UTF-16 text.
 pub const LOADER_ENTRY_VARIABLE: &str = "LoaderEntrySelected";
+/// EFI variable, in the same namespace: the path of the loader itself, as UTF-16 text.
+pub const LOADER_IMAGE_VARIABLE: &str = "LoaderImageIdentifier";
 /// The file that shows a variable of the Boot Loader Interface.
 pub fn loader_variable(name: &str) -> String {
     format!("{EFI_VARIABLES}/{name}-{LOADER_VENDOR}")
@@ -50,3 +60,5 @@ pub fn loader_variable(name: &str) -> String {
 
 /// Vendor GUID of the Boot Loader Interface's variables.
 pub const LOADER_VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+/// Vendor GUID of the UEFI specification's own variables (section 3.3): `BootNext`, `Boot0000` and their like.
+pub const EFI_VENDOR: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";

@@ -63,6 +63,10 @@ pub const MKSWAP: &str = "/usr/sbin/mkswap";
 pub const WIPEFS: &str = "/usr/sbin/wipefs";
 /// Makes RAID arrays.
 pub const MDADM: &str = "/usr/sbin/mdadm";
+/// The guard, as the image's disk has it on its ESP.
+pub const BOOT_GUARD: &str = "/usr/lib/berth/boot/BOOTX64.EFI";
+/// systemd-boot, as the image's disk has it on its ESP.
+pub const BOOT_LOADER: &str = "/usr/lib/berth/boot/systemd-bootx64.efi";
 /// The shell and small tools, one binary.
 pub const BUSYBOX: &str = "/usr/bin/busybox";
 /// The shell.
@@ -131,6 +135,8 @@ pub const UPDATE: &str = "/var/lib/berth/update";
 pub const UPDATE_STATE: &str = "/var/lib/berth/update/state.json";
 /// Whom updates are taken from: the root of trust (TUF) of the machine's own, or else of the image.
 pub const UPDATE_ROOTS: [&str; 2] = ["/etc/berth/update/root.json", "/usr/share/berth/update/root.json"];
+/// What is remembered of guard and loader, in [`UPDATE`]: JSON.
+pub const BOOT_CHAIN_STATE: &str = "/var/lib/berth/update/boot-chain.json";
 /// That an update waits for a restart: its version. For who looks whether a machine is to be restarted.
 pub const RESTART_WANTED: &str = "/run/berth/restart-wanted";
 /// The image's settings of updates: where they come from.

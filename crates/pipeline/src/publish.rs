@@ -289,8 +289,12 @@ fn components(
     used.dedup();
     for name in used {
         let Some(package) = packages.get(name) else { continue };
-        let licence =
-            if name.starts_with("linux-source") { "GPL-2.0-only".to_owned() } else { userland.licence(name) };
+        // The userland does not have these, and so not their word on it.
+        let licence = match name {
+            "linux-source-6.12" => "GPL-2.0-only".to_owned(),
+            "systemd-boot-efi" => "LGPL-2.1-or-later".to_owned(),
+            name => userland.licence(name),
+        };
         all.push(Component {
             name: name.to_owned(),
             version: package.version.clone(),

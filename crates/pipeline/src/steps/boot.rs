@@ -1,12 +1,11 @@
-//! What firmware starts: the guard, systemd-boot, and a UKI of kernel, initramfs and command line.
+//! What the loader starts: a UKI of kernel, initramfs and command line.
 //!
-//! Output: `initramfs`, `cmdline`, `uki.efi`, `guard.efi`.
+//! Output: `initramfs`, `cmdline`, `uki.efi`.
 
 use crate::{Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
 use image::cpio::{self, Packing};
 use image::files::{Content, FileTree};
-use image::guard;
 use sandbox::Tree;
 use spec::ImageSpec;
 use std::fs;
@@ -74,8 +73,7 @@ pub fn step(spec: &ImageSpec, list: &Path, code: &[&Path], parts: &Parts) -> Res
         };
         keep("initramfs", &initramfs)?;
         keep("cmdline", cmdline.as_bytes())?;
-        keep("uki.efi", &uki)?;
-        keep("guard.efi", &guard::build(&tools)?)
+        keep("uki.efi", &uki)
     }))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Output of `disk`: `disk.img`, sparse; of `qcow2`: `disk.qcow2`.
 
+use crate::steps::usr;
 use crate::{Recipe, Step, read};
 use anyhow::{Context as _, Result};
 use image::disk::{Disk, Sizes};
@@ -13,10 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// systemd-boot, in the tools tree.
-const SYSTEMD_BOOT: &str = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
-
-/// The raw disk.
+/// The raw disk. `content` is the step of `/usr`.
 ///
 /// # Errors
 /// An input cannot be read.
@@ -24,7 +22,7 @@ pub fn raw(
     spec: &ImageSpec,
     code: &[&Path],
     build: &Arc<Step>,
-    usr: &Arc<Step>,
+    content: &Arc<Step>,
     boot: &Arc<Step>,
 ) -> Result<Arc<Step>> {
     let mut recipe = Recipe::new("disk", include_str!("disk.rs"))
@@ -32,21 +30,21 @@ pub fn raw(
         .parameter("version", spec.version.as_str())
         .parameter("epoch", spec.source_date_epoch.to_string())
         .needs(build)
-        .needs(usr)
+        .needs(content)
         .needs(boot);
     for directory in code {
         recipe = recipe.files(directory)?;
     }
     let spec = spec.clone();
-    let [build, usr, boot] = [build, usr, boot].map(|step| step.name().to_owned());
+    let [build, content, boot] = [build, content, boot].map(|step| step.name().to_owned());
     Ok(recipe.action(move |context| {
         let tools = Tree::at(context.input(&build)?.to_owned());
-        let (usr, boot) = (context.input(&usr)?, context.input(&boot)?);
+        let (content, boot) = (context.input(&content)?, context.input(&boot)?);
         let root = context.output().join("root.ext4");
         ext4::build(&tools, &root, spec.disk.root, spec.source_date_epoch)?;
         let esp = Esp::standard(
-            read::bytes(&boot.join("guard.efi"))?,
-            read::bytes(&tools.path(SYSTEMD_BOOT))?,
+            read::bytes(&content.join(usr::GUARD))?,
+            read::bytes(&content.join(usr::LOADER))?,
             read::bytes(&boot.join("uki.efi"))?,
             &spec.version,
         );
@@ -61,8 +59,8 @@ pub fn raw(
             sizes,
             esp: &esp,
             bios: None,
-            usr: &usr.join("usr.erofs"),
-            usr_verity: &usr.join("usr.verity"),
+            usr: &content.join("usr.erofs"),
+            usr_verity: &content.join("usr.verity"),
             root: &root,
             epoch: spec.source_date_epoch,
         };

@@ -1,9 +1,10 @@
 //! `/usr`: everything put together, as an erofs with its hash tree.
 //!
-//! Output: `usr.erofs`, `usr.verity`, `roothash`, `os-release`, and `files.json` ([`FileRecord`]s).
+//! Output: `usr.erofs`, `usr.verity`, `roothash`, `os-release`, `files.json` ([`FileRecord`]s), and [`GUARD`] and
+//! [`LOADER`] as `/usr` has them.
 
 use crate::userland::{CERTIFICATES, Userland};
-use crate::{Context, Recipe, Step};
+use crate::{Context, Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
 use image::erofs::{self, Compression};
 use image::files::{Content, FileTree, Kind};
@@ -53,6 +54,13 @@ pub const PROGRAMS: [(&str, &str); 7] = [
     ("updater", path::UPDATER),
     ("berthctl", path::BERTHCTL),
 ];
+
+/// Output: the guard.
+pub const GUARD: &str = "guard.efi";
+/// Output: systemd-boot.
+pub const LOADER: &str = "systemd-boot.efi";
+/// systemd-boot in the tools tree, and the package that it is of.
+const SYSTEMD_BOOT: (&str, &str) = ("/usr/lib/systemd/boot/efi/systemd-bootx64.efi", "systemd-boot-efi");
 
 /// Files of `/etc` that not everybody may read.
 const NARROW: [(&str, u32); 4] =
@@ -111,7 +119,9 @@ pub fn step(
             assembly.lay_source(source)?;
         }
         assembly.lay_userland(&Userland::open(context.input(&userland)?)?, &spec)?;
-        write(context, &Tree::at(context.input(&build)?.to_owned()), &spec, compression, assembly)
+        let tools = Tree::at(context.input(&build)?.to_owned());
+        assembly.lay_boot_chain(context, &tools)?;
+        write(context, &tools, &spec, compression, assembly)
     }))
 }
 
@@ -213,6 +223,23 @@ impl Assembly {
             part.link(in_usr(link.path), link.target)?;
         }
         self.add(part, "berth")
+    }
+
+    /// Guard and systemd-boot: an update brings them to the ESP from there.
+    fn lay_boot_chain(&mut self, context: &Context, tools: &Tree) -> Result<()> {
+        let (loader, package) = SYSTEMD_BOOT;
+        let origin = format!("debian {package}");
+        for (output, path, content, origin) in [
+            (GUARD, path::BOOT_GUARD, image::guard::build(tools)?, "berth"),
+            (LOADER, path::BOOT_LOADER, read::bytes(&tools.path(loader))?, origin.as_str()),
+        ] {
+            let output = context.output().join(output);
+            fs::write(&output, &content).with_context(|| format!("writing {}", output.display()))?;
+            let mut part = FileTree::new();
+            part.file(in_usr(path), 0o644, Content::Bytes(content))?;
+            self.add(part, origin)?;
+        }
+        Ok(())
     }
 
     fn lay_source(&mut self, source: &Source) -> Result<()> {
