@@ -1,8 +1,11 @@
 //! `berthctl slots`: what the machine can boot, and what it will.
 
+use std::fs;
+
 use anyhow::{Context, Result, bail};
 use deployment::Deployment;
 use layout::Slot;
+use layout::path::BOOT_CHAIN_STATE;
 use serde::Serialize;
 use slots::{Entry, Health, Machine, Tries};
 
@@ -13,8 +16,8 @@ const USAGE: &str = "\
 usage: berthctl slots [--json]
 
 The two slots: which one runs, the version of each, its boot entry, and what is thought of it: good,
-being tried (with the tries left), failed, or not whole. Says what would boot next, and what an
-interrupted change left. Needs root.
+being tried (with the tries left), failed, or not whole. Says what would boot next, what an
+interrupted change left, and what there is to say of the boot loader. Needs root.
 
       --json   as one JSON object";
 
@@ -32,7 +35,8 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     }
     let deployment = Deployment::of_running()?;
     let machine = deployment.state()?;
-    let facts = Facts::of(&machine, |slot| holds_something(&deployment, slot));
+    let mut facts = Facts::of(&machine, |slot| holds_something(&deployment, slot));
+    facts.loader = loader();
     if parsed.has("json") {
         println!("{}", serde_json::to_string(&facts).context("cannot write JSON")?);
     } else {
@@ -46,6 +50,12 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
 /// Whether anything was ever written to a slot: an erofs begins within its first block.
 fn holds_something(deployment: &Deployment, slot: Slot) -> bool {
     deployment.slot(slot).data.read(0, 4096).is_ok_and(|bytes| bytes.iter().any(|byte| *byte != 0))
+}
+
+/// What there is to say of the boot loader: nothing where it is the running version's.
+fn loader() -> Option<String> {
+    let text = fs::read_to_string(BOOT_CHAIN_STATE).ok()?;
+    boot_chain::Record::from_json(&text).ok()?.summary()
 }
 
 /// What there is to say.
@@ -62,6 +72,8 @@ struct Facts {
     without_slot: Vec<String>,
     /// What an interrupted change left; the next change tidies it up first.
     left_over: Vec<String>,
+    /// What there is to say of the boot loader.
+    loader: Option<String>,
 }
 
 /// What there is to say of a slot.
@@ -131,6 +143,7 @@ impl Facts {
             slots: Slot::ALL.map(slot).into(),
             without_slot: without_slot.map(|entry| entry.name.to_string()).collect(),
             left_over: slots::repair(machine).iter().map(ToString::to_string).collect(),
+            loader: None,
         }
     }
 
@@ -177,6 +190,7 @@ impl Facts {
                 None,
             ));
         }
+        lines.extend(self.loader.iter().map(|text| (text.clone(), None)));
         lines
     }
 }

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use disk_table::Geometry;
+use boot_chain::entry::Partition;
+use disk_table::{Geometry, Table};
 use layout::disk::{ESP, SECTOR, USR_DEVICE};
 use layout::{Slot, args};
 use slots::Running;
@@ -72,7 +73,7 @@ pub fn of_disk(name: &str, running: Option<Running>) -> Result<Deployment> {
         let device = device.with_context(|| format!("the kernel sees no {} on {name}", wanted.label))?;
         Ok(Region { path: device_path(&device.name), offset: 0, size: device.size })
     };
-    of_regions(region, running)
+    of_regions(region, &loaded.table, running)
 }
 
 /// See [`Deployment::of_image`].
@@ -88,15 +89,22 @@ pub fn of_image(path: &Path, running: Option<Running>) -> Result<Deployment> {
         let (offset, end) = (partition.first * SECTOR, (partition.last + 1) * SECTOR);
         Ok(Region { path: path.to_owned(), offset, size: end.saturating_sub(offset) })
     };
-    of_regions(region, running)
+    of_regions(region, &loaded.table, running)
 }
 
 fn of_regions(
     region: impl Fn(layout::Partition) -> Result<Region>,
+    table: &Table,
     running: Option<Running>,
 ) -> Result<Deployment> {
     let slot = |slot: Slot| -> Result<SlotDevice> {
         Ok(SlotDevice { slot, data: region(slot.data())?, hashes: region(slot.verity())? })
     };
-    Ok(Deployment { running, slots: [slot(Slot::A)?, slot(Slot::B)?], esp: region(ESP)? })
+    let esp_partition = table.find(&ESP).map(|esp| Partition {
+        number: esp.number,
+        first: esp.first,
+        blocks: esp.last.saturating_sub(esp.first).saturating_add(1),
+        guid: esp.guid,
+    });
+    Ok(Deployment { running, slots: [slot(Slot::A)?, slot(Slot::B)?], esp: region(ESP)?, esp_partition })
 }

@@ -132,10 +132,30 @@ impl Opened {
         self.unlink(from)
     }
 
-    /// Writes a file of the staging folder.
+    /// Has a file's name stand for another file, by one write.
+    pub fn repoint(&self, path: &str, to: &str) -> Result<()> {
+        Ok(self.volume.repoint(&self.volume.find(path)?, &self.volume.find(to)?)?)
+    }
+
+    /// Removes the files of a folder, where it is there, and what no name leads to then.
+    pub fn empty(&self, folder: &str) -> Result<()> {
+        let entries = match self.volume.list(folder) {
+            Err(fat::Error::NotFound(_)) => return Ok(()),
+            other => other?,
+        };
+        for entry in entries.iter().filter(|entry| !entry.is_folder) {
+            self.volume.unlink(entry)?;
+        }
+        self.volume.reclaim()?;
+        Ok(())
+    }
+
+    /// Writes a file, and makes its folder.
     pub fn create(&self, path: &str, size: u64, content: impl Read) -> Result<()> {
         let Ok(size) = u32::try_from(size) else { bail!("{size} bytes are too many for a file of the ESP") };
-        self.volume.make_folders(STAGING_DIR)?;
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.volume.make_folders(folder)?;
+        }
         self.volume.reclaim()?;
         Ok(self.volume.create(path, size, content)?)
     }
@@ -150,6 +170,14 @@ impl Opened {
             hash.update(self.volume.read(&entry, offset, PART)?);
         }
         Ok(hash.finalize().into())
+    }
+
+    /// The same; none where there is no such file.
+    pub fn digest(&self, path: &str) -> Result<Option<[u8; 32]>> {
+        match self.volume.find(path) {
+            Err(fat::Error::NotFound(_)) => Ok(None),
+            found => found.map_err(Into::into).and_then(|_| self.sha256(path)).map(Some),
+        }
     }
 
     /// An entry's UKI.

@@ -4,6 +4,7 @@
 //! `slots` decides on it) and does what was decided ([`Deployment::apply`]). The ESP is not mounted for it: crate
 //! `fat` writes to it in an order that a power cut does not harm.
 
+mod chain;
 mod disk;
 mod esp;
 mod slot;
@@ -19,6 +20,7 @@ use slots::{Action, EntryName, Machine, Running, entry_path};
 
 use esp::Opened;
 
+pub use chain::BootChain;
 pub use slot::{Region, SlotDevice, read_tree};
 
 /// A disk with two slots and an ESP.
@@ -27,6 +29,7 @@ pub struct Deployment {
     running: Option<Running>,
     slots: [SlotDevice; 2],
     esp: Region,
+    esp_partition: Option<boot_chain::entry::Partition>,
 }
 
 /// What an installation writes: the parts of [`Deployment::install`] that need more than the disk.
@@ -82,7 +85,7 @@ impl Deployment {
 
     /// Of its parts.
     pub fn of_parts(slots: [SlotDevice; 2], esp: Region, running: Option<Running>) -> Self {
-        Self { running, slots, esp }
+        Self { running, slots, esp, esp_partition: None }
     }
 
     /// What runs.

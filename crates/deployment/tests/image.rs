@@ -7,10 +7,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use boot_chain::{Chain, Part};
 use deployment::{Content, Deployment, Region, SlotDevice, Uki};
 use layout::disk::USR_FS_UUID;
 use layout::{Guid, Slot};
-use manifest::Version;
+use manifest::{Sha256 as Sha256Digest, Version};
 use sha2::{Digest, Sha256};
 use slots::{Action, Health, Machine, Running};
 use verity::{HashTree, RootHash};
@@ -52,7 +53,14 @@ impl Disk {
         fatfs::format_volume(&mut fat, options).unwrap();
         {
             let fs = fatfs::FileSystem::new(&mut fat, fatfs::FsOptions::new()).unwrap();
-            let linux = fs.root_dir().create_dir("EFI").unwrap().create_dir("Linux").unwrap();
+            let efi = fs.root_dir().create_dir("EFI").unwrap();
+            let linux = efi.create_dir("Linux").unwrap();
+            for (folder, part) in [("BOOT", Part::Guard), ("systemd", Part::Loader)] {
+                efi.create_dir(folder).unwrap();
+                let old = if part == Part::Guard { "old guard" } else { "old loader" };
+                let mut file = fs.root_dir().create_file(part.kept()).unwrap();
+                file.write_all(old.as_bytes()).unwrap();
+            }
             linux.create_file("berth_1.0.0.efi").unwrap().write_all(&uki(root_hash(&data(b'a')))).unwrap();
             linux.create_file("memtest.efi").unwrap().write_all(b"somebody's own").unwrap();
         }
@@ -111,6 +119,40 @@ impl Disk {
         };
         [list("EFI/Linux"), list("EFI/berth")].concat()
     }
+}
+
+#[test]
+fn a_new_boot_chain_takes_the_place_of_the_old_one() {
+    let disk = Disk::new();
+    let deployment = disk.deployment(None);
+    let digest = |content: &[u8]| Sha256Digest(Sha256::digest(content).into());
+    let (new, other) = (vec![3; 130_000], vec![4; 5000]);
+    let none = Chain { guard: None, loader: None };
+    let old = Chain { guard: Some(digest(b"old guard")), loader: Some(digest(b"old loader")) };
+    {
+        let chain = deployment.boot_chain().unwrap();
+        assert_eq!((chain.kept().unwrap(), chain.trial().unwrap()), (old, none));
+        chain.remove_trial().unwrap();
+        assert!(chain.keep(Part::Loader).is_err());
+        for part in [(Part::Loader, &new), (Part::Guard, &other)] {
+            chain.write(part.0, part.1, digest(part.1)).unwrap();
+        }
+        assert!(chain.write(Part::Loader, &new, digest(&new)).is_err(), "it is there");
+        assert_eq!(chain.trial().unwrap(), Chain { guard: Some(digest(&other)), loader: Some(digest(&new)) });
+        // What is not whole is not taken for it.
+        chain.remove_trial().unwrap();
+        let error = chain.write(Part::Loader, &new, digest(&other)).unwrap_err();
+        assert!(error.to_string().contains("not what was written"), "{error:#}");
+        chain.keep(Part::Loader).unwrap();
+        let half = Chain { loader: Some(digest(&new)), ..old };
+        assert_eq!((chain.kept().unwrap(), chain.trial().unwrap()), (half, Chain { guard: None, ..half }));
+        chain.remove_trial().unwrap();
+        assert_eq!((chain.kept().unwrap(), chain.trial().unwrap()), (half, none));
+    }
+    // Nothing of it is an entry, or left over.
+    assert_eq!(disk.names(), ["berth_1.0.0.efi"]);
+    assert!(deployment.repair().unwrap().is_empty());
+    assert!(deployment.esp_partition().is_none(), "its place is not known of parts alone");
 }
 
 fn names(machine: &Machine) -> Vec<String> {

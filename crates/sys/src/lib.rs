@@ -16,6 +16,7 @@ pub mod console;
 pub mod credentials;
 pub mod device_filter;
 pub mod dm;
+pub mod efi;
 pub mod error;
 pub mod ext4;
 pub mod file;

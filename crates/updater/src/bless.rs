@@ -14,7 +14,7 @@ use layout::path::BLESSED;
 use manifest::Version;
 use unit::control::{JobAction, Request};
 
-use crate::{banner, boot, note, record, schema, vendor};
+use crate::{banner, boot, chain, note, record, schema, vendor};
 
 /// Waits for the deadline.
 const DEADLINE: &str = "berth-boot-deadline.service";
@@ -37,6 +37,7 @@ pub fn run() -> Result<()> {
     note(forget_attempts());
     note(schema::settle());
     note(vendor::note(&version));
+    note(chain::order(&version));
     let is_news = is_counted || record::read().staged.is_some_and(|staged| staged.version == version);
     if !is_news {
         return Ok(());

@@ -5,6 +5,7 @@
 
 mod bless;
 mod boot;
+mod chain;
 mod deadline;
 mod health;
 mod report;
@@ -20,6 +21,7 @@ use updater::{banner, note, record, settings};
 const USAGE: &str = "usage: updater daemon      takes updates; updater.socket and updater.timer start it
        updater health      is this boot good? berth-health.service asks
        updater bless       it is: its version stays; berth-bless.service says so
+       updater boot-chain  has it brought another boot loader? berth-boot-chain.service sees to it
        updater deadline    is it late? berth-boot-deadline.service asks, and restarts the machine
        updater report      has a version failed here? berth-boot-report.service tells";
 
@@ -29,6 +31,7 @@ fn command(name: &str) -> Option<fn() -> Result<()>> {
         "daemon" => updater::daemon::run,
         "health" => health::run,
         "bless" => bless::run,
+        "boot-chain" => chain::run,
         "deadline" => deadline::run,
         "report" => report::run,
         _ => return None,

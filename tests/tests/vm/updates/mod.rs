@@ -4,6 +4,7 @@ mod cuts;
 mod fallback;
 mod journey;
 mod load;
+mod loader;
 
 use std::sync::OnceLock;
 
