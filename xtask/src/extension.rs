@@ -2,9 +2,10 @@
 
 use crate::build::{How, Options, Planned, Work};
 use crate::checkout::Checkout;
+use ::release::Extension as Built;
 use anyhow::{Context as _, Result};
 use clap::Args;
-use manifest::{Sha256, channel};
+use manifest::Sha256;
 use spec::ExtensionSpec;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub struct Extension {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// Print one JSON object a line on standard output: what a channel's index says of each extension
+    /// Print one JSON object a line on standard output: what each extension is
     #[arg(long)]
     json: bool,
 }
@@ -42,17 +43,12 @@ impl Extension {
         let checkout = Checkout::find()?;
         let out = self.out.unwrap_or_else(|| checkout.path("target/images"));
         let work = Work::new(checkout, &Options { spec: self.base, how: self.how })?;
-        let specs: Vec<ExtensionSpec> =
-            self.specs.iter().map(|path| work.checkout.extension(path)).collect::<Result<_>>()?;
-        let planned = work.plan(&specs.iter().collect::<Vec<_>>())?;
-        for (path, spec) in self.specs.iter().zip(specs) {
-            let entry = build(&work, &planned, spec, path, &out)?;
-            let path = out.join(&entry.target);
+        for built in build_all(&work, &self.specs, &out)? {
             match self.json {
-                true => println!("{}", serde_json::to_string(&entry).context("writing the result as JSON")?),
+                true => println!("{}", built.entry()?),
                 false => {
-                    let mib = entry.size as f64 / f64::from(1 << 20);
-                    println!("{mib:>8.1} MiB  {}\nroot hash {}", path.display(), entry.root_hash);
+                    let mib = built.size as f64 / f64::from(1 << 20);
+                    println!("{mib:>8.1} MiB  {}\nroot hash {}", built.image.display(), built.root_hash);
                 }
             }
         }
@@ -60,15 +56,16 @@ impl Extension {
     }
 }
 
+/// Builds extensions of the image of `work` into `out`.
+pub fn build_all(work: &Work, specs: &[PathBuf], out: &Path) -> Result<Vec<Built>> {
+    let read = specs.iter().map(|path| work.checkout.extension(path)).collect::<Result<Vec<_>>>()?;
+    let planned = work.plan(&read.iter().collect::<Vec<_>>())?;
+    specs.iter().zip(read).map(|(path, spec)| build(work, &planned, spec, path, out)).collect()
+}
+
 /// Builds one extension, whose spec is at `path`, into `out`: the image, its root hash beside it for programs that look
-/// there, and its entry for a channel's index.
-fn build(
-    work: &Work,
-    planned: &Planned,
-    spec: ExtensionSpec,
-    path: &Path,
-    out: &Path,
-) -> Result<channel::Extension> {
+/// there, and what it is for who publishes it.
+fn build(work: &Work, planned: &Planned, spec: ExtensionSpec, path: &Path, out: &Path) -> Result<Built> {
     let directory = path.parent().unwrap_or(Path::new(""));
     let step = planned.plan.extension(
         &work.checkout.root,
@@ -84,21 +81,16 @@ fn build(
     let output = work.cache.output(&step);
     let root_hash =
         fs::read_to_string(output.join("roothash")).context("reading the extension's root hash")?;
-    let stem = format!("{}_{}", spec.name, work.spec.version);
-    let target = format!("{stem}{}", layout::extension::SUFFIX);
+    let (name, version) = (spec.name, work.spec.version.clone());
     fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-    let size = place(&output.join("extension.raw"), &out.join(&target))?;
-    let entry = channel::Extension {
-        name: spec.name,
-        version: work.spec.version.clone(),
-        target,
-        size,
-        root_hash: root_hash.parse::<Sha256>().context("the extension's root hash")?,
-    };
-    write(&out.join(format!("{stem}.roothash")), format!("{}\n", entry.root_hash))?;
-    let text = serde_json::to_string_pretty(&entry).context("writing the extension's entry")?;
-    write(&out.join(format!("{stem}.extension.json")), text + "\n")?;
-    Ok(entry)
+    let image = out.join(Built::image_name(&name, &version));
+    let size = place(&output.join("extension.raw"), &image)?;
+    let root_hash = root_hash.parse::<Sha256>().context("the extension's root hash")?;
+    write(&out.join(format!("{}.roothash", Built::stem(&name, &version))), format!("{root_hash}\n"))?;
+    let built = Built { name, version, image, size, root_hash };
+    let text = serde_json::to_string_pretty(&built.entry()?).context("writing what the extension is")?;
+    write(&out.join(Built::entry_name(&built.name, &built.version)), text + "\n")?;
+    Ok(built)
 }
 
 /// Copies a file to its place, under another name first; its size.

@@ -2,7 +2,8 @@
 
 use crate::build::{How, Options, Work};
 use crate::checkout::Checkout;
-use ::release::{Keys, Release as Built, Repository};
+use crate::extension;
+use ::release::{Extension, Keys, Release as Built, Repository};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use manifest::Version;
@@ -14,6 +15,7 @@ use std::time::SystemTime;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask release images/default.yaml --set version=1.2.3 --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
+    cargo xtask release images/default.yaml --extension images/extensions/debug-tools.yaml --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
     cargo xtask release --from target/images --repo /srv/releases --keys ~/berth-keys --channel beta\n  \
     cargo xtask release --withdraw 1.2.3 --reason \"loses data\" --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
     cargo xtask release --refresh --repo /srv/releases --keys ~/berth-keys\n\n\
@@ -27,6 +29,12 @@ pub struct Release {
     /// Publish what `cargo xtask build --out DIR` left, instead of building
     #[arg(long, value_name = "DIR")]
     from: Vec<PathBuf>,
+
+    /// The spec of a system extension that comes with each release; again: more of them. It is built for the release, or
+    /// with --from taken from DIR, where `cargo xtask extension --out DIR` left it. A release that is published already
+    /// gets it added
+    #[arg(long, value_name = "SPEC")]
+    extension: Vec<PathBuf>,
 
     /// The repository
     #[arg(long, value_name = "DIR")]
@@ -75,6 +83,10 @@ impl Release {
             adds || self.minimum_version.is_none(),
             "--minimum-version is for what is published: name a spec or --from"
         );
+        ensure!(
+            adds || self.extension.is_empty(),
+            "--extension is for what is published: name a spec or --from"
+        );
         if (adds || self.withdraw.is_some()) && self.channel.is_none() {
             bail!("a release is in a channel: name it with --channel");
         }
@@ -83,17 +95,24 @@ impl Release {
         let mut repository = self.open()?;
         // All are built before the first is published. The folder goes when they are.
         let place = tempfile::tempdir().context("making a temporary folder")?;
-        let mut releases = self.from.iter().map(|dir| Built::from_build(dir)).collect::<Result<Vec<_>>>()?;
+        let mut releases = self.built()?;
         for (i, spec) in self.specs.iter().enumerate() {
             let options = Options { spec: Some(spec.clone()), how: self.how.clone() };
             let out = place.path().join(i.to_string());
-            Work::new(Checkout::find()?, &options)?.build(&[], &out, false)?;
-            releases.push(Built::from_build(&out)?);
+            let work = Work::new(Checkout::find()?, &options)?;
+            work.build(&[], &out, false)?;
+            let mut release = Built::from_build(&out)?;
+            if !self.extension.is_empty() {
+                release.extensions = extension::build_all(&work, &self.extension, &out)?;
+            }
+            releases.push(release);
         }
         for mut release in releases {
             release.minimum_version = self.minimum_version.clone().or(release.minimum_version);
             repository.add(&release, &channel)?;
-            eprintln!("{} {} is in {channel}", release.manifest.product, release.manifest.version);
+            let names: Vec<&str> = release.extensions.iter().map(|one| one.name.as_str()).collect();
+            let with = if names.is_empty() { String::new() } else { format!(", with {}", names.join(", ")) };
+            eprintln!("{} {} is in {channel}{with}", release.manifest.product, release.manifest.version);
         }
         if let (Some(version), Some(reason)) = (&self.withdraw, &self.reason) {
             repository.withdraw(&channel, version, reason)?;
@@ -113,6 +132,21 @@ impl Release {
             println!("{:<9} version {:>3}, {days} days left", standing.role.name(), standing.version);
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What was built before, with the extensions that were built for it.
+    fn built(&self) -> Result<Vec<Built>> {
+        let read = |path: &PathBuf| Checkout::find()?.extension(path);
+        let mut releases = Vec::new();
+        for directory in &self.from {
+            let mut release = Built::from_build(directory)?;
+            for path in &self.extension {
+                let (name, version) = (read(path)?.name, &release.manifest.version);
+                release.extensions.push(Extension::from_build(directory, &name, version)?);
+            }
+            releases.push(release);
+        }
+        Ok(releases)
     }
 
     fn open(&self) -> Result<Repository> {

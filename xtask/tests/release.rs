@@ -1,7 +1,7 @@
 //! `cargo xtask keys` and `release`, as a maker of releases runs them; no build is needed.
 #![allow(clippy::unwrap_used)]
 
-use release::{Fixture, Keys, Repository};
+use release::{Extension, Fixture, Keys, Repository};
 use std::path::Path;
 use std::process::Command;
 
@@ -59,6 +59,42 @@ fn a_maker_of_releases_goes_from_keys_to_a_withdrawal() {
     let releases = repository.channel("stable").unwrap().unwrap().releases;
     assert_eq!(releases[1].minimum_version.as_str(), "1.0.0");
     assert_eq!(releases[1].withdrawn.as_deref(), Some("loses data"));
+}
+
+#[test]
+fn extensions_that_were_built_are_published_with_their_release() {
+    let place = tempfile::tempdir().unwrap();
+    let place = place.path();
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let build = place.join("1.0.0");
+    let version = Fixture::of("1.0.0").write(&build).unwrap().manifest.version;
+    let [repo, keys, from] = ["repo", "keys", "1.0.0"].map(|name| place.join(name).display().to_string());
+    let publish = format!("release --from {from} --repo {repo} --keys {keys} --channel stable");
+    let with = format!("{publish} --extension images/extensions/debug-tools.yaml");
+    let check = |line: &str, code, says: &str| {
+        let ended = xtask(checkout, line);
+        assert_eq!(ended.code, Some(code), "{line}: {}", ended.said);
+        assert!(ended.said.contains(says), "{line}: {says:?} is not in: {}", ended.said);
+    };
+    check(&format!("keys init {keys}"), 0, "root.json");
+    check(&with, 1, "debug-tools for 1.0.0 is not there: build it with `cargo xtask extension --out");
+    check(&format!("release --refresh --repo {repo} --keys {keys} --extension x"), 1, "--extension is for");
+    // It may come after its release.
+    check(&publish, 0, "berth 1.0.0 is in stable\n");
+
+    let (bytes, root_hash) = extension::fixture::image(b"tools").unwrap();
+    let image = build.join(Extension::image_name("debug-tools", &version));
+    std::fs::write(&image, &bytes).unwrap();
+    let (name, size) = ("debug-tools".to_owned(), bytes.len() as u64);
+    let root_hash = manifest::Sha256(root_hash.0);
+    let built = Extension { name, version: version.clone(), image, size, root_hash };
+    let entry = build.join(Extension::entry_name("debug-tools", &version));
+    std::fs::write(entry, built.entry().unwrap().to_string()).unwrap();
+    check(&with, 0, "berth 1.0.0 is in stable, with debug-tools");
+    let repository = Repository::open(Path::new(&repo), Keys::open(Path::new(&keys)).unwrap()).unwrap();
+    let releases = repository.channel("stable").unwrap().unwrap().releases;
+    let signed = releases[0].extension("debug-tools").unwrap();
+    assert_eq!((signed.size, signed.root_hash), (size, root_hash));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! (UAPI group, UAPI.4 "Extension Images").
 //!
 //! What is taken and why not is decided by pure code: [`candidates`] among the files that there are, [`Record`] by root
-//! hash, [`release`] by the base's version, [`update`] when the base changes. [`machine`] does it.
+//! hash, [`release`] by the base's version. Which an update must bring along, [`update`] and the index of a channel say.
+//! [`machine`] does it.
 #![forbid(unsafe_code)]
 
 pub mod candidates;
+pub mod fixture;
 pub mod image;
 pub mod machine;
 mod outcome;

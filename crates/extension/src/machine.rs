@@ -7,25 +7,31 @@ mod stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use disk_table::Geometry;
 use layout::disk::SECTOR;
-use layout::extension::{DIRS, RECORDS, STAGED, STATE, WANTED};
+use layout::extension::{DIRS, RECORDS, STAGED, STATE, SUFFIX, WANTED};
 use layout::path::OS_RELEASE;
 use manifest::Version;
+use manifest::channel::Extension;
+use rustix::fs::{Advice, fadvise};
 use sys::partition_table;
-use verity::{RootHash, Superblock};
+use verity::{BLOCK, DIGEST, HashTree, RootHash, Superblock};
 
 pub use activate::activate;
-pub use stage::{Staging, forget_but};
+pub use stage::{Proved, Staging, forget_but, has_more_than};
 
 use crate::candidates::{Candidate, Entry, Kind, choose};
 use crate::image::{HEAD, Parts, head, parts};
 use crate::release::Fields;
-use crate::{Boot, Record};
+use crate::{Boot, Record, State};
 
+/// How much of an image is read at a time, in bytes.
+const PART: usize = 1 << 20;
 /// The largest file of text that is read.
 const MOST_TEXT: u64 = 1 << 20;
 
@@ -92,15 +98,49 @@ fn entries(folder: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The names of the extensions that an update must bring along: those that the machine is to have, and those that
-/// an update brought for the base that runs. With them the lines of the list that are no name.
+/// The names of the extensions that an update must bring along where a version of the base runs: those that the machine
+/// is to have, those that an update brought for that base, and those that this boot merged; without those that the
+/// operator has taken away by a link to /dev/null. With them the lines of the list that are no name.
 ///
 /// # Errors
 /// A file or folder cannot be read.
 pub fn has(root: &Path, base: &str) -> Result<(BTreeSet<String>, Vec<String>)> {
     let (mut names, wrong) = crate::update::wanted(&text(&below(root, WANTED))?.unwrap_or_default());
     names.extend(staged_for(root, base)?.into_keys());
+    if let Some(boot) = merged(root)? {
+        let active = boot.extensions.into_iter().filter(|one| one.state == State::Active);
+        names.extend(active.map(|one| one.name));
+    }
+    for entry in entries(&below(root, DIRS[0]))?.iter().filter(|entry| entry.kind == Kind::Mask) {
+        names.remove(entry.name.strip_suffix(SUFFIX).unwrap_or(&entry.name));
+    }
     Ok((names, wrong))
+}
+
+/// The operator's own choice of a name: what is in /etc comes before what an update brings.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn own(root: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let folder = below(root, DIRS[0]);
+    let found = entries(&folder)?.into_iter().find(|entry| {
+        entry.kind != Kind::Mask && entry.name.strip_suffix(SUFFIX).unwrap_or(&entry.name) == name
+    });
+    Ok(found.map(|entry| folder.join(entry.name)))
+}
+
+/// The image at a path where it is trusted for a version of the base; none where it is not, or is no image.
+pub fn trusted(root: &Path, name: &str, path: &Path, base: &str) -> Option<Opened> {
+    let opened = open(path).ok()?;
+    record(root, name).ok()?.find(&opened.root_hash, base)?;
+    Some(opened)
+}
+
+/// The image of an extension where it was brought for a version of the base before.
+pub fn brought(root: &Path, base: &Version, extension: &Extension) -> Option<Opened> {
+    let path = below(root, STAGED).join(base.as_str()).join(format!("{}{SUFFIX}", extension.name));
+    let opened = trusted(root, &extension.name, &path, base.as_str())?;
+    (opened.root_hash == RootHash(extension.root_hash.0)).then_some(opened)
 }
 
 /// The record of an extension; an empty one where there is none.
@@ -124,14 +164,18 @@ fn record_path(root: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// It cannot be read.
 pub fn this_boot(root: &Path) -> Result<Boot> {
-    let path = below(root, STATE);
-    let reading = || format!("read {}", path.display());
-    match text(&path)? {
+    match merged(root)? {
         None => {
             Ok(Boot { base: base(root)?.get("VERSION_ID").unwrap_or_default().to_owned(), ..Boot::default() })
         }
-        Some(text) => serde_json::from_str(&text).with_context(reading),
+        Some(boot) => Ok(boot),
     }
+}
+
+fn merged(root: &Path) -> Result<Option<Boot>> {
+    let path = below(root, STATE);
+    let read = text(&path)?.map(|text| serde_json::from_str(&text)).transpose();
+    read.with_context(|| format!("read {}", path.display()))
 }
 
 /// The base's os-release.
@@ -179,6 +223,45 @@ pub fn open(path: &Path) -> Result<Opened> {
     let tree = partition_table::read_at(&file, parts.hashes.start, HEAD).with_context(reading)?;
     let (superblock, root_hash) = head(&tree, parts.data)?;
     Ok(Opened { file, parts, superblock, root_hash })
+}
+
+impl Opened {
+    /// Reads the image from the disk, not from memory, and compares every block with the tree, and the tree with
+    /// [`Opened::root_hash`].
+    ///
+    /// # Errors
+    /// Something differs, or cannot be read.
+    pub fn verify(&self) -> Result<()> {
+        let Self { file, parts, superblock, root_hash } = self;
+        self.forget()?;
+        let reading = "read the image";
+        let size = superblock.data_size();
+        let mut leaves = Vec::with_capacity((size / BLOCK as u64) as usize * DIGEST);
+        let mut part = vec![0; PART];
+        for offset in (0..size).step_by(PART) {
+            let part = &mut part[..PART.min((size - offset) as usize)];
+            file.read_exact_at(part, parts.data.start + offset).context(reading)?;
+            leaves.extend(verity::leaves(&superblock.salt, part)?);
+        }
+        let tree = HashTree::from_leaves(superblock.uuid, &superblock.salt, &leaves)?;
+        ensure!(
+            tree.root_hash == *root_hash,
+            "its content has the root hash {}, and its hash tree {root_hash}",
+            tree.root_hash
+        );
+        ensure!(tree.bytes.len() as u64 <= parts.hashes.size, "its hash tree is cut short");
+        for (number, wanted) in tree.bytes.chunks(PART).enumerate() {
+            let part = &mut part[..wanted.len()];
+            file.read_exact_at(part, parts.hashes.start + (number * PART) as u64).context(reading)?;
+            ensure!(part == wanted, "its hash tree is not that of its content");
+        }
+        self.forget()
+    }
+
+    /// Has what memory holds of it read from the disk again.
+    fn forget(&self) -> Result<()> {
+        fadvise(self.file.as_fd(), 0, None, Advice::DontNeed).context("read the image anew")
+    }
 }
 
 /// The version of the base, as versions of releases are written.

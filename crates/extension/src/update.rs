@@ -1,38 +1,8 @@
-//! Extensions when the base changes: all that a machine has come along, or the base stays.
+//! Extensions when the base changes: which a machine is to have.
 
 use std::collections::BTreeSet;
 
-use manifest::Version;
-use manifest::channel::{Extension, Release};
-
 use crate::candidates::is_name;
-
-/// Why a release cannot be taken as it is.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{version} has no extension {}, which this machine has: wait for a release with it, or take the name out of {}",
-    names.join(", "),
-    layout::extension::WANTED
-)]
-pub struct Lacking {
-    /// The release.
-    pub version: Version,
-    /// What it lacks.
-    pub names: Vec<String>,
-}
-
-/// The extensions of a release that a machine with these takes along.
-///
-/// # Errors
-/// One of them was not made for the release.
-pub fn needed<'a>(has: &BTreeSet<String>, release: &'a Release) -> Result<Vec<&'a Extension>, Lacking> {
-    let offered = |name: &String| release.extensions.iter().find(|extension| extension.name == *name);
-    let names: Vec<String> = has.iter().filter(|name| offered(name).is_none()).cloned().collect();
-    match names.is_empty() {
-        true => Ok(has.iter().filter_map(offered).collect()),
-        false => Err(Lacking { version: release.version.clone(), names }),
-    }
-}
 
 /// The names in a list of the extensions that a machine is to have: one a line, `#` begins a comment. With them the
 /// lines that are no name.

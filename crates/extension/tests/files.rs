@@ -2,54 +2,21 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::{Path, PathBuf};
 
-use disk_table::{Geometry, Loaded, Partition};
 use extension::candidates::Candidate;
+use extension::fixture::{self, DATA_START};
 use extension::machine::{self, Staging};
-use layout::Guid;
-use layout::extension::{DATA_TYPE, VERITY_TYPE};
+use extension::{Boot, Outcome, State};
 use manifest::channel::Extension;
-use manifest::{Sha256, Version};
+use manifest::{Archive, Sha256, Version};
 use tempfile::TempDir;
-use verity::{HashTree, RootHash, leaves};
-
-const SECTOR: u64 = 512;
-const DATA_START: u64 = 1 << 20;
+use verity::RootHash;
 
 /// An image whose file system is `blocks` blocks of one byte, and its root hash.
 fn image(fill: u8, blocks: usize) -> (Vec<u8>, RootHash) {
-    let data = vec![fill; blocks * verity::BLOCK];
-    let guid = Guid::from_random([9; 16]);
-    let tree = HashTree::from_leaves(guid, &[1; 32], &leaves(&[1; 32], &data).unwrap()).unwrap();
-    let hash_start = DATA_START + data.len() as u64;
-    let size = hash_start + tree.bytes.len() as u64 + DATA_START;
-    let geometry = Geometry::new(size, SECTOR);
-    let loaded = Loaded::empty(geometry, guid).unwrap();
-    let mut table = loaded.table.clone();
-    for (number, type_guid, start, length) in
-        [(1, DATA_TYPE, DATA_START, data.len() as u64), (2, VERITY_TYPE, hash_start, tree.bytes.len() as u64)]
-    {
-        table.insert(&Partition {
-            number,
-            type_guid,
-            guid: Guid::from_random([number as u8; 16]),
-            first: start / SECTOR,
-            last: (start + length) / SECTOR - 1,
-            attributes: 0,
-            name: String::new(),
-        });
-    }
-    let mut bytes = vec![0; size as usize];
-    let mut put = |at: u64, part: &[u8]| bytes[at as usize..at as usize + part.len()].copy_from_slice(part);
-    for write in loaded.writes(&table, geometry).into_iter().flatten() {
-        put(write.offset, &write.bytes);
-    }
-    put(DATA_START, &data);
-    put(hash_start, &tree.bytes);
-    (bytes, tree.root_hash)
+    fixture::image(&vec![fill; blocks * verity::BLOCK]).unwrap()
 }
 
 fn version(text: &str) -> Version {
@@ -60,21 +27,23 @@ fn entry(name: &str, base: &str, bytes: &[u8], root_hash: &RootHash) -> Extensio
     Extension {
         name: name.to_owned(),
         version: version(base),
-        target: format!("{name}_{base}.raw"),
         size: bytes.len() as u64,
         root_hash: Sha256(root_hash.0),
+        image: Archive { header: String::new(), path: String::new(), size: 0 },
     }
 }
 
 fn bring(root: &Path, name: &str, base: &str, fill: u8) -> RootHash {
     let (bytes, root_hash) = image(fill, 8);
     let (base_version, entry) = (version(base), entry(name, base, &bytes, &root_hash));
-    let mut staging = Staging::begin(root, &base_version, &entry).unwrap();
-    for part in bytes.chunks(70_000) {
-        staging.write_all(part).unwrap();
-    }
-    staging.finish().unwrap();
+    stage(root, &base_version, &entry, &bytes).unwrap();
     root_hash
+}
+
+fn stage(root: &Path, base: &Version, entry: &Extension, bytes: &[u8]) -> anyhow::Result<PathBuf> {
+    let staging = Staging::begin(root, base, entry)?;
+    staging.file().write_all_at(bytes, 0)?;
+    staging.prove()?.place()
 }
 
 fn found(root: &Path, base: &str) -> Vec<String> {
@@ -109,35 +78,111 @@ fn what_an_update_brings_is_for_its_base_alone() {
     assert_eq!(machine::open(&root.join("var/lib/extensions/.v/1.1.0/tools.raw")).unwrap().root_hash, new);
     assert!(machine::has(root, "1.1.0").unwrap().0.contains("tools"));
 
+    assert!(machine::has_more_than(root, &version("1.1.0")));
+    fs::write(root.join("var/lib/extensions/.v/1.1.0/.more.raw.new"), "of an attempt that was cut").unwrap();
     machine::forget_but(root, &[version("1.1.0")]).unwrap();
     assert_eq!(machine::staged(root), ["1.1.0"]);
+    assert_eq!(files(root, "var/lib/extensions/.v/1.1.0"), ["tools.raw"]);
+    assert!(!machine::has_more_than(root, &version("1.1.0")));
     assert!(machine::record(root, "tools").unwrap().find(&old, "1.0.0").is_none());
     machine::forget_but(root, &[]).unwrap();
-    assert!(machine::staged(root).is_empty() && files(root, "var/lib/berth/extensions").is_empty());
+    assert!(
+        files(root, "var/lib/extensions").is_empty() && files(root, "var/lib/berth/extensions").is_empty()
+    );
+}
+
+#[test]
+fn an_update_brings_what_is_wanted_what_it_brought_before_and_what_is_merged() {
+    let root = TempDir::new().unwrap();
+    let root = root.path();
+    let has = || {
+        let (names, wrong) = machine::has(root, "1.0.0").unwrap();
+        (names.into_iter().collect::<Vec<_>>().join(" "), wrong.join(" "))
+    };
+    let both = |names: &str, wrong: &str| (names.to_owned(), wrong.to_owned());
+    assert_eq!(has(), both("", ""));
+    for folder in ["etc/berth", "etc/extensions", "run/berth"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    fs::write(root.join("etc/berth/extensions"), "wanted\n../x\n").unwrap();
+    bring(root, "brought", "1.0.0", 1);
+    bring(root, "later", "1.1.0", 1);
+    let outcome = |name: &str, state| Outcome {
+        name: name.to_owned(),
+        path: String::new(),
+        version: None,
+        state,
+        reason: None,
+    };
+    let boot = Boot {
+        base: "1.0.0".to_owned(),
+        extensions: vec![outcome("merged", State::Active), outcome("refused", State::LeftOut)],
+    };
+    fs::write(root.join("run/berth/extensions.json"), serde_json::to_string(&boot).unwrap()).unwrap();
+    assert_eq!(has(), both("brought merged wanted", "../x"));
+    // A link to nothing is the operator's word that there is to be none.
+    for name in ["brought", "wanted"] {
+        symlink("/dev/null", root.join(format!("etc/extensions/{name}.raw"))).unwrap();
+    }
+    assert_eq!(has(), both("merged", "../x"));
+    assert_eq!(machine::own(root, "wanted").unwrap(), None);
+    fs::write(root.join("etc/extensions/merged.raw"), "x").unwrap();
+    assert_eq!(machine::own(root, "merged").unwrap(), Some(root.join("etc/extensions/merged.raw")));
+}
+
+#[test]
+fn an_image_that_was_brought_is_known_again() {
+    let root = TempDir::new().unwrap();
+    let root = root.path();
+    let base = version("1.0.0");
+    let (bytes, root_hash) = image(1, 8);
+    let good = entry("tools", "1.0.0", &bytes, &root_hash);
+    assert!(machine::brought(root, &base, &good).is_none());
+    let path = stage(root, &base, &good, &bytes).unwrap();
+    machine::brought(root, &base, &good).unwrap().verify().unwrap();
+    let other = Extension { root_hash: Sha256([7; 32]), ..good.clone() };
+    assert!(machine::brought(root, &base, &other).is_none());
+    assert!(machine::trusted(root, "tools", &path, "1.1.0").is_none());
+    // Bits that have changed since are seen by who looks.
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(b"flip", DATA_START + 9000).unwrap();
+    let error = machine::brought(root, &base, &good).unwrap().verify().unwrap_err().to_string();
+    assert!(error.contains("its content has the root hash"), "{error}");
 }
 
 #[test]
 fn an_image_that_is_not_the_one_of_the_index_leaves_nothing() {
-    let (bytes, root_hash) = image(1, 8);
+    let (bytes, root_hash) = image(1, 200);
     let base = version("1.0.0");
     let good = entry("tools", "1.0.0", &bytes, &root_hash);
     let other = RootHash([7; 32]);
+    let spoilt = |at: u64| {
+        let mut bytes = bytes.clone();
+        bytes[at as usize] ^= 1;
+        bytes
+    };
     for (entry, bytes, says) in [
-        (good.clone(), &bytes[..bytes.len() - 1], "ended 1 bytes before"),
-        (Extension { size: 10, ..good.clone() }, &bytes[..], "longer than its 10 bytes"),
-        (Extension { root_hash: Sha256(other.0), ..good.clone() }, &bytes[..], "the index says 0707"),
-        (Extension { name: "../x".to_owned(), ..good.clone() }, &bytes[..], "names no extension"),
-        (Extension { size: 4096, ..good.clone() }, &[0; 4096][..], "no GUID partition table"),
+        (Extension { size: 10, ..good.clone() }, bytes.clone(), "bytes, and the index says 10"),
+        (
+            Extension { size: 1 << 60, ..good.clone() },
+            bytes.clone(),
+            "there is no room for the 1125899906842624 KiB",
+        ),
+        (Extension { root_hash: Sha256(other.0), ..good.clone() }, bytes.clone(), "the index says 0707"),
+        (Extension { name: "../x".to_owned(), ..good.clone() }, bytes.clone(), "names no extension"),
+        (Extension { size: 4096, ..good.clone() }, vec![0; 4096], "no GUID partition table"),
+        // A flipped bit in the content; one in the leaves of the tree, above which all is right.
+        (good.clone(), spoilt(DATA_START + 5000), "its content has the root hash"),
+        (
+            good.clone(),
+            spoilt(DATA_START + 202 * verity::BLOCK as u64 + 300),
+            "its hash tree is not that of its content",
+        ),
     ] {
         let root = TempDir::new().unwrap();
-        let brought = Staging::begin(root.path(), &base, &entry).and_then(|mut staging| {
-            staging.write_all(bytes)?;
-            staging.finish()
-        });
-        let error = format!("{:#}", brought.unwrap_err());
+        let error = format!("{:#}", stage(root.path(), &base, &entry, &bytes).unwrap_err());
         assert!(error.contains(says), "{error}");
-        assert!(files(root.path(), "var/lib/extensions/.v/1.0.0").is_empty());
-        assert!(found(root.path(), "1.0.0").is_empty());
+        assert!(files(root.path(), "var/lib/extensions").is_empty());
         assert!(machine::record(root.path(), "tools").unwrap().trusted.is_empty());
     }
 }

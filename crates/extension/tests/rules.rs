@@ -1,15 +1,13 @@
-//! Which images count, which are for a base, and what an update must bring.
+//! Which images count, which are for a base, and which a machine is to have.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use extension::candidates::{Candidate, Entry, Kind, choose, is_name, layers};
 use extension::release::{Fields, check};
-use extension::update::{needed, wanted};
+use extension::update::wanted;
 use extension::{Record, Trusted};
-use manifest::channel::{Extension, Release};
-use manifest::{Sha256, Version};
+use manifest::Version;
 use proptest::prelude::*;
 use verity::RootHash;
 
@@ -156,49 +154,6 @@ fn a_record_of_another_shape_trusts_nothing() {
     }
     let text = r#"{"schema": 1, "trusted": [{"version": "1", "root_hash": "zz", "base": "1.0.0"}]}"#;
     assert!(Record::from_json(text).unwrap().find(&RootHash([0; 32]), "1.0.0").is_none());
-}
-
-fn release(names: &[&str]) -> Release {
-    let extension = |name: &&str| Extension {
-        name: (*name).to_owned(),
-        version: version("1.1.0"),
-        target: format!("{name}_1.1.0.raw"),
-        size: 1,
-        root_hash: Sha256([0; 32]),
-    };
-    Release {
-        version: version("1.1.0"),
-        minimum_version: version("1.0.0"),
-        security_epoch: 0,
-        manifest: "berth_1.1.0.manifest.json".to_owned(),
-        withdrawn: None,
-        extensions: names.iter().map(extension).collect(),
-    }
-}
-
-#[test]
-fn all_extensions_of_a_machine_come_along_or_the_base_stays() {
-    for (has, offers, takes) in [
-        (&[][..], &["a", "b"][..], Ok("")),
-        (&["a"], &["a", "b"], Ok("a")),
-        (&["b", "a"], &["a", "b"], Ok("a b")),
-        (&["a"], &[], Err("a")),
-        (&["a", "b", "c"], &["b"], Err("a, c")),
-    ] {
-        let has: BTreeSet<String> = has.iter().map(|name| (*name).to_owned()).collect();
-        let release = release(offers);
-        let found = needed(&has, &release);
-        match takes {
-            Ok(names) => {
-                let found: Vec<&str> = found.unwrap().iter().map(|one| one.name.as_str()).collect();
-                assert_eq!(found.join(" "), names);
-            }
-            Err(names) => {
-                let error = found.unwrap_err().to_string();
-                assert!(error.contains(&format!("1.1.0 has no extension {names}, ")), "{error}");
-            }
-        }
-    }
 }
 
 #[test]

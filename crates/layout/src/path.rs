@@ -245,7 +245,7 @@ pub struct Link {
 }
 
 /// Folders of ROOT, each after its parent.
-pub const ROOT_DIRS: [Dir; 27] = [
+pub const ROOT_DIRS: [Dir; 29] = [
     dir("/boot", 0o700),
     dir("/dev", 0o755),
     dir("/etc", 0o755),
@@ -269,6 +269,9 @@ pub const ROOT_DIRS: [Dir; 27] = [
     dir("/var/lib/berth/etc", 0o755),
     dir(ETC_UPPER, 0o755),
     dir(ETC_WORK, 0o700),
+    // The updater may make nothing beside them.
+    dir(crate::extension::RECORDS, 0o755),
+    dir(crate::extension::DIRS[1], 0o755),
     dir("/var/log", 0o755),
     dir("/var/spool", 0o755),
     dir("/var/tmp", 0o1777),

@@ -18,14 +18,15 @@ pub fn manifest(product: &str, version: &str) -> String {
     format!("{product}_{version}.manifest.json")
 }
 
-/// The target that is the header of an archive of a release; `part` is `usr` or `uki`.
+/// The target that is the header of an archive of a release; `part` is `usr` or
+/// `uki`.
 pub fn archive_header(product: &str, version: &str, part: &str) -> String {
     format!("{product}_{version}.{part}.cba-header")
 }
 
-/// The target that is the image of a system extension which was made for a release.
-pub fn extension(product: &str, version: &str, name: &str) -> String {
-    format!("{product}_{version}.{name}.sysext.raw")
+/// The target that is the header of the archive of a system extension which was made for a release.
+pub fn extension_header(product: &str, version: &str, name: &str) -> String {
+    archive_header(product, version, &format!("{name}.sysext"))
 }
 
 /// Path of an archive below the URL.

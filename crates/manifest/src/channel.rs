@@ -4,9 +4,11 @@
 //! names the oldest version that it may be installed over; where a machine is older, it takes a release between the
 //! two first, so that a mandatory intermediate version is no more than a `minimum_version` of all that follow.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ManifestError, read, to_json};
+use crate::model::{Archive, ManifestError, read, to_json};
 use crate::{Sha256, Version};
 
 /// The number of the index's format. A reader takes indexes up to its own number, and leaves alone what it does not
@@ -56,12 +58,12 @@ pub struct Extension {
     pub name: String,
     /// Its version: the release's, as a rule.
     pub version: Version,
-    /// The target that is its image.
-    pub target: String,
     /// The image's size in bytes.
     pub size: u64,
     /// Root hash of the image's hash tree.
     pub root_hash: Sha256,
+    /// How a machine fetches the image.
+    pub image: Archive,
 }
 
 /// The machine that asks.
@@ -81,6 +83,8 @@ pub struct Asking<'a> {
     pub pinned: Option<&'a Version>,
     /// The versions that it does not take again, since they failed there.
     pub refused: &'a [Version],
+    /// The system extensions that it has: it goes to a release with all of them, or not at all.
+    pub extensions: &'a BTreeSet<String>,
 }
 
 /// What a machine does.
@@ -96,7 +100,7 @@ pub struct Choice<'a> {
 }
 
 /// Why a newer release is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason<'a> {
     /// Its maker took it back.
     #[error("it was withdrawn: {0}")]
@@ -118,6 +122,9 @@ pub enum Reason<'a> {
     /// The machine is to go no further than another version.
     #[error("the machine is pinned to {0}")]
     Pinned(&'a Version),
+    /// The machine has extensions that were not made for it.
+    #[error("it has no extension {}, which this machine has", .0.join(", "))]
+    Lacks(Vec<&'a str>),
 }
 
 /// An index that is not for the machine.
@@ -178,7 +185,23 @@ fn objection<'a>(asking: &Asking<'a>, release: &'a Release) -> Option<Reason<'a>
     if let Some(pinned) = asking.pinned.filter(|pinned| release.version > **pinned) {
         return Some(Reason::Pinned(pinned));
     }
-    (release.minimum_version > *asking.version).then_some(Reason::Minimum(&release.minimum_version))
+    if release.minimum_version > *asking.version {
+        return Some(Reason::Minimum(&release.minimum_version));
+    }
+    let lacks: Vec<&str> = asking
+        .extensions
+        .iter()
+        .map(String::as_str)
+        .filter(|name| release.extension(name).is_none())
+        .collect();
+    (!lacks.is_empty()).then_some(Reason::Lacks(lacks))
+}
+
+impl Release {
+    /// The extension of a name that was made for it.
+    pub fn extension(&self, name: &str) -> Option<&Extension> {
+        self.extensions.iter().find(|extension| extension.name == name)
+    }
 }
 
 /// Why a text is not an index that this program can use.
@@ -255,7 +278,7 @@ impl Channel {
                 let minimum = minimum_version.clone();
                 return Err(ChannelError::Minimum { version: version.clone(), minimum });
             }
-            let extended = extensions.iter().flat_map(|extension| [&extension.name, &extension.target]);
+            let extended = extensions.iter().flat_map(|extension| [&extension.name, &extension.image.header]);
             if let Some(name) = [manifest].into_iter().chain(extended).find(|name| !is_plain(name)) {
                 return Err(ChannelError::Name { version: version.clone(), name: name.clone() });
             }

@@ -1,8 +1,10 @@
 //! Which release a machine takes.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
 use manifest::channel::{Asking, Channel, Choice, Extension, Reason, Release, SCHEMA, choose, is_plain};
-use manifest::{Sha256, Version};
+use manifest::{Archive, Sha256, Version};
 use proptest::prelude::*;
 
 fn version(text: &str) -> Version {
@@ -24,9 +26,13 @@ fn extension(name: &str, of: &str) -> Extension {
     Extension {
         name: name.to_owned(),
         version: version(of),
-        target: format!("{name}_{of}.raw"),
         size: 4096,
         root_hash: Sha256([0xab; 32]),
+        image: Archive {
+            header: format!("{name}_{of}.cba-header"),
+            path: "archives/00.cba".to_owned(),
+            size: 3000,
+        },
     }
 }
 
@@ -40,7 +46,8 @@ fn channel(releases: Vec<Release>) -> Channel {
     }
 }
 
-/// `VERSION`, `VERSION>=MINIMUM`, `VERSION@EPOCH`, with `!` at the end where it was withdrawn.
+/// `VERSION`, `VERSION>=MINIMUM`, `VERSION@EPOCH`, with `+NAME` for each extension and `!` at the end where it was
+/// withdrawn.
 fn releases(words: &str) -> Channel {
     channel(words.split_whitespace().map(one).collect())
 }
@@ -50,17 +57,21 @@ fn one(word: &str) -> Release {
         Some(word) => (word, Some("it loses data".to_owned())),
         None => (word, None),
     };
+    let mut words = word.split('+');
+    let word = words.next().unwrap();
     let (word, epoch) = word.split_once('@').unwrap_or((word, "0"));
     let (text, minimum) = word.split_once(">=").unwrap_or((word, "0.1.0"));
-    Release { withdrawn, security_epoch: epoch.parse().unwrap(), ..release(text, minimum) }
+    let extensions = words.map(|name| extension(name, text)).collect();
+    Release { withdrawn, security_epoch: epoch.parse().unwrap(), extensions, ..release(text, minimum) }
 }
 
-/// A machine that runs a version: `VERSION`, `VERSION@EPOCH`, then `pin=VERSION`, `refused=VERSION`.
+/// A machine that runs a version: `VERSION`, `VERSION@EPOCH`, then `pin=VERSION`, `refused=VERSION`, `has=EXTENSION`.
 struct Machine {
     version: Version,
     epoch: u64,
     pinned: Option<Version>,
     refused: Vec<Version>,
+    extensions: BTreeSet<String>,
 }
 
 impl Machine {
@@ -75,6 +86,11 @@ impl Machine {
             epoch: epoch.parse().unwrap(),
             pinned: pinned.first().cloned(),
             refused: all("refused="),
+            extensions: rest
+                .split_whitespace()
+                .filter_map(|w| w.strip_prefix("has="))
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -87,6 +103,7 @@ impl Machine {
             epoch: self.epoch,
             pinned: self.pinned.as_ref(),
             refused: &self.refused,
+            extensions: &self.extensions,
         }
     }
 }
@@ -100,6 +117,7 @@ fn told(choice: &Choice<'_>) -> String {
             Reason::Epoch { .. } => "epoch",
             Reason::Minimum(_) => "minimum",
             Reason::Pinned(_) => "pinned",
+            Reason::Lacks(names) => &format!("lacks {}", names.join(" ")),
         };
         format!("; {version} {word}")
     });
@@ -142,6 +160,13 @@ fn the_newest_release_that_can_be_reached_in_one_step_is_taken() {
         ("1.0.0 pin=1.2.0", "1.1.0 1.2.0>=1.1.0 1.3.0", "1.1.0; 1.3.0 pinned; 1.2.0 minimum"),
         ("1.2.0 pin=1.1.0", "1.1.0 1.3.0", "nothing; 1.3.0 pinned"),
         ("1.0.0 pin=1.1.0", "1.1.0! 1.2.0", "nothing; 1.2.0 pinned; 1.1.0 withdrawn"),
+        // Extensions come along, all of them, or the base stays: what has them is taken before what is newer.
+        ("1.0.0 has=a has=b", "1.1.0+b+c+a", "1.1.0"),
+        ("1.0.0", "1.1.0+a", "1.1.0"),
+        ("1.0.0 has=a", "1.1.0+b", "nothing; 1.1.0 lacks a"),
+        ("1.0.0 has=a has=b has=c", "1.1.0+b", "nothing; 1.1.0 lacks a c"),
+        ("1.0.0 has=a", "1.1.0+a 1.2.0", "1.1.0; 1.2.0 lacks a"),
+        ("1.0.0 has=a", "1.1.0+a 1.2.0>=1.1.0", "1.1.0; 1.2.0 minimum"),
         // Of several reasons, the one that lasts.
         ("1.0.0@1 refused=1.1.0 pin=1.0.0", "1.1.0>=1.0.5!", "nothing; 1.1.0 withdrawn"),
         ("1.0.0 refused=1.1.0 pin=1.0.0", "1.1.0>=1.0.5", "nothing; 1.1.0 refused"),
@@ -218,9 +243,13 @@ fn a_release_names_the_extensions_that_were_made_for_it() {
         {{
           "name": "tools",
           "version": "1.0.0",
-          "target": "tools_1.0.0.raw",
           "size": 4096,
-          "root_hash": "{root_hash}"
+          "root_hash": "{root_hash}",
+          "image": {{
+            "header": "tools_1.0.0.cba-header",
+            "path": "archives/00.cba",
+            "size": 3000
+          }}
         }}
       ]
 "#
@@ -288,7 +317,7 @@ proptest! {
         pinned in prop::option::of(versions()),
         refused in prop::collection::vec(versions(), 0..4),
     ) {
-        let machine = Machine { version: runs, epoch, pinned, refused };
+        let machine = Machine { version: runs, epoch, pinned, refused, extensions: BTreeSet::new() };
         let channel = channel(has);
         let choice = choose(&machine.asking(), &channel).unwrap();
         let allowed = |r: &Release| {
@@ -310,7 +339,8 @@ proptest! {
 
     #[test]
     fn a_machine_comes_to_rest(has in any_releases(), runs in versions()) {
-        let mut machine = Machine { version: runs, epoch: 0, pinned: None, refused: vec![] };
+        let mut machine =
+            Machine { version: runs, epoch: 0, pinned: None, refused: vec![], extensions: BTreeSet::new() };
         let channel = channel(has);
         for _ in 0..=channel.releases.len() {
             let Some(next) = choose(&machine.asking(), &channel).unwrap().release else { return Ok(()) };

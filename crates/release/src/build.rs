@@ -1,5 +1,6 @@
 //! A release as a build left it.
 
+use crate::extensions::Extension;
 use anyhow::{Context as _, Result, bail, ensure};
 use layout::disk;
 use manifest::{Manifest, Sha256, Version};
@@ -26,19 +27,6 @@ pub struct Release {
     pub minimum_version: Option<Version>,
     /// The system extensions that were made for it.
     pub extensions: Vec<Extension>,
-}
-
-/// A system extension that is to be published with a release.
-#[derive(Clone, Debug)]
-pub struct Extension {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: Version,
-    /// Its image.
-    pub image: PathBuf,
-    /// Root hash of the image's hash tree.
-    pub root_hash: Sha256,
 }
 
 impl Release {

@@ -8,6 +8,7 @@
 
 mod archive;
 mod build;
+mod extensions;
 pub mod fixture;
 mod key;
 mod keys;
@@ -20,7 +21,8 @@ mod role;
 pub mod serve;
 mod store;
 
-pub use build::{Extension, Release};
+pub use build::Release;
+pub use extensions::Extension;
 pub use fixture::Fixture;
 pub use keys::{Keys, Rotation};
 pub use repository::{Repository, Standing};

@@ -18,8 +18,11 @@ impl Repository {
     pub fn prune(&mut self) -> Result<Vec<PathBuf>> {
         let mut wanted = BTreeSet::new();
         let mut withdrawn = BTreeSet::new();
+        let mut extensions = Vec::new();
         for channel in self.channels() {
             for release in self.channel(&channel)?.map(|index| index.releases).unwrap_or_default() {
+                extensions
+                    .extend(release.extensions.into_iter().map(|one| (release.manifest.clone(), one.image)));
                 if release.withdrawn.is_some() { &mut withdrawn } else { &mut wanted }
                     .insert(release.manifest);
             }
@@ -30,6 +33,9 @@ impl Repository {
             for name in [name, &update.usr.header, &update.uki.header] {
                 targets.remove(&target_name(name)?);
             }
+        }
+        for (_, image) in extensions.iter().filter(|(manifest, _)| !wanted.contains(manifest)) {
+            targets.remove(&target_name(&image.header)?);
         }
         if targets.len() != self.targets.signed.signed.targets.len() {
             self.publish(Some(targets))?;
@@ -45,12 +51,12 @@ impl Repository {
         for (name, target) in &self.targets.signed.signed.targets {
             named.entry(names::TARGETS).or_default().insert(file_name(name.raw(), target));
             if let Some(update) = self.published(name.raw())?.and_then(|manifest| manifest.update) {
-                let files = [update.usr.path, update.uki.path].map(|path| {
-                    path.strip_prefix(names::ARCHIVES).unwrap_or(&path).trim_start_matches('/').to_owned()
-                });
+                let files = [update.usr.path, update.uki.path].map(|path| archive_file(&path));
                 named.entry(names::ARCHIVES).or_default().extend(files);
             }
         }
+        let kept = extensions.iter().filter(|(manifest, _)| wanted.contains(manifest));
+        named.entry(names::ARCHIVES).or_default().extend(kept.map(|(_, image)| archive_file(&image.path)));
         let mut removed = Vec::new();
         for folder in [names::METADATA, names::TARGETS, names::ARCHIVES] {
             let keep = named.remove(folder).unwrap_or_default();
@@ -64,4 +70,9 @@ impl Repository {
         }
         Ok(removed)
     }
+}
+
+/// The name of an archive's file in the folder of archives.
+fn archive_file(path: &str) -> String {
+    path.strip_prefix(names::ARCHIVES).unwrap_or(path).trim_start_matches('/').to_owned()
 }

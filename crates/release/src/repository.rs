@@ -1,7 +1,8 @@
 //! A repository, opened by its maker.
 
 use crate::archive::Archive;
-use crate::build::{Extension, Release};
+use crate::build::Release;
+use crate::extensions::Extension;
 use crate::keys::Keys;
 use crate::metadata::{self, Document, SPEC_VERSION};
 use crate::published;
@@ -194,10 +195,11 @@ impl Repository {
     }
 
     /// Puts a release into a channel, and publishes that. A release that is there already stays as it is, but
-    /// for a minimum version that is given; a build may be put into one channel after another.
+    /// for a minimum version that is given and for extensions that it did not have; a build may be put into one channel
+    /// after another.
     ///
     /// # Errors
-    /// It contradicts what is there (another build of this version, another product, a lower epoch), its files are not
+    /// It contradicts what is there (another build of this version or of an extension, another product, a lower epoch), its files are not
     /// what its manifest says, a key is not at hand, or a file cannot be written. Machines then see the repository as
     /// it was.
     pub fn add(&mut self, release: &Release, channel: &str) -> Result<()> {
@@ -243,17 +245,25 @@ impl Repository {
             if there.withdrawn.is_some() {
                 return Err(anyhow!("it was withdrawn from there: raise the version")).with_context(adding);
             }
-            if release.minimum_version.is_none() || there.minimum_version == entry.minimum_version {
+            let before = there.clone();
+            if release.minimum_version.is_some() {
+                there.minimum_version = entry.minimum_version;
+            }
+            let all = self.place_extensions(release, &entry.manifest, &mut targets).with_context(adding)?;
+            there.extensions.retain(|old| all.iter().all(|new| new.name != old.name));
+            there.extensions.extend(all);
+            there.extensions.sort_by(|a, b| a.name.cmp(&b.name));
+            if *there == before {
                 return Ok(());
             }
-            there.minimum_version = entry.minimum_version;
             self.place_index(&index, &mut targets)?;
             return self.publish(Some(targets));
         }
         if known.is_none() {
             self.place_release(release, &entry.manifest, &mut targets).with_context(adding)?;
         }
-        entry.extensions = self.place_extensions(release, &mut targets).with_context(adding)?;
+        entry.extensions =
+            self.place_extensions(release, &entry.manifest, &mut targets).with_context(adding)?;
         index.releases.push(entry);
         self.place_index(&index, &mut targets)?;
         self.publish(Some(targets))
@@ -335,33 +345,54 @@ impl Repository {
         self.place_target(&names::channel(&index.channel), index.to_json().as_bytes(), targets)
     }
 
-    /// Writes the extensions of a release.
+    /// Writes the extensions of a release; those that a channel has with it stay as they are.
     fn place_extensions(
         &self,
         release: &Release,
+        manifest: &str,
         targets: &mut HashMap<TargetName, Target>,
     ) -> Result<Vec<channel::Extension>> {
         let Manifest { product, version, .. } = &release.manifest;
-        let mut placed = Vec::new();
-        for Extension { name, version: its, image, root_hash } in &release.extensions {
-            let bytes = store::read(image)?;
-            let target = names::extension(product, version.as_str(), name);
-            let known = self.targets.signed.signed.targets.get(&target_name(&target)?);
-            ensure!(
-                known.is_none_or(|known| known.hashes == metadata::hashes(&bytes)),
-                "another build of the extension {name} is published: machines may have it; raise the version"
-            );
-            self.place_target(&target, &bytes, targets)?;
-            let (size, root_hash) = (bytes.len() as u64, *root_hash);
-            placed.push(channel::Extension {
-                name: name.clone(),
-                version: its.clone(),
-                target,
-                size,
-                root_hash,
-            });
+        let mut known = Vec::new();
+        for channel in self.channels() {
+            let releases = self.channel(&channel)?.map(|index| index.releases).unwrap_or_default();
+            let of_this = releases.into_iter().filter(|other| other.manifest == manifest);
+            known.extend(of_this.flat_map(|other| other.extensions));
         }
+        let mut placed = Vec::new();
+        for extension in &release.extensions {
+            let Extension { name, version: its, size, root_hash, .. } = extension;
+            let bytes = extension.read()?;
+            let header = names::extension_header(product, version.as_str(), name);
+            let is_there = self.targets.signed.signed.targets.contains_key(&target_name(&header)?);
+            if let Some(known) = known.iter().find(|known| known.name == *name).filter(|_| is_there) {
+                ensure!(
+                    (known.size, known.root_hash) == (*size, *root_hash),
+                    "another build of the extension {name} is published: machines may have it; raise the version"
+                );
+                placed.push(known.clone());
+                continue;
+            }
+            let image = self.place_archive(&header, &bytes, targets)?;
+            let (name, version, size, root_hash) = (name.clone(), its.clone(), *size, *root_hash);
+            placed.push(channel::Extension { name, version, size, root_hash, image });
+        }
+        placed.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(placed)
+    }
+
+    /// Writes content as an archive whose header is a target of that name.
+    fn place_archive(
+        &self,
+        header: &str,
+        content: &[u8],
+        targets: &mut HashMap<TargetName, Target>,
+    ) -> Result<manifest::Archive> {
+        let archive = Archive::of(content).with_context(|| format!("making the archive of {header}"))?;
+        let path = names::archive(&Sha256(sha2::Sha256::digest(&archive.bytes).into()).to_string());
+        store::place(&self.directory.join(&path), &archive.bytes)?;
+        self.place_target(header, archive.header(), targets)?;
+        Ok(manifest::Archive { header: header.to_owned(), path, size: archive.bytes.len() as u64 })
     }
 
     /// Writes all of a release that no channel has yet.
@@ -373,15 +404,11 @@ impl Repository {
     ) -> Result<()> {
         let (usr, uki) = release.read()?;
         let Manifest { product, version, .. } = &release.manifest;
-        let mut place = |part: &str, content: Vec<u8>| -> Result<manifest::Archive> {
-            let archive = Archive::of(&content).with_context(|| format!("making the archive of {part}"))?;
-            let path = names::archive(&Sha256(sha2::Sha256::digest(&archive.bytes).into()).to_string());
-            store::place(&self.directory.join(&path), &archive.bytes)?;
-            let header = names::archive_header(product, version.as_str(), part);
-            self.place_target(&header, archive.header(), targets)?;
-            Ok(manifest::Archive { header, path, size: archive.bytes.len() as u64 })
+        let mut place = |part: &str, content: &[u8]| {
+            self.place_archive(&names::archive_header(product, version.as_str(), part), content, targets)
         };
-        let update = Update { usr: place("usr", usr)?, usr_salt: release.usr_salt, uki: place("uki", uki)? };
+        let (usr, uki) = (place("usr", &usr)?, place("uki", &uki)?);
+        let update = Update { usr, usr_salt: release.usr_salt, uki };
         let manifest = Manifest { update: Some(update), ..release.manifest.clone() };
         self.place_target(name, manifest.to_json().as_bytes(), targets)
     }

@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Bed, DAY, files, look, wait};
-use manifest::Manifest;
-use release::{Fixture, Keys, Release, Repository, Role};
+use manifest::{Manifest, Sha256};
+use release::{Extension, Fixture, Keys, Release, Repository, Role};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::SystemTime;
@@ -55,6 +55,11 @@ fn an_archive_gives_back_what_the_slot_is_to_hold() {
     bed.open().add(&release, "stable").unwrap();
     let update = manifest_of(&bed, "1.0.0").update.unwrap();
     let archive = fs::read(bed.repository().join(&update.usr.path)).unwrap();
+    assert!(unpacked(&archive) == fs::read(&release.usr).unwrap());
+}
+
+/// What an archive is of, as bitar's own client unpacks it.
+fn unpacked(archive: &[u8]) -> Vec<u8> {
     let mut unpacked = vec![];
     wait(async {
         use futures::StreamExt as _;
@@ -70,7 +75,7 @@ fn an_archive_gives_back_what_the_slot_is_to_hold() {
             output.feed(&chunk).await.unwrap();
         }
     });
-    assert!(unpacked == fs::read(&release.usr).unwrap());
+    unpacked
 }
 
 fn manifest_of(bed: &Bed, version: &str) -> Manifest {
@@ -202,20 +207,106 @@ fn a_minimum_version_may_be_given_at_publication() {
     assert_eq!(channel.releases[0].minimum_version.as_str(), "1.9.0");
 }
 
+/// An extension for a version, as a build left it; with its content.
+fn extension(bed: &Bed, name: &str, version: &str, content: &[u8]) -> (Extension, Vec<u8>) {
+    let (bytes, root_hash) = extension::fixture::image(content).unwrap();
+    let version = version.parse().unwrap();
+    let folder = bed.path(&format!("build-{version}"));
+    fs::create_dir_all(&folder).unwrap();
+    let image = folder.join(Extension::image_name(name, &version));
+    fs::write(&image, &bytes).unwrap();
+    let size = bytes.len() as u64;
+    let root_hash = Sha256(root_hash.0);
+    let built = Extension { name: name.to_owned(), version: version.clone(), image, size, root_hash };
+    fs::write(folder.join(Extension::entry_name(name, &version)), built.entry().unwrap().to_string())
+        .unwrap();
+    assert_eq!(Extension::from_build(&folder, name, &version).unwrap(), built);
+    (built, bytes)
+}
+
 #[test]
 fn an_extension_comes_with_its_release() {
     let bed = Bed::new();
     let mut release = bed.release("1.0.0");
-    let image = bed.path("debug.raw");
-    fs::write(&image, "an extension").unwrap();
-    let (version, root_hash) = (release.manifest.version.clone(), release.manifest.usr.root_hash);
-    release.extensions = vec![release::Extension { name: "debug".to_owned(), version, image, root_hash }];
+    let (tools, bytes) = extension(&bed, "tools", "1.0.0", b"tools");
+    release.extensions = vec![tools.clone()];
     bed.open().add(&release, "stable").unwrap();
     let seen = bed.client().unwrap();
     let channel = seen.channel("stable").unwrap();
-    let extension = &channel.releases[0].extensions[0];
-    assert_eq!((extension.name.as_str(), extension.size), ("debug", 12));
-    assert_eq!(seen.target(&extension.target).unwrap(), b"an extension");
+    let signed = channel.releases[0].extension("tools").unwrap();
+    assert_eq!((signed.size, signed.root_hash), (tools.size, tools.root_hash));
+    assert_eq!(signed.image.header, "berth_1.0.0.tools.sysext.cba-header");
+    // Its archive is what is signed, and unpacks to the image.
+    let archive = fs::read(bed.repository().join(&signed.image.path)).unwrap();
+    assert_eq!(archive.len() as u64, signed.image.size);
+    assert!(archive.starts_with(&seen.target(&signed.image.header).unwrap()));
+    assert_eq!(unpacked(&archive), bytes);
+
+    // One that comes later: the others stay, and in another channel it is the same.
+    release.extensions = vec![extension(&bed, "agent", "1.0.0", b"agent").0];
+    bed.open().add(&release, "stable").unwrap();
+    release.extensions.push(tools);
+    bed.open().add(&release, "beta").unwrap();
+    let seen = bed.client().unwrap();
+    let [stable, beta] = ["stable", "beta"].map(|name| seen.channel(name).unwrap().releases[0].clone());
+    let names: Vec<_> = stable.extensions.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["agent", "tools"]);
+    assert_eq!(stable, beta);
+}
+
+#[test]
+fn an_extension_that_no_machine_would_take_is_refused() {
+    let bed = Bed::new();
+    let mut release = bed.release("1.0.0");
+    let good = extension(&bed, "tools", "1.0.0", b"tools").0;
+    let spoilt = |at: u64| {
+        let image = bed.path("spoilt.raw");
+        let mut bytes = fs::read(&good.image).unwrap();
+        bytes[at as usize] ^= 1;
+        fs::write(&image, bytes).unwrap();
+        Extension { image, ..good.clone() }
+    };
+    for (wrong, says) in [
+        (Extension { root_hash: Sha256([7; 32]), ..good.clone() }, "build it again"),
+        (Extension { size: good.size - 1, ..good.clone() }, "build it again"),
+        (Extension { name: "Tools".to_owned(), ..good.clone() }, "names no extension"),
+        (Extension { image: bed.path("none.raw"), ..good.clone() }, "none.raw"),
+        (spoilt(extension::fixture::DATA_START + 5), "its content has the root hash"),
+    ] {
+        release.extensions = vec![wrong];
+        refused(bed.open().add(&release, "stable"), &["adding berth 1.0.0", says]);
+    }
+    release.extensions = vec![good];
+    bed.open().add(&release, "stable").unwrap();
+    release.extensions = vec![extension(&bed, "tools", "1.0.0", b"others").0];
+    for channel in ["stable", "beta"] {
+        refused(bed.open().add(&release, channel), &["another build of the extension tools"]);
+    }
+    let version = "1.1.0".parse().unwrap();
+    let none = Extension::from_build(&bed.path("build-1.0.0"), "tools", &version);
+    refused(none.map(drop), &["tools for 1.1.0 is not there", "cargo xtask extension"]);
+}
+
+#[test]
+fn extensions_go_with_their_release() {
+    let bed = Bed::new();
+    let add = |version: &str| {
+        let mut release = bed.release(version);
+        release.extensions = vec![extension(&bed, "tools", version, version.as_bytes()).0];
+        bed.open().add(&release, "stable").unwrap();
+    };
+    add("1.0.0");
+    add("1.1.0");
+    let count = || ["archives", "targets"].map(|folder| files(&bed.repository().join(folder)).len());
+    bed.open().prune().unwrap();
+    // Of each release three archives, and their headers, a manifest; and the index.
+    assert_eq!(count(), [6, 9]);
+    bed.open().withdraw("stable", &"1.0.0".parse().unwrap(), "it loses data").unwrap();
+    bed.open().prune().unwrap();
+    assert_eq!(count(), [3, 5]);
+    let seen = bed.client().unwrap();
+    let signed = seen.channel("stable").unwrap().releases[1].extensions[0].clone();
+    assert!(seen.target(&signed.image.header).is_some() && bed.repository().join(signed.image.path).exists());
 }
 
 #[test]

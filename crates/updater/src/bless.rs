@@ -13,6 +13,7 @@ use event::Event;
 use layout::path::BLESSED;
 use manifest::Version;
 use unit::control::{JobAction, Request};
+use updater::{Store, extensions};
 
 use crate::{banner, boot, chain, note, record, schema, vendor};
 
@@ -37,6 +38,7 @@ pub fn run() -> Result<()> {
     note(forget_attempts());
     note(schema::settle());
     note(vendor::note(&version));
+    note(extensions::forget("/".as_ref(), &Store::system(), &version, Deployment::of_running));
     note(chain::order(&version));
     let is_news = is_counted || record::read().staged.is_some_and(|staged| staged.version == version);
     if !is_news {

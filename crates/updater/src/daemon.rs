@@ -108,6 +108,7 @@ impl Shared {
             trust: Trust::system(self.store.folder()?),
             store: self.store.clone(),
             patience: Patience::default(),
+            root: "/".into(),
         })
     }
 
@@ -343,10 +344,15 @@ fn words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Nothing(why) => why.clone(),
         Outcome::Already(version) => format!("version {version} is installed; restart to use it"),
-        Outcome::Installed { version, slot, origins, received } => {
+        Outcome::Installed { version, slot, origins, extensions, received } => {
+            let with = if extensions.is_empty() {
+                String::new()
+            } else {
+                format!(", with {}", extensions.join(", "))
+            };
             let reused: u64 = origins.iter().map(|origins| origins.kept + origins.copied).sum();
             format!(
-                "version {version} is installed to slot {slot}; restart to use it ({} KiB came over the network, {} KiB were there already)",
+                "version {version} is installed to slot {slot}{with}; restart to use it ({} KiB came over the network, {} KiB were there already)",
                 received >> 10,
                 reused >> 10
             )

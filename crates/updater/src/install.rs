@@ -206,7 +206,7 @@ impl deployment::Content for Content {
 }
 
 /// That a path is one below the repository's URL.
-fn check_path(path: &str) -> Result<()> {
+pub(crate) fn check_path(path: &str) -> Result<()> {
     let name = path.strip_prefix(layout::repository::ARCHIVES).and_then(|rest| rest.strip_prefix('/'));
     match name {
         Some(name) if manifest::channel::is_plain(name) => Ok(()),

@@ -2,13 +2,14 @@
 //!
 //! [`Repository`] proves what a server says, and says nothing else; [`channel`](manifest::channel) chooses;
 //! [`Content`](install::Content) fetches the chunks that the machine does not have, which `deployment` has written to the
-//! other slot; [`Store`] remembers. [`Updater`] is the order of these.
+//! other slot; [`extensions`] come along; [`Store`] remembers. [`Updater`] is the order of these.
 #![forbid(unsafe_code)]
 
 pub mod archive;
 pub mod banner;
 pub mod clone;
 pub mod daemon;
+pub mod extensions;
 pub mod install;
 pub mod mirrors;
 pub mod record;

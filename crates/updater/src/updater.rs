@@ -1,11 +1,13 @@
 //! The order of an update: look, choose, prove, install, remember.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use deployment::Deployment;
 use layout::Slot;
-use manifest::channel::{Asking, Choice, Release, choose};
+use manifest::channel::{Asking, Choice, Reason, Release, choose};
 use manifest::{Manifest, Version};
 use slots::Machine;
 use update_settings::Settings;
@@ -13,6 +15,7 @@ use update_state::State;
 use update_state::protocol::{Progress, Stage};
 
 use crate::clone::Origins;
+use crate::extensions::{Lacking, place};
 use crate::install::{Content, Tell};
 use crate::mirrors::{Mirrors, Patience};
 use crate::{Repository, Store, Trust, store};
@@ -42,6 +45,8 @@ pub struct Updater {
     pub trust: Trust,
     /// How long it puts up with servers.
     pub patience: Patience,
+    /// The machine's root folder, below which its extensions are.
+    pub root: PathBuf,
 }
 
 /// What came of it.
@@ -59,6 +64,8 @@ pub enum Outcome {
         slot: Slot,
         /// Where the chunks of `/usr` and of the kernel image came from.
         origins: [Origins; 2],
+        /// The extensions that came along.
+        extensions: Vec<String>,
         /// What came over the network of all, in bytes.
         received: u64,
     },
@@ -117,7 +124,8 @@ impl Updater {
         let repository = Repository::load(mirrors, &self.trust)?;
         let channel = repository.channel(&self.settings.channel)?;
         let refused = state.refused_versions();
-        let choice = choose(&self.asking(&state, state.pinned.as_ref(), &refused), &channel)?;
+        let extensions = self.extensions()?;
+        let choice = choose(&self.asking(&state, state.pinned.as_ref(), &refused, &extensions), &channel)?;
         Ok(Found {
             version: choice.release.map(|release| release.version.clone()),
             text: self.words(&choice),
@@ -129,6 +137,7 @@ impl Updater {
         state: &State,
         pinned: Option<&'a Version>,
         refused: &'a [Version],
+        extensions: &'a BTreeSet<String>,
     ) -> Asking<'a> {
         Asking {
             product: &self.facts.product,
@@ -138,12 +147,23 @@ impl Updater {
             epoch: self.epoch(state),
             pinned,
             refused,
+            extensions,
         }
     }
 
     /// The security epoch that nothing below is taken of.
     fn epoch(&self, state: &State) -> u64 {
         self.facts.epoch.max(state.epoch)
+    }
+
+    /// The extensions that the machine has.
+    fn extensions(&self) -> Result<BTreeSet<String>> {
+        let has = extension::machine::has(&self.root, self.facts.version.as_str());
+        let (names, wrong) = has.context("look for the machine's extensions")?;
+        for line in wrong {
+            eprintln!("{line:?} in {} names no extension", layout::extension::WANTED);
+        }
+        Ok(names)
     }
 
     /// A choice in words.
@@ -154,6 +174,14 @@ impl Updater {
         };
         for (version, reason) in &choice.passed_over {
             text.push_str(&format!("; not {version}: {reason}"));
+            if matches!(reason, Reason::Lacks(_)) {
+                text.push_str(&format!(
+                    " (wait for a release with it, or do without: take the name out of {}, and link {}/NAME{} to /dev/null)",
+                    layout::extension::WANTED,
+                    layout::extension::DIRS[0],
+                    layout::extension::SUFFIX
+                ));
+            }
         }
         if let Some(why) = choice.running_withdrawn {
             text.push_str(&format!("; the running version was withdrawn: {why}"));
@@ -187,7 +215,9 @@ impl Updater {
         let channel = repository.channel(&self.settings.channel)?;
         let refused: Vec<Version> =
             state.refused_versions().into_iter().filter(|version| Some(version) != wanted).collect();
-        let choice = choose(&self.asking(&state, wanted.or(state.pinned.as_ref()), &refused), &channel)?;
+        let extensions = self.extensions()?;
+        let asking = self.asking(&state, wanted.or(state.pinned.as_ref()), &refused, &extensions);
+        let choice = choose(&asking, &channel)?;
         let words = self.words(&choice);
         let Some(release) =
             choice.release.filter(|release| wanted.is_none_or(|wanted| release.version == *wanted))
@@ -198,18 +228,27 @@ impl Updater {
             };
         };
         let machine = deployment.state().context("look at the disk")?;
-        if is_staged(&machine, &state, &release.version) {
-            return Ok(Outcome::Already(release.version.clone()));
-        }
         let version = release.version.clone();
-        let result = self.install(deployment, &machine, &repository, &state, release, progress);
-        match result {
+        let lacking = || Lacking::prepare(&self.root, &self.facts.version, &extensions, release, &repository);
+        if is_staged(&machine, &state, &version) {
+            // Those that the machine is to have since then.
+            let bring = || place(lacking()?.begin()?.fetch(&repository, &mut |_, _| ())?);
+            bring().with_context(|| format!("version {version} is installed, and lacks an extension"))?;
+            return Ok(Outcome::Already(version));
+        }
+        let attempt = || {
+            let manifest = repository.manifest(&release.manifest)?;
+            self.hold(release, &manifest, &state)?;
+            self.install(deployment, &machine, &repository, manifest, lacking()?, progress)
+        };
+        match attempt() {
             Ok((slot, origins)) => {
                 let from = &self.facts.version;
                 self.store.change(|state| {
                     state.installed(store::now(), &version, slot, release.security_epoch, from);
                 })?;
-                Ok(Outcome::Installed { version, slot, origins, received: mirrors.received() })
+                let (extensions, received) = (extensions.into_iter().collect(), mirrors.received());
+                Ok(Outcome::Installed { version, slot, origins, extensions, received })
             }
             Err(error) => {
                 let why = format!("{error:#}");
@@ -227,13 +266,11 @@ impl Updater {
         deployment: &Deployment,
         machine: &Machine,
         repository: &Repository,
-        state: &State,
-        release: &Release,
+        manifest: Manifest,
+        extensions: Lacking<'_>,
         progress: Box<dyn Fn(Progress)>,
     ) -> Result<(Slot, [Origins; 2])> {
-        let version = release.version.clone();
-        let manifest = repository.manifest(&release.manifest)?;
-        self.hold(release, &manifest, state)?;
+        let version = manifest.version.clone();
         let of = version.clone();
         let progress = std::rc::Rc::new(progress);
         let told = progress.clone();
@@ -245,7 +282,12 @@ impl Updater {
         let slot = slots::target_slot(machine)?;
         // What it says is told before anything of the disk is given up for it.
         let plan = slots::plan_install(machine, &version, content.root_hash())?;
+        let extensions = extensions.begin()?;
         content.fetch_uki().context("fetch the kernel image")?;
+        let images = extensions.fetch(repository, &mut |done, total| {
+            progress(Progress { stage: Stage::Downloading, version: Some(version.clone()), done, total });
+        })?;
+        place(images)?;
         deployment.install(&plan, &mut content, &mut |action| {
             let stage = match action {
                 slots::Action::VerifySlot(..) => Stage::Verifying,

@@ -1,78 +1,137 @@
 //! What an update brings: images for the base that is to come, whole and trusted before its kernel is.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use layout::extension::{RECORDS, STAGED, SUFFIX};
 use manifest::Version;
 use manifest::channel::Extension;
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
 use sys::file::sync_folder;
 use verity::RootHash;
 
 use super::{below, open, record, record_path, staged};
 
-/// An image on its way to the machine: written with [`Write`], in place once [`Staging::finish`] has returned. Dropped
-/// before that it leaves nothing.
+/// How the name of an image ends that is not whole. It begins with a dot, so that no boot looks at it.
+const PARTIAL: &str = ".raw.new";
+/// What all may read: images are no secrets.
+const FILE_MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
+
+/// An image on its way to the machine: there is room for it, and it is being written. Dropped before it is in its
+/// place, it leaves nothing.
 #[derive(Debug)]
 pub struct Staging<'a> {
     root: &'a Path,
     base: &'a Version,
     extension: &'a Extension,
     file: File,
-    partial: PathBuf,
-    left: u64,
+    /// How much was there of an attempt that a power cut ended, in bytes.
+    had: u64,
+    partial: Partial,
 }
 
+/// An image that is whole, on the disk and the signed one.
+#[derive(Debug)]
+pub struct Proved<'a>(Staging<'a>);
+
+/// A file that is not to stay.
+#[derive(Debug)]
+struct Partial(PathBuf);
+
 impl<'a> Staging<'a> {
-    /// Begins to write the image of an extension for a version of the base. The bytes must be those of a target whose
-    /// signatures have held; what is written here is compared with what the signed index says of it once more.
+    /// Makes room for the image of an extension for a version of the base.
     ///
     /// # Errors
-    /// The folder cannot be written to, or the name is none.
+    /// There is no room, the folder cannot be written to, or the name is none.
     pub fn begin(root: &'a Path, base: &'a Version, extension: &'a Extension) -> Result<Self> {
         ensure!(crate::candidates::is_name(&extension.name), "{:?} names no extension", extension.name);
         let folder = below(root, STAGED).join(base.as_str());
-        fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
-        // The leading dot keeps a boot from looking at it.
-        let partial = folder.join(format!(".{}{SUFFIX}.new", extension.name));
-        let writing = || format!("write {}", partial.display());
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&partial)
-            .with_context(writing)?;
-        Ok(Self { root, base, extension, file, partial, left: extension.size })
+        for folder in [below(root, STAGED), folder.clone()] {
+            let making = || format!("make the folder {}", folder.display());
+            DirBuilder::new().recursive(true).create(&folder).with_context(making)?;
+            fs::set_permissions(&folder, Permissions::from_mode(FOLDER_MODE)).with_context(making)?;
+        }
+        let partial = Partial(folder.join(format!(".{}{PARTIAL}", extension.name)));
+        let path = &partial.0;
+        let writing = || format!("write {}", path.display());
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.with_context(writing)?;
+        let had = file.metadata().with_context(writing)?.len().min(extension.size);
+        match fallocate(file.as_fd(), FallocateFlags::empty(), 0, extension.size) {
+            // A file system that promises nothing says so when it is full.
+            Ok(()) | Err(Errno::OPNOTSUPP) => {}
+            Err(Errno::NOSPC | Errno::FBIG | Errno::DQUOT) => bail!(
+                "there is no room for the {} KiB of the extension {} in {}: make some",
+                extension.size.div_ceil(1 << 10),
+                extension.name,
+                folder.display()
+            ),
+            Err(error) => return Err(error).with_context(writing),
+        }
+        file.set_len(extension.size).with_context(writing)?;
+        file.set_permissions(Permissions::from_mode(FILE_MODE)).with_context(writing)?;
+        Ok(Self { root, base, extension, file, had, partial })
     }
 
-    /// The image is whole: puts it in its place, and trusts its root hash for this version of the base. Nobody looks
-    /// at it before that base runs.
+    /// The file to write to, as long as the image.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How many of its first bytes an attempt before may have written.
+    pub fn had(&self) -> u64 {
+        self.had
+    }
+
+    /// Reads the image back from the disk, and holds all of it to the signed root hash.
     ///
     /// # Errors
-    /// The image is not the one that the index names, or it cannot be written.
-    pub fn finish(self) -> Result<PathBuf> {
-        let Extension { name, version, size, root_hash, .. } = self.extension;
-        ensure!(self.left == 0, "the image of {name} ended {} bytes before its {size}", self.left);
-        let writing = || format!("write {}", self.partial.display());
+    /// It is another one, is not whole, or the disk fails.
+    pub fn prove(self) -> Result<Proved<'a>> {
+        let Extension { name, size, root_hash, .. } = self.extension;
+        let path = &self.partial.0;
+        let writing = || format!("write {}", path.display());
         self.file.sync_all().with_context(writing)?;
-        let (opened, wanted) = (open(&self.partial)?, RootHash(root_hash.0));
+        let length = self.file.metadata().with_context(writing)?.len();
+        ensure!(length == *size, "the image of {name} has {length} bytes, and the index says {size}");
+        let proving = || format!("look at the image of {name}");
+        let (opened, wanted) = (open(path).with_context(proving)?, RootHash(root_hash.0));
         ensure!(
             opened.root_hash == wanted,
             "the image of {name} has the root hash {}, and the index says {wanted}",
             opened.root_hash
         );
+        opened.verify().with_context(proving)?;
+        Ok(Proved(self))
+    }
+}
+
+impl Proved<'_> {
+    /// Puts the image in its place, and trusts its root hash for this version of the base. Nobody looks at it before
+    /// that base runs.
+    ///
+    /// # Errors
+    /// A file or folder cannot be written.
+    pub fn place(self) -> Result<PathBuf> {
+        let Staging { root, base, extension, partial, .. } = self.0;
+        let Extension { name, version, root_hash, .. } = extension;
         // The record first: an image without one would be left out with an alarm, a record without an image is silent.
-        let mut record = record(self.root, name).unwrap_or_default();
-        record.trust(version.as_str(), &wanted, self.base);
-        let folder = below(self.root, RECORDS);
+        let mut record = record(root, name).unwrap_or_default();
+        record.trust(version.as_str(), &RootHash(root_hash.0), base);
+        let folder = below(root, RECORDS);
         fs::create_dir_all(&folder).with_context(|| format!("make the folder {}", folder.display()))?;
-        sys::file::replace_synced(&record_path(self.root, name), record.to_json().as_bytes(), 0o644)?;
+        sys::file::replace_synced(&record_path(root, name), record.to_json().as_bytes(), FILE_MODE)?;
         sync_folder(&folder)?;
-        let path = self.partial.with_file_name(format!("{name}{SUFFIX}"));
-        fs::rename(&self.partial, &path)
-            .with_context(|| format!("rename {} to {}", self.partial.display(), path.display()))?;
+        let path = partial.0.with_file_name(format!("{name}{SUFFIX}"));
+        fs::rename(&partial.0, &path)
+            .with_context(|| format!("rename {} to {}", partial.0.display(), path.display()))?;
         let folders = [path.parent(), path.ancestors().nth(2), path.ancestors().nth(3)];
         for folder in folders.into_iter().flatten() {
             sync_folder(folder)?;
@@ -81,41 +140,47 @@ impl<'a> Staging<'a> {
     }
 }
 
-impl Write for Staging<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if bytes.len() as u64 > self.left {
-            let text = format!(
-                "the image of {} is longer than its {} bytes",
-                self.extension.name, self.extension.size
-            );
-            return Err(std::io::Error::new(ErrorKind::InvalidData, text));
-        }
-        let length = self.file.write(bytes)?;
-        self.left -= length as u64;
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Staging<'_> {
+impl Drop for Partial {
     fn drop(&mut self) {
-        // Gone already where it is in its place.
-        _ = fs::remove_file(&self.partial);
+        // Gone already where it is in its place. Folders stay where something is in them.
+        _ = fs::remove_file(&self.0);
+        for folder in self.0.ancestors().skip(1).take(2) {
+            _ = fs::remove_dir(folder);
+        }
     }
 }
 
-/// Forgets what was brought for other versions of the base than these: images, and trust in them.
+/// Whether anything is there that [`forget_but`] would look at: more than what is for the base that runs.
+pub fn has_more_than(root: &Path, base: &Version) -> bool {
+    staged(root).iter().any(|name| name != base.as_str())
+}
+
+/// Forgets what was brought for other versions of the base than these, images and trust in them, and what is not whole
+/// of any. Nobody may be bringing something meanwhile.
 ///
 /// # Errors
 /// A file cannot be removed or written.
 pub fn forget_but(root: &Path, bases: &[Version]) -> Result<()> {
     let is_kept = |name: &str| bases.iter().any(|base| base.as_str() == name);
-    for name in staged(root).into_iter().filter(|name| !is_kept(name)) {
-        let folder = below(root, STAGED).join(name);
-        fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
+    let all = below(root, STAGED);
+    for name in staged(root) {
+        let folder = all.join(&name);
+        let removing = |path: &Path| format!("remove {}", path.display());
+        if !is_kept(&name) {
+            fs::remove_dir_all(&folder).with_context(|| removing(&folder))?;
+            continue;
+        }
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().ends_with(PARTIAL) {
+                fs::remove_file(entry.path()).with_context(|| removing(&entry.path()))?;
+            }
+        }
+    }
+    match fs::remove_dir(&all) {
+        Err(error) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => {
+            return Err(error).with_context(|| format!("remove {}", all.display()));
+        }
+        _ => {}
     }
     let folder = below(root, RECORDS);
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -128,7 +193,7 @@ pub fn forget_but(root: &Path, bases: &[Version]) -> Result<()> {
         if kept.trusted.is_empty() {
             fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
         } else if kept != before {
-            sys::file::replace_synced(&path, kept.to_json().as_bytes(), 0o644)?;
+            sys::file::replace_synced(&path, kept.to_json().as_bytes(), FILE_MODE)?;
         }
     }
     Ok(())

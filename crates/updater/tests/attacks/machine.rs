@@ -10,8 +10,9 @@ use anyhow::Result;
 use deployment::{Deployment, Region, SlotDevice};
 use layout::Slot;
 use layout::disk::USR_FS_UUID;
-use manifest::Version;
-use release::{Fixture, Keys, Lifetimes, Release, Repository};
+use manifest::{Sha256, Version};
+use release::{Extension, Fixture, Keys, Lifetimes, Release, Repository};
+use sha2::Digest as _;
 use slots::Running;
 use update_settings::Settings;
 use updater::mirrors::Patience;
@@ -47,6 +48,13 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 
 pub fn uki(usrhash: &RootHash, letter: u8) -> Vec<u8> {
     uki::fixture::smallest(&format!("usrhash={usrhash} quiet"), &noise(letter.into(), 200_000))
+}
+
+/// The image of an extension, half of it the same in all versions, and its root hash.
+pub fn image(name: &str, version: &str) -> (Vec<u8>, RootHash) {
+    let mut content = noise(name.bytes().map(u64::from).sum(), 1 << 20);
+    content.extend(noise(version.bytes().map(u64::from).sum::<u64>() + 1, 1 << 20));
+    extension::fixture::image(&content).unwrap()
 }
 
 /// What a repository is made of.
@@ -93,6 +101,21 @@ impl Maker {
     /// Publishes a version.
     pub fn publish(&self, version: &str) {
         self.open().add(&self.build(version, |_| ()), CHANNEL).unwrap();
+    }
+
+    /// Publishes a version with extensions of these names.
+    pub fn publish_with(&self, version: &str, extensions: &[&str]) {
+        let mut release = self.build(version, |_| ());
+        for name in extensions {
+            let (bytes, root_hash) = image(name, version);
+            let version = release.manifest.version.clone();
+            let image = self.builds.join(format!("{name}_{version}.raw"));
+            fs::write(&image, &bytes).unwrap();
+            let (name, size) = ((*name).to_owned(), bytes.len() as u64);
+            let root_hash = Sha256(root_hash.0);
+            release.extensions.push(Extension { name, version, image, size, root_hash });
+        }
+        self.open().add(&release, CHANNEL).unwrap();
     }
 
     /// What is published, as it is.
@@ -164,6 +187,7 @@ impl Machine {
                 grace: Duration::from_secs(1),
                 least_rate: 1024,
             },
+            root: folder.path().join("root"),
         };
         let machine = Self { folder, image, updater, running: Running { slot: Slot::A, usrhash } };
         let slot = machine.disk().slot(Slot::A).clone();
@@ -200,7 +224,7 @@ impl Machine {
 
     /// That a try does not succeed, says why in these words, and leaves what runs as it is.
     pub fn refuses(&self, words: &str) {
-        let before = self.bytes();
+        let (before, files) = (self.bytes(), self.files());
         let error = format!("{:#}", self.apply().map(|outcome| format!("{outcome:?}")).unwrap_err());
         assert!(error.contains(words), "it should say {words:?}, and says: {error}");
         let after = self.bytes();
@@ -209,7 +233,29 @@ impl Machine {
             before[a.clone()] == after[a] && before[rest..] == after[rest..],
             "the running slot was written to"
         );
+        assert_eq!(self.files(), files, "what the machine has of extensions has changed");
         assert_eq!(self.next().to_string(), "1.0.0");
+    }
+
+    /// Each file below the machine's root folder, and a hash of it.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let root = &self.updater.root;
+        let mut all = Vec::new();
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()) {
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                match fs::read(&path) {
+                    Ok(bytes) => all.push((name, hex::encode(sha2::Sha256::digest(bytes)))),
+                    Err(_) => {
+                        all.push((name, "folder".to_owned()));
+                        folders.push(path);
+                    }
+                }
+            }
+        }
+        all.sort();
+        all
     }
 
     /// The same, where nothing of the disk may have changed at all.

@@ -2,6 +2,7 @@
 //! is refused with its reason, the machine is as it was, and takes the honest update afterwards.
 #![allow(clippy::unwrap_used)]
 
+mod extensions;
 mod forge;
 mod machine;
 mod server;
@@ -27,6 +28,14 @@ fn instead(folder: &Path) -> impl Fn(&str, &[u8]) -> Option<Lie> + Send + 'stati
         Ok(bytes) => Some(Lie::File(bytes)),
         Err(_) => Some(Lie::Status(404, Vec::new())),
     }
+}
+
+/// A manifest that is published.
+fn published(scene: &Scene, version: &str) -> manifest::Manifest {
+    let end = layout::repository::manifest("berth", version);
+    let files = fs::read_dir(scene.maker.folder.join(layout::repository::TARGETS)).unwrap().flatten();
+    let mut paths = files.map(|entry| entry.path()).filter(|path| path.display().to_string().ends_with(&end));
+    manifest::Manifest::from_json(&fs::read_to_string(paths.next().unwrap()).unwrap()).unwrap()
 }
 
 fn is_archive(path: &str) -> bool {
