@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use release::{Keys, Release, Repository};
+use release::{Extension, Keys, Release, Repository};
 
 use crate::files::Files;
 
@@ -42,7 +42,15 @@ impl Origin {
     /// # Errors
     /// It is no finished build, or the repository refuses it.
     pub fn release(&mut self, build: &Path) -> Result<()> {
-        self.repository.add(&Release::from_build(build)?, CHANNEL)
+        self.release_with(build, Vec::new())
+    }
+
+    /// Releases the build in a folder with extensions; where it is released already, they are added.
+    ///
+    /// # Errors
+    /// It is no finished build, or the repository refuses it.
+    pub fn release_with(&mut self, build: &Path, extensions: Vec<Extension>) -> Result<()> {
+        self.repository.add(&Release { extensions, ..Release::from_build(build)? }, CHANNEL)
     }
 
     /// The server.

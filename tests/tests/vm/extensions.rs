@@ -9,6 +9,7 @@ use image::files::{Content, FileTree};
 use layout::Guid;
 use layout::extension::{RECORDS, RELEASES};
 use layout::path::UNITS;
+use release::Extension;
 use serde_json::{Value, json};
 use tests::bed;
 use vm::Vm;
@@ -20,8 +21,8 @@ const UNIT: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr
 const MODULE: &str = "vsock_loopback";
 
 /// An image, and the root hash of its hash tree.
-struct Built {
-    file: PathBuf,
+pub struct Built {
+    pub file: PathBuf,
     root_hash: String,
     /// Bytes of a file of it that nothing reads at boot.
     cold: Vec<u8>,
@@ -37,23 +38,51 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
+impl Built {
+    /// As it is published.
+    pub fn released(&self, name: &str, version: &str) -> Extension {
+        Extension {
+            name: name.to_owned(),
+            version: version.parse().unwrap(),
+            image: self.file.clone(),
+            size: fs::metadata(&self.file).unwrap().len(),
+            root_hash: self.root_hash.parse().unwrap(),
+        }
+    }
+}
+
+fn text(text: &str) -> Content {
+    Content::Bytes(text.as_bytes().to_vec())
+}
+
 /// Makes an extension with a program, a unit that is started, a file that is not read, and something in /opt.
 fn build(folder: &Path, name: &str, version: &str) -> Built {
-    let path = |end: &str| folder.join(format!("{name}.{end}"));
-    let bytes = |text: &str| Content::Bytes(text.as_bytes().to_vec());
-    let cold = noise(256 << 10);
     let mut tree = FileTree::new();
-    let release = format!("ID=berth\nVERSION_ID={version}\n");
-    tree.file(&format!("{RELEASES}/extension-release.{name}"), 0o644, bytes(&release)).unwrap();
-    tree.file(&format!("usr/share/{name}"), 0o644, Content::Bytes(cold.clone())).unwrap();
     if name == "good" {
         let units = UNITS.trim_start_matches('/');
-        tree.file("usr/bin/extended", 0o755, bytes(PROGRAM)).unwrap();
-        tree.file(&format!("{units}/extended.service"), 0o644, bytes(UNIT)).unwrap();
+        tree.file("usr/bin/extended", 0o755, text(PROGRAM)).unwrap();
+        tree.file(&format!("{units}/extended.service"), 0o644, text(UNIT)).unwrap();
         tree.link(&format!("{units}/multi-user.target.wants/extended.service"), "../extended.service")
             .unwrap();
-        tree.file("opt/extended/readme", 0o644, bytes("from an extension\n")).unwrap();
+        tree.file("opt/extended/readme", 0o644, text("from an extension\n")).unwrap();
     }
+    pack(folder, name, version, tree)
+}
+
+/// Makes an extension with a program of its name, which tells its version.
+pub fn tool(folder: &Path, name: &str, version: &str) -> Built {
+    let mut tree = FileTree::new();
+    let program = format!("#!/usr/bin/sh\necho {name} {version}\n");
+    tree.file(&format!("usr/bin/{name}"), 0o755, text(&program)).unwrap();
+    pack(folder, name, version, tree)
+}
+
+fn pack(folder: &Path, name: &str, version: &str, mut tree: FileTree) -> Built {
+    let path = |end: &str| folder.join(format!("{name}_{version}.{end}"));
+    let cold = noise(256 << 10);
+    let release = format!("ID=berth\nVERSION_ID={version}\n");
+    tree.file(&format!("{RELEASES}/extension-release.{name}"), 0o644, text(&release)).unwrap();
+    tree.file(&format!("usr/share/{name}"), 0o644, Content::Bytes(cold.clone())).unwrap();
     let uuid = Guid::from_random([7; 16]);
     let (data, hashes, file) = (path("erofs"), path("verity"), path("raw"));
     erofs::build(bed().tools(), &tree, &data, Compression::Lz4, uuid, 0).unwrap();
@@ -73,7 +102,7 @@ fn spoil(built: &Built) {
 }
 
 /// The shell's words that write the record of an extension, as the updater does.
-fn trust(name: &str, built: &Built, base: &str) -> String {
+pub fn trust(name: &str, built: &Built, base: &str) -> String {
     let root_hash = &built.root_hash;
     let record = json!({"schema": 1, "trusted": [{"version": base, "root_hash": root_hash, "base": base}]});
     format!("mkdir -p {RECORDS} && echo '{record}' > {RECORDS}/{name}.json")

@@ -1,6 +1,7 @@
 //! A machine takes a new version, proves it, and goes back where it fails.
 
 mod cuts;
+mod extended;
 mod fallback;
 mod journey;
 mod load;
