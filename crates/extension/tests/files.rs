@@ -69,25 +69,30 @@ fn what_an_update_brings_is_for_its_base_alone() {
     let root = root.path();
     let old = bring(root, "tools", "1.0.0", 1);
     let new = bring(root, "tools", "1.1.0", 2);
-    assert_eq!(found(root, "1.0.0"), ["tools var/lib/extensions/.v/1.0.0/tools.raw"]);
-    assert_eq!(found(root, "1.1.0"), ["tools var/lib/extensions/.v/1.1.0/tools.raw"]);
+    assert_eq!(found(root, "1.0.0"), ["tools var/lib/berth/extension-images/1.0.0/tools.raw"]);
+    assert_eq!(found(root, "1.1.0"), ["tools var/lib/berth/extension-images/1.1.0/tools.raw"]);
     assert!(found(root, "1.2.0").is_empty());
     let record = machine::record(root, "tools").unwrap();
     assert!(record.find(&old, "1.0.0").is_some() && record.find(&new, "1.1.0").is_some());
     assert!(record.find(&old, "1.1.0").is_none());
-    assert_eq!(machine::open(&root.join("var/lib/extensions/.v/1.1.0/tools.raw")).unwrap().root_hash, new);
+    assert_eq!(
+        machine::open(&root.join("var/lib/berth/extension-images/1.1.0/tools.raw")).unwrap().root_hash,
+        new
+    );
     assert!(machine::has(root, "1.1.0").unwrap().0.contains("tools"));
 
     assert!(machine::has_more_than(root, &version("1.1.0")));
-    fs::write(root.join("var/lib/extensions/.v/1.1.0/.more.raw.new"), "of an attempt that was cut").unwrap();
+    fs::write(root.join("var/lib/berth/extension-images/1.1.0/.more.raw.new"), "of an attempt that was cut")
+        .unwrap();
     machine::forget_but(root, &[version("1.1.0")]).unwrap();
     assert_eq!(machine::staged(root), ["1.1.0"]);
-    assert_eq!(files(root, "var/lib/extensions/.v/1.1.0"), ["tools.raw"]);
+    assert_eq!(files(root, "var/lib/berth/extension-images/1.1.0"), ["tools.raw"]);
     assert!(!machine::has_more_than(root, &version("1.1.0")));
     assert!(machine::record(root, "tools").unwrap().find(&old, "1.0.0").is_none());
     machine::forget_but(root, &[]).unwrap();
     assert!(
-        files(root, "var/lib/extensions").is_empty() && files(root, "var/lib/berth/extensions").is_empty()
+        files(root, "var/lib/berth/extension-images").is_empty()
+            && files(root, "var/lib/berth/extensions").is_empty()
     );
 }
 
@@ -182,7 +187,7 @@ fn an_image_that_is_not_the_one_of_the_index_leaves_nothing() {
         let root = TempDir::new().unwrap();
         let error = format!("{:#}", stage(root.path(), &base, &entry, &bytes).unwrap_err());
         assert!(error.contains(says), "{error}");
-        assert!(files(root.path(), "var/lib/extensions").is_empty());
+        assert!(files(root.path(), "var/lib/berth/extension-images").is_empty());
         assert!(machine::record(root.path(), "tools").unwrap().trusted.is_empty());
     }
 }

@@ -6,8 +6,9 @@ use crate::guid::{Guid, guid};
 
 /// Folders of images, `<name>.raw`; of two of one name that in the first folder counts.
 pub const DIRS: [&str; 2] = ["/etc/extensions", "/var/lib/extensions"];
-/// Below it a folder a version of the base: the images that an update brought for it. Between the two of [`DIRS`].
-pub const STAGED: &str = "/var/lib/extensions/.v";
+/// Below it a folder a version of the base: the images that an update brought for it. Between the two of [`DIRS`]. Part
+/// of Berth's own state, which is on ROOT also where `/var` is not: it is looked into before anything is mounted.
+pub const STAGED: &str = "/var/lib/berth/extension-images";
 /// End of an image's file name.
 pub const SUFFIX: &str = ".raw";
 /// Which root hash of an extension is trusted, a file a name: the updater writes it once the signatures have held.

@@ -269,9 +269,9 @@ pub const ROOT_DIRS: [Dir; 29] = [
     dir("/var/lib/berth/etc", 0o755),
     dir(ETC_UPPER, 0o755),
     dir(ETC_WORK, 0o700),
-    // The updater may make nothing beside them.
+    // The updater may make nothing beside these.
     dir(crate::extension::RECORDS, 0o755),
-    dir(crate::extension::DIRS[1], 0o755),
+    dir(crate::extension::STAGED, 0o755),
     dir("/var/log", 0o755),
     dir("/var/spool", 0o755),
     dir("/var/tmp", 0o1777),

@@ -1,7 +1,6 @@
 //! What an update brings: images for the base that is to come, whole and trusted before its kernel is.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -142,11 +141,9 @@ impl Proved<'_> {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Gone already where it is in its place. Folders stay where something is in them.
+        // Gone already where it is in its place. The folder stays where something is in it.
         _ = fs::remove_file(&self.0);
-        for folder in self.0.ancestors().skip(1).take(2) {
-            _ = fs::remove_dir(folder);
-        }
+        _ = self.0.parent().map(fs::remove_dir);
     }
 }
 
@@ -175,12 +172,6 @@ pub fn forget_but(root: &Path, bases: &[Version]) -> Result<()> {
                 fs::remove_file(entry.path()).with_context(|| removing(&entry.path()))?;
             }
         }
-    }
-    match fs::remove_dir(&all) {
-        Err(error) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => {
-            return Err(error).with_context(|| format!("remove {}", all.display()));
-        }
-        _ => {}
     }
     let folder = below(root, RECORDS);
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {

@@ -1,5 +1,5 @@
 //! System extensions, merged by a program of its own before anything in `/usr` is read: what is wrong with an image is
-//! not to be PID 1's trouble. A machine without any pays for looking into two folders.
+//! not to be PID 1's trouble. A machine without any pays for looking into three folders.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use layout::extension::DIRS;
+use layout::extension::{DIRS, STAGED};
 use layout::path::BERTHCTL;
 use sys::machine::monotonic;
 
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Has them merged. What is left out is told by who leaves it out.
 pub fn merge() -> Result<()> {
     let is_any = |folder: &&str| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if !DIRS.iter().any(is_any) {
+    if ![DIRS[0], STAGED, DIRS[1]].iter().any(is_any) {
         return Ok(());
     }
     let mut child = Command::new(BERTHCTL)

@@ -1,5 +1,6 @@
 //! The extensions of a machine come along with its base, and go back with it.
 
+use layout::extension::STAGED;
 use tests::version::Version;
 use vm::Vm;
 
@@ -27,11 +28,10 @@ fn extensions_come_along_with_the_base_and_go_back_with_it() -> vm::Result<()> {
     subscribe(&vm, &origin)?;
     let by_hand = format!("/var/lib/extensions/{NAME}.raw");
     vm.run(&format!(
-        "cat /dev/disk/by-id/virtio-{NAME} > {by_hand} && {} && sync",
+        "mkdir -p /var/lib/extensions && cat /dev/disk/by-id/virtio-{NAME} > {by_hand} && {} && sync",
         trust(NAME, &old, &shipped())
     ))?;
     vm.reboot()?;
-    vm.wait_until_ready()?;
     has(&vm, &shipped(), &by_hand)?;
 
     // A release without it is none for this machine.
@@ -44,10 +44,10 @@ fn extensions_come_along_with_the_base_and_go_back_with_it() -> vm::Result<()> {
 
     // A disk that is full: it says so, and nothing has changed.
     let slots = vm.run("berthctl slots")?;
-    vm.run("sleep 5; mount -t tmpfs -o size=64k none /var/lib/extensions")?;
+    vm.run(&format!("sleep 5; mount -t tmpfs -o size=64k none {STAGED}"))?;
     let full = vm.attempt("berthctl update apply")?;
     assert!(!full.success() && full.text.contains("there is no room for the"), "{}", full.text);
-    assert_eq!(vm.run("ls -A /var/lib/extensions; sleep 5; umount /var/lib/extensions")?, "");
+    assert_eq!(vm.run(&format!("ls -A {STAGED}; sleep 5; umount {STAGED}"))?, "");
     assert_eq!(vm.run("berthctl slots")?, slots);
 
     let said = apply(&vm, "")?;
@@ -56,14 +56,13 @@ fn extensions_come_along_with_the_base_and_go_back_with_it() -> vm::Result<()> {
     println!("{}; memory's peak: {}", said.lines().last().unwrap_or_default(), peak.trim());
     assert_eq!(version_of(&vm)?, shipped());
     has(&vm, &shipped(), &by_hand)?;
-    let staged = format!("/var/lib/extensions/.v/{}/{NAME}.raw", next());
+    let staged = format!("{STAGED}/{}/{NAME}.raw", next());
     vm.run(&format!("test -e {staged}"))?;
     restart_into(&vm, &next())?;
     has(&vm, &next(), &staged)?;
 
     vm.run("berthctl update rollback")?;
     vm.reboot()?;
-    vm.wait_until_ready()?;
     assert_eq!(version_of(&vm)?, shipped());
     has(&vm, &shipped(), &by_hand)?;
     Ok(())
