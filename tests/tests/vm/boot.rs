@@ -1,5 +1,7 @@
 //! It boots, everywhere and every way, and is ready when it says so.
 
+use std::time::Duration;
+
 use event::Event;
 use tests::bed;
 use vm::{Bus, Vm};
@@ -30,8 +32,7 @@ fn by_uefi_it_is_ready_and_says_when_and_what_took_how_long() -> vm::Result<()> 
     assert_eq!(vm.not_events(), [""; 0], "the event port carries events only");
 
     // The console tells the same story in words.
-    let words = vm.console();
-    assert!(words.contains("berth: reached multi-user.target in "), "{words}");
+    vm.wait_for_console("berth: reached multi-user.target in ", Duration::from_secs(10))?;
 
     // Ready means that both answer, at once.
     vm.shell().run("etcdctl endpoint health")?;
