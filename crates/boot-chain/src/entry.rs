@@ -1,7 +1,7 @@
 //! Firmware's variables for a trial, as the UEFI specification 2.10 has them (sections 3.1.3, 3.3 and 10.3).
 
 use layout::Guid;
-use layout::esp::{EFI_VENDOR, LOADER_IMAGE_VARIABLE, LOADER_VENDOR, TRIAL_ENTRY};
+use layout::esp::{EFI_VENDOR, TRIAL_ENTRY};
 
 use crate::Part;
 
@@ -67,16 +67,9 @@ pub fn trial(esp: &Partition) -> Vec<u8> {
     entry
 }
 
-/// Name of the variable in which a loader says where it was started from.
-pub fn loader_variable() -> String {
-    format!("{LOADER_IMAGE_VARIABLE}-{LOADER_VENDOR}")
-}
-
-/// Whether it was the loader on trial: `content` is that variable's.
-pub fn is_by_trial(content: &[u8]) -> bool {
-    let units = content.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
-    String::from_utf16_lossy(&units).eq_ignore_ascii_case(&efi_path(Part::Loader))
+/// Whether a loader's own path ([`layout::esp::LOADER_IMAGE_VARIABLE`]) is that of the loader on trial.
+pub fn is_by_trial(path: &str) -> bool {
+    path.eq_ignore_ascii_case(&efi_path(Part::Loader))
 }
 
 /// Where a part on trial is, as firmware writes paths.
@@ -91,6 +84,7 @@ fn text(text: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use layout::esp::LOADER_VENDOR;
 
     #[test]
     fn an_entry_is_as_the_specification_has_it() {
@@ -127,7 +121,7 @@ mod tests {
             ("\\EFI\\systemd\\systemd-bootx64.efi", false),
             ("", false),
         ] {
-            assert_eq!(is_by_trial(&text(path)), expected, "{path}");
+            assert_eq!(is_by_trial(path), expected, "{path}");
         }
     }
 }

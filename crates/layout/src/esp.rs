@@ -1,7 +1,5 @@
 //! What lies on the EFI system partition (design section 5). Paths are relative to its root.
 
-use crate::path::EFI_VARIABLES;
-
 /// The guard: what firmware starts by default. It starts [`SYSTEMD_BOOT`] and resets the machine
 /// when that returns.
 pub const GUARD: &str = "EFI/BOOT/BOOTX64.EFI";
@@ -53,9 +51,9 @@ pub const LOADER_BOOT_COUNT_VARIABLE: &str = "LoaderBootCountPath";
 pub const LOADER_ENTRY_VARIABLE: &str = "LoaderEntrySelected";
 /// EFI variable, in the same namespace: the path of the loader itself, as UTF-16 text.
 pub const LOADER_IMAGE_VARIABLE: &str = "LoaderImageIdentifier";
-/// The file that shows a variable of the Boot Loader Interface.
+/// A variable of the Boot Loader Interface, as efivarfs calls its file in [`crate::path::EFI_VARIABLES`].
 pub fn loader_variable(name: &str) -> String {
-    format!("{EFI_VARIABLES}/{name}-{LOADER_VENDOR}")
+    format!("{name}-{LOADER_VENDOR}")
 }
 
 /// Vendor GUID of the Boot Loader Interface's variables.

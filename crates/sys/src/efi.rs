@@ -48,6 +48,23 @@ impl Variables {
         }
     }
 
+    /// What a variable holds as UTF-16 text up to its end; none where it is not there, or is no text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn text(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.read(name)?.and_then(|content| {
+            let units = content.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+            let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
+            String::from_utf16(&units).ok()
+        }))
+    }
+
+    /// Whether a variable is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.folder.join(name).exists()
+    }
+
     /// Sets a variable that lasts, and looks whether firmware has it.
     ///
     /// # Errors
@@ -92,6 +109,21 @@ mod tests {
         fs::write(folder.path().join("Lang-x"), [6, 0, 0, 0, b'e', b'n']).unwrap();
         let variables = Variables::at(folder.path()).unwrap();
         assert_eq!(variables.read("Lang-x").unwrap(), Some(b"en".to_vec()));
+        // Text ends with a zero, or with the variable.
+        let text: Vec<u8> = "é1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (end, expected) in [(&[][..], "é1"), (&[0, 0], "é1"), (&[0, 0, 65, 0], "é1"), (&[65], "é1")] {
+            fs::write(folder.path().join("Text-x"), [&[6, 0, 0, 0], text.as_slice(), end].concat()).unwrap();
+            assert_eq!(variables.text("Text-x").unwrap().as_deref(), Some(expected));
+        }
+        for (content, expected) in
+            [(&[][..], None), (&[6, 0, 0, 0], Some("")), (&[6, 0, 0, 0, 0, 0xd8], None)]
+        {
+            fs::write(folder.path().join("Text-x"), content).unwrap();
+            assert_eq!(variables.text("Text-x").unwrap().as_deref(), expected);
+        }
+        assert!(variables.has("Text-x") && !variables.has("None-x"));
+        variables.remove("Text-x").unwrap();
+        assert_eq!(variables.text("Text-x").unwrap(), None);
         variables.write("BootNext-x", &[7, 0]).unwrap();
         assert_eq!(fs::read(folder.path().join("BootNext-x")).unwrap(), [7, 0, 0, 0, 7, 0]);
         assert_eq!(variables.read("BootNext-x").unwrap(), Some(vec![7, 0]));

@@ -1,11 +1,12 @@
 //! This boot: which version it is, and whether the loader counts it.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Result;
 use layout::esp::{LOADER_BOOT_COUNT_VARIABLE, loader_variable};
+use layout::path::EFI_VARIABLES;
 use manifest::Version;
+use sys::efi::Variables;
 use updater::Facts;
 
 pub use updater::store::now;
@@ -26,5 +27,6 @@ pub fn id() -> String {
 /// Whether the loader counts this boot as a try: it says which entry it has counted down. A machine without this
 /// loader counts nothing.
 pub fn is_counted() -> bool {
-    Path::new(&loader_variable(LOADER_BOOT_COUNT_VARIABLE)).exists()
+    Variables::at(EFI_VARIABLES)
+        .is_some_and(|variables| variables.has(&loader_variable(LOADER_BOOT_COUNT_VARIABLE)))
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use boot_chain::{Chain, Facts, Firmware, Plan, Record, Step, decide, entry, give_up};
 use deployment::{BootChain, Deployment};
+use layout::esp::{LOADER_IMAGE_VARIABLE, loader_variable};
 use layout::path::{BOOT_CHAIN_STATE, EFI_VARIABLES};
 use manifest::{Sha256, Version};
 use sha2::Digest;
@@ -105,8 +106,8 @@ impl Machine {
 
     fn facts(&self) -> Result<Facts<'_>> {
         let firmware = self.firmware.as_ref();
-        let loader = entry::loader_variable();
-        let loader = firmware.map(|firmware| firmware.variables.read(&loader)).transpose()?.flatten();
+        let loader = loader_variable(LOADER_IMAGE_VARIABLE);
+        let loader = firmware.map(|firmware| firmware.variables.text(&loader)).transpose()?.flatten();
         Ok(Facts {
             version: &self.version,
             boot: &self.boot,
