@@ -27,6 +27,13 @@ pub struct Entry {
     pub kind: Kind,
 }
 
+impl Entry {
+    /// The name of the extension that it is of.
+    pub fn extension(&self) -> &str {
+        self.name.strip_suffix(SUFFIX).unwrap_or(&self.name)
+    }
+}
+
 /// What is to be made of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Candidate {
@@ -53,7 +60,7 @@ fn judge(folder: &Path, entry: &Entry) -> (String, Option<Candidate>) {
     let path = folder.join(&entry.name);
     let unusable = |why: &str| Some(Candidate::Unusable(path.clone(), why.to_owned()));
     let stem = entry.name.strip_suffix(SUFFIX);
-    let name = stem.unwrap_or(&entry.name).to_owned();
+    let name = entry.extension().to_owned();
     let candidate = match (entry.kind, stem) {
         (Kind::Mask, _) => None,
         (Kind::Folder, _) => {
