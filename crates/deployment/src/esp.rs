@@ -162,22 +162,22 @@ impl Opened {
 
     /// SHA-256 of a file as it is on the disk: what memory holds of it is forgotten first.
     pub fn sha256(&self, path: &str) -> Result<[u8; 32]> {
-        let part = self.volume.disk();
-        crate::slot::forget(&part.file, part.region.offset, part.region.size)?;
-        let entry = self.volume.find(path)?;
-        let mut hash = Sha256::new();
-        for offset in (0..u64::from(entry.size)).step_by(PART) {
-            hash.update(self.volume.read(&entry, offset, PART)?);
-        }
-        Ok(hash.finalize().into())
+        Ok(self.digest(path)?.ok_or_else(|| fat::Error::NotFound(path.to_owned()))?)
     }
 
     /// The same; none where there is no such file.
     pub fn digest(&self, path: &str) -> Result<Option<[u8; 32]>> {
-        match self.volume.find(path) {
-            Err(fat::Error::NotFound(_)) => Ok(None),
-            found => found.map_err(Into::into).and_then(|_| self.sha256(path)).map(Some),
+        let part = self.volume.disk();
+        crate::slot::forget(&part.file, part.region.offset, part.region.size)?;
+        let entry = match self.volume.find(path) {
+            Err(fat::Error::NotFound(_)) => return Ok(None),
+            found => found?,
+        };
+        let mut hash = Sha256::new();
+        for offset in (0..u64::from(entry.size)).step_by(PART) {
+            hash.update(self.volume.read(&entry, offset, PART)?);
         }
+        Ok(Some(hash.finalize().into()))
     }
 
     /// An entry's UKI.

@@ -9,10 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use layout::{Guid, Slot};
 use rustix::fs::{Advice, fadvise};
-use verity::{BLOCK, DIGEST, HashTree, RootHash, Superblock, root_hash_of_top};
-
-/// How much is read at a time, in bytes.
-const PART: usize = 1 << 20;
+use verity::{BLOCK, HashTree, RootHash, Superblock, root_hash_of_top};
 
 /// A part of a disk: a partition's device, or a part of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,14 +140,9 @@ impl SlotDevice {
         }
         let doing = || format!("read {}", self.data.path.display());
         let file = File::open(&self.data.path).with_context(doing)?;
-        let mut leaves = Vec::with_capacity((size / BLOCK as u64) as usize * DIGEST);
-        let mut part = vec![0; PART];
-        for offset in (0..size).step_by(PART) {
-            let part = &mut part[..PART.min((size - offset) as usize)];
-            file.read_exact_at(part, self.data.offset + offset).with_context(doing)?;
-            leaves.extend(verity::leaves(salt, part)?);
-        }
-        Ok(leaves)
+        verity::read_leaves(salt, size, |offset, part| {
+            file.read_exact_at(part, self.data.offset + offset).with_context(doing)
+        })
     }
 }
 

@@ -20,7 +20,7 @@ use manifest::Version;
 use manifest::channel::Extension;
 use rustix::fs::{Advice, fadvise};
 use sys::partition_table;
-use verity::{BLOCK, DIGEST, HashTree, RootHash, Superblock};
+use verity::{HashTree, RootHash, Superblock};
 
 pub use activate::activate;
 pub use stage::{Proved, Staging, forget_but, has_more_than};
@@ -112,7 +112,7 @@ pub fn has(root: &Path, base: &str) -> Result<(BTreeSet<String>, Vec<String>)> {
         names.extend(active.map(|one| one.name));
     }
     for entry in entries(&below(root, DIRS[0]))?.iter().filter(|entry| entry.kind == Kind::Mask) {
-        names.remove(entry.name.strip_suffix(SUFFIX).unwrap_or(&entry.name));
+        names.remove(entry.extension());
     }
     Ok((names, wrong))
 }
@@ -123,9 +123,8 @@ pub fn has(root: &Path, base: &str) -> Result<(BTreeSet<String>, Vec<String>)> {
 /// The folder cannot be read.
 pub fn own(root: &Path, name: &str) -> Result<Option<PathBuf>> {
     let folder = below(root, DIRS[0]);
-    let found = entries(&folder)?.into_iter().find(|entry| {
-        entry.kind != Kind::Mask && entry.name.strip_suffix(SUFFIX).unwrap_or(&entry.name) == name
-    });
+    let found =
+        entries(&folder)?.into_iter().find(|entry| entry.kind != Kind::Mask && entry.extension() == name);
     Ok(found.map(|entry| folder.join(entry.name)))
 }
 
@@ -235,14 +234,9 @@ impl Opened {
         let Self { file, parts, superblock, root_hash } = self;
         self.forget()?;
         let reading = "read the image";
-        let size = superblock.data_size();
-        let mut leaves = Vec::with_capacity((size / BLOCK as u64) as usize * DIGEST);
-        let mut part = vec![0; PART];
-        for offset in (0..size).step_by(PART) {
-            let part = &mut part[..PART.min((size - offset) as usize)];
-            file.read_exact_at(part, parts.data.start + offset).context(reading)?;
-            leaves.extend(verity::leaves(&superblock.salt, part)?);
-        }
+        let leaves = verity::read_leaves(&superblock.salt, superblock.data_size(), |offset, part| {
+            file.read_exact_at(part, parts.data.start + offset).context(reading)
+        })?;
         let tree = HashTree::from_leaves(superblock.uuid, &superblock.salt, &leaves)?;
         ensure!(
             tree.root_hash == *root_hash,
@@ -250,6 +244,7 @@ impl Opened {
             tree.root_hash
         );
         ensure!(tree.bytes.len() as u64 <= parts.hashes.size, "its hash tree is cut short");
+        let mut part = vec![0; PART];
         for (number, wanted) in tree.bytes.chunks(PART).enumerate() {
             let part = &mut part[..wanted.len()];
             file.read_exact_at(part, parts.hashes.start + (number * PART) as u64).context(reading)?;

@@ -79,6 +79,7 @@ struct Machine {
     version: Version,
     boot: String,
     shipped: Chain<Vec<u8>>,
+    digests: Chain<Sha256>,
     esp: BootChain,
     firmware: Option<Memory>,
 }
@@ -98,6 +99,7 @@ impl Machine {
         Ok(Self {
             version: boot::version()?,
             boot: boot::id(),
+            digests: Chain { guard: sha256(&shipped.guard), loader: sha256(&shipped.loader) },
             shipped,
             esp: deployment.boot_chain()?,
             firmware: firmware.map(|(variables, esp)| Memory { variables, entry: entry::trial(esp) }),
@@ -111,7 +113,7 @@ impl Machine {
         Ok(Facts {
             version: &self.version,
             boot: &self.boot,
-            shipped: Chain { guard: sha256(&self.shipped.guard), loader: sha256(&self.shipped.loader) },
+            shipped: self.digests,
             kept: self.esp.kept()?,
             trial: self.esp.trial()?,
             by_trial: loader.is_some_and(|path| entry::is_by_trial(&path)),
@@ -144,10 +146,7 @@ impl Machine {
         match step {
             Step::Remember(record) => remember(record),
             Step::RemoveFiles => self.esp.remove_trial(),
-            Step::Write(part) => {
-                let content = self.shipped.get(*part);
-                self.esp.write(*part, content, sha256(content))
-            }
+            Step::Write(part) => self.esp.write(*part, self.shipped.get(*part), *self.digests.get(*part)),
             Step::MakeEntry => firmware()?.make(),
             Step::StartNext => firmware()?.start_next(),
             Step::ForgetEntry => self.firmware.as_ref().map_or(Ok(()), Memory::forget),

@@ -14,7 +14,7 @@ mod tree;
 pub use root_hash::{InvalidRootHash, RootHash};
 pub use superblock::{Superblock, SuperblockError};
 pub use table::target_params;
-pub use tree::{HashTree, TreeError, leaves, root_hash_of_top};
+pub use tree::{HashTree, TreeError, leaves, read_leaves, root_hash_of_top};
 
 /// Size of a data block and of a hash block, in bytes.
 pub const BLOCK: usize = 4096;

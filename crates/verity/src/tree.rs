@@ -30,6 +30,28 @@ pub struct HashTree {
     pub bytes: Vec<u8>,
 }
 
+/// How much of the data is read at a time, in bytes.
+const PART: usize = 1 << 20;
+
+/// The digests of all blocks of data of `size` bytes, joined. `read` fills a part of it from an offset in bytes.
+///
+/// # Errors
+/// Those of `read`, and where the data is not a whole number of blocks.
+pub fn read_leaves<E: From<TreeError>>(
+    salt: &[u8],
+    size: u64,
+    mut read: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    let mut digests = Vec::with_capacity((size / BLOCK as u64) as usize * DIGEST);
+    let mut part = vec![0; PART];
+    for offset in (0..size).step_by(PART) {
+        let part = &mut part[..PART.min((size - offset) as usize)];
+        read(offset, part)?;
+        digests.extend(leaves(salt, part)?);
+    }
+    Ok(digests)
+}
+
 /// The digests of some data blocks, joined. Runs hashed apart (by several threads) and joined in
 /// order give the same as one run.
 ///
