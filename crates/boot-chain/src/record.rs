@@ -78,10 +78,7 @@ impl Record {
 
     /// The record's text.
     pub fn to_json(&self) -> String {
-        // The types hold nothing that JSON cannot, so that there is no error to give.
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
+        manifest::to_json(self)
     }
 
     /// Whether there is something to be done once a boot of this version was good. Once a version was seen there is not.

@@ -58,7 +58,7 @@ impl Record {
     /// The record as JSON.
     pub fn to_json(&self) -> String {
         // A structure of numbers and strings has no value that JSON lacks.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        manifest::to_json(self)
     }
 
     /// The trusted image with this root hash for a version of the base.

@@ -13,5 +13,5 @@ pub mod spdx;
 mod version;
 
 pub use hash::{InvalidSha256, Sha256};
-pub use model::{Archive, Artifact, Component, Input, Manifest, ManifestError, SCHEMA, Update, Usr};
+pub use model::{Archive, Artifact, Component, Input, Manifest, ManifestError, SCHEMA, Update, Usr, to_json};
 pub use version::{InvalidVersion, Version};

@@ -181,9 +181,9 @@ pub(crate) fn read<T: DeserializeOwned>(
     serde_json::from_str(text).map_err(shape)
 }
 
-/// Pretty JSON with a newline at its end. The types of this crate hold nothing that JSON cannot
-/// (no map with other keys than text, no failing serializer), so that there is no error to give.
-pub(crate) fn to_json(value: &impl Serialize) -> String {
+/// Pretty JSON with a newline at its end, of types that hold nothing that JSON cannot (no map with
+/// other keys than text, no failing serializer), so that there is no error to give.
+pub fn to_json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text

@@ -145,10 +145,7 @@ impl State {
 
     /// The record's text.
     pub fn to_json(&self) -> String {
-        // The types hold nothing that JSON cannot, so that there is no error to give.
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
+        manifest::to_json(self)
     }
 }
 
