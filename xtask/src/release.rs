@@ -136,13 +136,14 @@ impl Release {
 
     /// What was built before, with the extensions that were built for it.
     fn built(&self) -> Result<Vec<Built>> {
-        let read = |path: &PathBuf| Checkout::find()?.extension(path);
+        let name = |path: &PathBuf| Ok(Checkout::find()?.extension(path)?.name);
+        let names = self.extension.iter().map(name).collect::<Result<Vec<_>>>()?;
         let mut releases = Vec::new();
         for directory in &self.from {
             let mut release = Built::from_build(directory)?;
-            for path in &self.extension {
-                let (name, version) = (read(path)?.name, &release.manifest.version);
-                release.extensions.push(Extension::from_build(directory, &name, version)?);
+            for name in &names {
+                let version = &release.manifest.version;
+                release.extensions.push(Extension::from_build(directory, name, version)?);
             }
             releases.push(release);
         }

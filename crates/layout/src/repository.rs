@@ -18,8 +18,7 @@ pub fn manifest(product: &str, version: &str) -> String {
     format!("{product}_{version}.manifest.json")
 }
 
-/// The target that is the header of an archive of a release; `part` is `usr` or
-/// `uki`.
+/// The target that is the header of an archive of a release; `part` is `usr`, `uki`, or what [`extension_header`] says.
 pub fn archive_header(product: &str, version: &str, part: &str) -> String {
     format!("{product}_{version}.{part}.cba-header")
 }
