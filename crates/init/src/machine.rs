@@ -36,7 +36,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
         }
     };
     note(sys::machine::catch_ctrl_alt_del().map_err(Into::into));
-    for result in mounts::mount_all().into_iter().chain([mounts::keep_state()]) {
+    for result in mounts::mount_all() {
         note(result);
     }
     // Before anything else looks into /usr.

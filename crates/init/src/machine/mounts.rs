@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use layout::path::{STATE, STATE_OF_ROOT};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use sys::mount::{Mount, MountFlags, bind};
 
@@ -81,14 +82,17 @@ pub fn mount_all() -> Vec<Result<()>> {
     let flags = MountPropagationFlags::SHARED | MountPropagationFlags::REC;
     // Containers are to see mounts made after they started.
     results.push(mount_change("/", flags).context("cannot share the mounts below /"));
+    if !mounted.contains(STATE_OF_ROOT) {
+        results.push(keep_state());
+    }
     results
 }
 
 /// Keeps Berth's state within reach of `var-lib-berth.mount`, which puts it back where a file system of the machine's own
 /// is mounted over it.
-pub fn keep_state() -> Result<()> {
-    let (state, kept) = (Path::new(layout::path::STATE), Path::new(layout::path::STATE_OF_ROOT));
-    if !state.is_dir() || tables::places().contains(layout::path::STATE_OF_ROOT) {
+fn keep_state() -> Result<()> {
+    let (state, kept) = (Path::new(STATE), Path::new(STATE_OF_ROOT));
+    if !state.is_dir() {
         return Ok(());
     }
     fs::create_dir_all(kept).with_context(|| format!("cannot make {}", kept.display()))?;
