@@ -16,4 +16,16 @@ mod testbed;
 pub mod version;
 pub mod web;
 
+/// Fills memory with bytes that no packer makes smaller, the same each time.
+pub fn noise(bytes: &mut [u8]) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for word in bytes.chunks_mut(size_of::<u64>()) {
+        // Xorshift (Marsaglia 2003).
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        word.copy_from_slice(&state.to_le_bytes()[..word.len()]);
+    }
+}
+
 pub use testbed::{IMAGES, TOOLS, bed};

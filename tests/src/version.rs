@@ -118,14 +118,7 @@ impl Version {
     /// A file cannot be read or written.
     pub fn of_noise(&self, version: &str, directory: &Path) -> Result<Self> {
         let mut usr = self.read("usr")?;
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        for word in usr.chunks_exact_mut(size_of::<u64>()) {
-            // Xorshift (Marsaglia 2003).
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            word.copy_from_slice(&state.to_le_bytes());
-        }
+        crate::noise(&mut usr);
         self.with_usr(&usr, version, directory)
     }
 

@@ -28,16 +28,6 @@ pub struct Built {
     cold: Vec<u8>,
 }
 
-/// Bytes that no packer makes smaller, so that they stand in the image as they are.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
-
 impl Built {
     /// As it is published.
     pub fn released(&self, name: &str, version: &str) -> Extension {
@@ -79,7 +69,9 @@ pub fn tool(folder: &Path, name: &str, version: &str) -> Built {
 
 fn pack(folder: &Path, name: &str, version: &str, mut tree: FileTree) -> Built {
     let path = |end: &str| folder.join(format!("{name}_{version}.{end}"));
-    let cold = noise(256 << 10);
+    // No packer makes it smaller, so that it stands in the image as it is.
+    let mut cold = vec![0; 256 << 10];
+    tests::noise(&mut cold);
     let release = format!("ID=berth\nVERSION_ID={version}\n");
     tree.file(&format!("{RELEASES}/extension-release.{name}"), 0o644, text(&release)).unwrap();
     tree.file(&format!("usr/share/{name}"), 0o644, Content::Bytes(cold.clone())).unwrap();

@@ -9,13 +9,6 @@ use vm::Vm;
 use super::ignition;
 use super::remote::{passed_on, until, with_card};
 
-/// A key of SSH.
-macro_rules! key {
-    () => {
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5dnA1jzwJZ2ndPmoZAvB1MDLU+UJpw0o9EzGm6tF5Y operator"
-    };
-}
-
 /// A cloud as its documentation has it.
 struct Cloud {
     id: &'static str,

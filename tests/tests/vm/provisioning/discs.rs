@@ -41,7 +41,7 @@ fn disc(disk: &Disk, label: &str, files: &[(&str, &str)]) -> vm::Result<std::pat
 fn a_disc_with_a_config_is_found_by_its_label() -> vm::Result<()> {
     let openstack = json!({
         "uuid": "d8e02d56-2648-49a3-bf97-6be8f1204f38", "hostname": "moor",
-        "public_keys": {"operator": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5dnA1jzwJZ2ndPmoZAvB1MDLU+UJpw0o9EzGm6tF5Y operator"},
+        "public_keys": {"operator": key!()},
     });
     for (label, files, hostname, attribute) in [
         (

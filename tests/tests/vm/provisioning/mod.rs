@@ -1,5 +1,12 @@
 //! The first boot makes of an image what its operator's config says.
 
+/// A key of SSH, as text that others can be put together with.
+macro_rules! key {
+    () => {
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5dnA1jzwJZ2ndPmoZAvB1MDLU+UJpw0o9EzGm6tF5Y operator"
+    };
+}
+
 mod clouds;
 mod cost;
 mod discs;

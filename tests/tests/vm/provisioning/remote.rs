@@ -175,7 +175,7 @@ storage:
         "meta-data/hostname" => "ip-10-0-0-5.eu-west-1.compute.internal",
         "meta-data/public-keys" | "meta-data/public-keys/" => "0=operator",
         "meta-data/public-keys/0/openssh-key" => {
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5dnA1jzwJZ2ndPmoZAvB1MDLU+UJpw0o9EzGm6tF5Y operator"
+            key!()
         }
         "dynamic/instance-identity/document" => r#"{"region": "eu-west-1"}"#,
         _ => return (404, vec![]),
