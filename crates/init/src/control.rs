@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use unit::control::{ErrorKind as ReplyError, REQUEST_MAX, ROOT_REQUEST_MAX, Reply, Request};
 
-use crate::poller::{Poller, Readiness, Source};
+use crate::poller::{Polled, Poller, Readiness, Source};
 use places::{Guest, Taker, Verdict};
 
 /// How many clients are let in at once, before something else is looked at.
@@ -33,7 +33,7 @@ pub struct ControlSocket {
 }
 
 struct Client {
-    stream: UnixStream,
+    stream: Polled<UnixStream>,
     uid: Option<u32>,
     stage: Stage,
     /// When it has taken too long; none while PID 1 is what it waits for.
@@ -82,8 +82,10 @@ impl ControlSocket {
                 Verdict::Admit => {}
             }
             self.last = self.last.wrapping_add(1);
-            let added = poller.add(&stream, Source::Client(self.last), Readiness::Read);
-            if stream.set_nonblocking(true).is_ok() && added.is_ok() {
+            let held = poller.hold(stream, Source::Client(self.last), Readiness::Read);
+            if let Ok(stream) = held
+                && stream.set_nonblocking(true).is_ok()
+            {
                 let stage = Stage::Asks(Vec::new());
                 let deadline = Some(now + PATIENCE);
                 self.clients.insert(self.last, Client { stream, uid, stage, deadline });

@@ -14,7 +14,7 @@ use unit::UnitName;
 use unit::path::{Path, Test, Watched};
 use unit::text::glob;
 
-use crate::poller::{Poller, Readiness, Source};
+use crate::poller::{Polled, Poller, Readiness, Source};
 use crate::{conditions, folders};
 
 /// What all that is watched tells of: that it goes.
@@ -34,7 +34,7 @@ pub struct Paths {
 }
 
 struct Watch {
-    fd: OwnedFd,
+    fd: Polled<OwnedFd>,
     number: u32,
     /// Watches that tell of a change itself: by their number, what has changed.
     changes: BTreeMap<i32, String>,
@@ -68,7 +68,7 @@ impl Paths {
                 .with_context(|| format!("cannot watch {}", watched.path))?;
         }
         self.last = self.last.wrapping_add(1);
-        poller.add(&fd, Source::Path(self.last), Readiness::Read)?;
+        let fd = poller.hold(fd, Source::Path(self.last), Readiness::Read)?;
         self.owners.insert(self.last, unit.clone());
         self.watches.insert(unit.clone(), Watch { fd, number: self.last, changes });
         Ok(self.look(unit, config, first))

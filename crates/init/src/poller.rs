@@ -1,7 +1,9 @@
 //! Waiting for many descriptors at once (epoll(7)).
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ops::{Deref, DerefMut};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -117,23 +119,63 @@ impl Readiness {
 }
 
 /// The set of descriptors.
-pub struct Poller(OwnedFd);
+pub struct Poller(Rc<OwnedFd>);
+
+/// A descriptor that is in the set for as long as it is held. That it is closed would not be enough: while a child
+/// that has yet to run its program holds a copy of it, it would be told of again and again.
+pub struct Polled<F: AsFd> {
+    fd: F,
+    set: Rc<OwnedFd>,
+}
+
+impl<F: AsFd> Drop for Polled<F> {
+    fn drop(&mut self) {
+        // It is in the set.
+        _ = epoll::delete(&self.set, &self.fd);
+    }
+}
+
+impl<F: AsFd> Deref for Polled<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.fd
+    }
+}
+
+impl<F: AsFd> DerefMut for Polled<F> {
+    fn deref_mut(&mut self) -> &mut F {
+        &mut self.fd
+    }
+}
+
+impl<F: AsFd> AsFd for Polled<F> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
 
 impl Poller {
     /// An empty set.
     pub fn new() -> Result<Poller> {
         let fd = epoll::create(epoll::CreateFlags::CLOEXEC).context("cannot make an epoll instance")?;
-        Ok(Poller(fd))
+        Ok(Poller(Rc::new(fd)))
     }
 
-    /// Adds a descriptor. It leaves the set by being closed.
+    /// Adds a descriptor, and takes it out again when it is dropped.
+    pub fn hold<F: AsFd>(&self, fd: F, source: Source, readiness: Readiness) -> Result<Polled<F>> {
+        self.add(&fd, source, readiness)?;
+        Ok(Polled { fd, set: Rc::clone(&self.0) })
+    }
+
+    /// Adds a descriptor that stays for good, or until [`Poller::remove`].
     pub fn add(&self, fd: impl AsFd, source: Source, readiness: Readiness) -> Result<()> {
         let data = epoll::EventData::new_u64(source.encode());
         epoll::add(&self.0, fd, data, readiness.flags())
             .with_context(|| format!("cannot wait for {source:?}"))
     }
 
-    /// Takes a descriptor out that others hold too: closed here, it would stay in the set.
+    /// Takes a descriptor out that goes on being held.
     pub fn remove(&self, fd: impl AsFd) {
         // It is in the set, or nothing is to be done.
         _ = epoll::delete(&self.0, fd);
@@ -163,5 +205,23 @@ impl Poller {
                 Vec::new()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_that_is_let_go_is_told_of_no_more_while_a_child_has_a_copy_of_it() {
+        let poller = Poller::new().unwrap();
+        let (end, other) = std::io::pipe().unwrap();
+        let of_child = end.try_clone().unwrap();
+        let held = poller.hold(end, Source::Report(1), Readiness::Read).unwrap();
+        drop(other);
+        assert_eq!(poller.wait(Some(Duration::ZERO)), [Source::Report(1)], "its other end is closed");
+        drop(held);
+        assert_eq!(poller.wait(Some(Duration::ZERO)), []);
+        drop(of_child);
     }
 }

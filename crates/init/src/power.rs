@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::poller::{Poller, Readiness, Source};
+use crate::poller::{Polled, Poller, Readiness, Source};
 
 const CLASS: &str = "/sys/class/input";
 /// `EV_KEY` and `KEY_POWER` (linux/input-event-codes.h).
@@ -20,7 +20,7 @@ const EVENT: usize = 24;
 /// The devices that have a power key.
 #[derive(Default)]
 pub struct PowerButtons {
-    devices: BTreeMap<u32, File>,
+    devices: BTreeMap<u32, Polled<File>>,
 }
 
 impl PowerButtons {
@@ -36,7 +36,7 @@ impl PowerButtons {
             let device =
                 File::options().read(true).custom_flags(flags).open(Path::new("/dev/input").join(&name));
             if let Ok(device) = device
-                && poller.add(&device, Source::Power(number), Readiness::Read).is_ok()
+                && let Ok(device) = poller.hold(device, Source::Power(number), Readiness::Read)
             {
                 self.devices.insert(number, device);
             }
@@ -59,7 +59,7 @@ impl PowerButtons {
                     });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return pressed,
-                // Unplugged: it is closed, and so leaves the poller.
+                // Unplugged.
                 _ => {
                     self.devices.remove(&number);
                     return pressed;

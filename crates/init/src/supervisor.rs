@@ -39,7 +39,7 @@ use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
 use crate::paths::Paths;
-use crate::poller::{Poller, Readiness, Source};
+use crate::poller::{Polled, Poller, Readiness, Source};
 use crate::power::PowerButtons;
 use crate::report::Reporter;
 use crate::sockets::Sockets;
@@ -107,7 +107,7 @@ pub struct Supervisor {
     in_common: InCommon,
     dynamic: DynamicUsers,
     /// Pipes that tell whether a process could execute its program.
-    reports: BTreeMap<u32, (OwnedFd, UnitName, i32)>,
+    reports: BTreeMap<u32, (Polled<OwnedFd>, UnitName, i32)>,
     last_report: u32,
     /// Clients that wait for jobs.
     waiting: Waiting,

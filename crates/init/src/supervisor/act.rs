@@ -209,8 +209,8 @@ impl Supervisor {
         self.cgroups.began(name, started.pid);
         self.owners.insert(started.pid, name.clone());
         self.last_report = self.last_report.wrapping_add(1);
-        self.poller.add(&started.report, Source::Report(self.last_report), Readiness::Read)?;
-        self.reports.insert(self.last_report, (started.report, name.clone(), started.pid));
+        let report = self.poller.hold(started.report, Source::Report(self.last_report), Readiness::Read)?;
+        self.reports.insert(self.last_report, (report, name.clone(), started.pid));
         Ok(started.pid)
     }
 
