@@ -1,6 +1,8 @@
 //! System calls of x86-64 by name, and the groups of them that `SystemCallFilter=` knows. Sources: the
 //! kernel's syscall_64.tbl (6.12); systemd.exec(5), "System Call Filtering".
 
+use std::sync::LazyLock;
+
 /// The names in the order of their numbers, `-` for a number that is not used.
 const FIRST: &str = "\
 read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask \
@@ -228,17 +230,20 @@ const GROUPS: [(&str, &str); 29] = [
     ),
 ];
 
+/// All names that are used, in order of the alphabet, with their numbers. To look for hundreds of names in lists would
+/// take a boot longer than to put them in order once.
+static BY_NAME: LazyLock<Vec<(&str, u32)>> = LazyLock::new(|| {
+    let numbered = (0..).zip(FIRST.split(' ')).chain((SECOND_FROM..).zip(SECOND.split(' ')));
+    let mut names: Vec<_> =
+        numbered.filter(|(_, name)| *name != "-").map(|(number, name)| (name, number)).collect();
+    names.sort_unstable();
+    names
+});
+
 /// The number of a system call.
 pub fn number(name: &str) -> Option<u32> {
-    let position = |list: &str| list.split(' ').position(|known| known == name);
-    let at = |from: u32, position: usize| u32::try_from(position).ok().map(|position| from + position);
-    if name == "-" {
-        return None;
-    }
-    match position(FIRST) {
-        Some(position) => at(0, position),
-        None => at(SECOND_FROM, position(SECOND)?),
-    }
+    let at = BY_NAME.binary_search_by_key(&name, |(name, _)| name).ok()?;
+    Some(BY_NAME[at].1)
 }
 
 /// The name of a system call.
