@@ -2,8 +2,10 @@
 //! `berth-hostname.service` runs when the network or the platform have told more.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
+use identity::hosts::{HOSTS, HOSTS_MODE, with_own_name};
 use identity::{HOST_NAME, HOST_NAME_ARGUMENT, MACHINE_ID, Names, Origin};
 use layout::path::RUN_HOST_NAME;
 
@@ -24,10 +26,19 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
         return Ok(0);
     }
     if let Some(name) = better(&names(), &current()) {
-        sys::machine::set_host_name(&name)?;
+        set(&name)?;
         println!("the machine is called {name} now");
     }
     Ok(0)
+}
+
+/// Names the machine until the next boot, and has its programs find it by that name.
+///
+/// # Errors
+/// The name cannot be set, or not be written into [`HOSTS`].
+pub fn set(name: &str) -> Result<()> {
+    sys::machine::set_host_name(name)?;
+    Ok(sys::file::revise(Path::new(HOSTS), HOSTS_MODE, |text| with_own_name(text, name))?)
 }
 
 /// The name to take in the place of the current one. What nobody tells any more stays until the next boot.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use unit::virt::detect;
 
 use crate::arguments::{self, Json, Parsed, Takes, both, long};
-use crate::hostname::{current, names};
+use crate::hostname::{self, current, names};
 use crate::status::os_release;
 
 const USAGE: &str = "\
@@ -79,7 +79,7 @@ fn set(name: &str, only_lasting: bool, only_transient: bool) -> Result<()> {
         // A name that lasts needs no other one beside it.
         put(RUN_HOST_NAME, if both { "" } else { name })?;
         let name = if name.is_empty() { names().best().0 } else { name.to_owned() };
-        sys::machine::set_host_name(&name)?;
+        hostname::set(&name)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@
 //! platform's, the DHCP server's, and one that is made of its id. All but the first last until the next boot.
 #![forbid(unsafe_code)]
 
+pub mod hosts;
+
 /// The file of the name that lasts (hostname(5)).
 pub const HOST_NAME: &str = "/etc/hostname";
 /// The file of the id (machine-id(5)).

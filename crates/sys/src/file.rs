@@ -24,6 +24,25 @@ pub fn replace_synced(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     write(path, content, mode, File::sync_all).doing_to("write", path)
 }
 
+/// Replaces a file of text by what `revised` makes of it, as [`replace_synced`] does, where that is another. One that
+/// is not there is empty; one that is a link is somebody else's and stays.
+///
+/// # Errors
+/// It is no text, or cannot be read; the folder cannot be written to.
+pub fn revise(path: &Path, mode: u32, revised: impl FnOnce(&str) -> Option<String>) -> Result<()> {
+    if path.is_symlink() {
+        return Ok(());
+    }
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read.doing_to("read", path)?,
+    };
+    match revised(&text) {
+        Some(text) => replace_synced(path, text.as_bytes(), mode),
+        None => Ok(()),
+    }
+}
+
 /// Puts what changed of a folder's names on the disk: a file that was made, renamed or removed in it is so after a power
 /// cut, too.
 ///
@@ -70,5 +89,20 @@ mod tests {
         let error = replace_synced(&folder.path().join("folder"), b"x", 0o600).unwrap_err().to_string();
         assert!(error.starts_with("cannot write ") && error.contains("/folder: "), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_text_is_revised_where_that_changes_it_and_a_link_is_left_to_who_made_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.txt");
+        let append = |text: &str| Some(format!("{text}x")).filter(|_| text.len() < 2);
+        for expected in ["x", "xx", "xx"] {
+            revise(&path, 0o644, append).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        }
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+        revise(&link, 0o644, append).unwrap();
+        assert!(link.is_symlink() && !folder.path().join("elsewhere").exists());
     }
 }

@@ -42,6 +42,7 @@ fn a_machine_has_a_name_of_its_own_until_somebody_gives_it_a_better_one() -> vm:
     let shell = vm.ssh().sudo();
     let made = shell.run("echo berth-$(head -c 8 /etc/machine-id)")?;
     assert_eq!(shell.run("hostname")?, made);
+    shell.run("ping -c 1 -W 10 $(hostname)")?;
     assert!(shell.run("hostnamectl")?.contains("Static hostname: (unset)"));
 
     // The platform names it, and tells of it only when all runs.
@@ -49,9 +50,12 @@ fn a_machine_has_a_name_of_its_own_until_somebody_gives_it_a_better_one() -> vm:
     shell.run(&until("test $(hostname) = cloud-7.example.com"))?;
     shell.run(&until("grep -q 'on cloud-7.example.com' /run/issue"))?;
     assert!(shell.run("hostnamectl")?.contains("Transient hostname: cloud-7.example.com"));
+    // Its programs find it by that name, and by none that it had.
+    shell.run("ping -c 1 -W 10 cloud-7.example.com && ping -c 1 -W 10 cloud-7")?;
+    assert!(!shell.run("cat /etc/hosts")?.contains(&made));
 
     // An operator's word counts more, and lasts.
-    shell.run("hostnamectl set-hostname node-1")?;
+    shell.run("echo '192.0.2.7 crane' >> /etc/hosts && hostnamectl set-hostname node-1")?;
     assert_eq!(shell.run("hostname; cat /etc/hostname")?, "node-1\nnode-1");
     shell.run("systemctl start berth-hostname.service")?;
     assert_eq!(shell.run("hostname")?, "node-1");
@@ -59,6 +63,8 @@ fn a_machine_has_a_name_of_its_own_until_somebody_gives_it_a_better_one() -> vm:
     shell.run("sync")?;
     vm.reboot()?;
     assert_eq!(vm.ssh().sudo().run("hostname")?, "node-1");
+    let hosts = vm.ssh().sudo().run("ping -c 1 -W 10 node-1 >&2 && cat /etc/hosts")?;
+    assert!(hosts.contains("192.0.2.7 crane") && !hosts.contains("cloud-7"), "{hosts}");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use identity::hosts::{HOSTS, HOSTS_MODE, with_own_name};
 use identity::{HOST_NAME, HOST_NAME_ARGUMENT, MACHINE_ID, MACHINE_ID_ARGUMENT, Names, is_machine_id};
 use layout::args;
 
@@ -54,7 +55,9 @@ pub fn host_name(command_line: &str) -> Result<()> {
         machine_id: read(MACHINE_ID).trim().to_owned(),
         ..Names::default()
     };
-    Ok(sys::machine::set_host_name(&names.best().0)?)
+    let (name, _) = names.best();
+    sys::machine::set_host_name(&name)?;
+    Ok(sys::file::revise(Path::new(HOSTS), HOSTS_MODE, |text| with_own_name(text, &name))?)
 }
 
 /// This boot's id, without dashes.
