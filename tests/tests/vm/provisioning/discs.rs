@@ -1,6 +1,7 @@
 //! Discs that a cloud or a hypervisor puts in, with a config and what the machine is.
 
 use std::fs;
+use std::io::Read;
 
 use serde_json::json;
 use tests::web::Server;
@@ -104,22 +105,30 @@ fn a_config_drive_may_be_an_optical_disc() -> vm::Result<()> {
     Ok(())
 }
 
+/// What Azure puts in, as UDF alone: pycdlib 1.22 (`new(vol_ident="RD_RDFE_STABLE", udf="2.60")`, then
+/// `add_fp(..., udf_path=...)` for `ovf-env.xml` and `CustomData.bin`) made it, with a config that writes "udf".
+const UDF: &[u8] = include_bytes!("../../../fixtures/azure-udf.iso.gz");
+
 #[test]
 fn azure_puts_custom_data_on_an_optical_disc() -> vm::Result<()> {
-    // The service has no user data.
-    let server = Server::start(|_, request| match request.path.as_str() {
-        path if path.starts_with("/metadata/instance/compute/userData") => (200, vec![]),
-        path if path.starts_with("/metadata/instance/compute/name") => (200, b"moor".to_vec()),
-        _ => (404, vec![]),
-    });
-    let system = Disk::overlay(bed(), None)?;
-    let custom = config("azure");
-    let disc = iso::disc("rd_rdfe_stable", &[("CustomData.bin", &custom), ("ovf-env.xml", "<Environment/>")]);
-    let network = format!(",net=169.254.169.0/24,{}", passed_on("169.254.169.254", server.port()));
-    let vm = with_drive(with_card(Vm::direct(bed()), &network), &system, &disc)
-        .kernel_argument("ignition.platform.id=azure")
-        .boot()?;
-    vm.wait_until_ready()?;
-    assert_eq!(vm.shell().run("cat /etc/disc")?, "azure");
+    let mut udf = Vec::new();
+    flate2::read::GzDecoder::new(UDF).read_to_end(&mut udf).unwrap();
+    let custom = config("iso");
+    let files = [("CustomData.bin", custom.as_str()), ("ovf-env.xml", "<Environment/>")];
+    for (kind, disc) in [("iso", iso::disc("rd_rdfe_stable", &files)), ("udf", udf)] {
+        // The service has no user data.
+        let server = Server::start(|_, request| match request.path.as_str() {
+            path if path.starts_with("/metadata/instance/compute/userData") => (200, vec![]),
+            path if path.starts_with("/metadata/instance/compute/name") => (200, b"moor".to_vec()),
+            _ => (404, vec![]),
+        });
+        let system = Disk::overlay(bed(), None)?;
+        let network = format!(",net=169.254.169.0/24,{}", passed_on("169.254.169.254", server.port()));
+        let vm = with_drive(with_card(Vm::direct(bed()), &network), &system, &disc)
+            .kernel_argument("ignition.platform.id=azure")
+            .boot()?;
+        vm.wait_until_ready()?;
+        assert_eq!(vm.shell().run("cat /etc/disc")?, kind);
+    }
     Ok(())
 }
