@@ -57,7 +57,6 @@ impl Record {
 
     /// The record as JSON.
     pub fn to_json(&self) -> String {
-        // A structure of numbers and strings has no value that JSON lacks.
         manifest::to_json(self)
     }
 

@@ -15,13 +15,11 @@ const MARK: &str = "# this machine, kept by Berth";
 /// The text of [`HOSTS`] with a line of the machine's name in the place of the one that was kept for an earlier
 /// name, or without one where somebody else names it. None where there is nothing to change.
 pub fn with_own_name(text: &str, name: &str) -> Option<String> {
-    let others = || text.lines().filter(|line| !is_kept(line));
-    let mut new = String::new();
-    for line in others() {
-        new.push_str(line);
-        new.push('\n');
-    }
-    if !others().any(|line| names_of(line).any(|known| known.eq_ignore_ascii_case(name))) {
+    let mut new: String = text.split_inclusive('\n').filter(|line| !is_kept(line.trim_end())).collect();
+    if !new.lines().any(|line| names_of(line).any(|known| known.eq_ignore_ascii_case(name))) {
+        if !new.is_empty() && !new.ends_with('\n') {
+            new.push('\n');
+        }
         let first_label = name.split_once('.').map(|(label, _)| format!(" {label}"));
         new.push_str(&format!("{ADDRESS}   {name}{} {MARK}\n", first_label.unwrap_or_default()));
     }
@@ -68,6 +66,8 @@ mod tests {
                 "berth-0a",
                 Some(format!("::1 localhost\n{kept}\n")),
             ),
+            ("an operator's line without an end", "192.0.2.7 node-1".to_owned(), "node-1", None),
+            ("an operator's ends of lines", "192.0.2.7 node-1\r\n".to_owned(), "node-1", None),
             ("nothing", String::new(), "berth-0a", Some(format!("{kept}\n"))),
             ("localhost by choice", IMAGE.to_owned(), "localhost", None),
         ] {
