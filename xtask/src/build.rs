@@ -3,8 +3,8 @@
 use crate::checkout::Checkout;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
-use image::erofs::Compression;
 use manifest::Manifest;
+use pipeline::plan::Effort;
 use pipeline::publish::{self, Format};
 use pipeline::steps::programs::Toolchain;
 use pipeline::{Cache, Plan, Progress, inputs, plan};
@@ -54,7 +54,7 @@ pub struct How {
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<Override>,
 
-    /// The best compression: smaller, slower to build
+    /// The best compression, programs optimized as a whole: smaller, slower to build
     #[arg(long)]
     pub release: bool,
 
@@ -114,9 +114,11 @@ pub struct Planned {
     /// The packages that they use.
     pub resolved: inputs::Resolved,
     /// The host's Rust.
+    #[cfg_attr(not(feature = "publishing"), expect(dead_code, reason = "for extensions"))]
     pub toolchain: Toolchain,
-    /// How file systems are packed.
-    pub compression: Compression,
+    /// What it takes its time for.
+    #[cfg_attr(not(feature = "publishing"), expect(dead_code, reason = "for extensions"))]
+    pub effort: Effort,
 }
 
 /// A build about to be made.
@@ -158,17 +160,10 @@ impl Work {
         for departure in &resolved.departures {
             self.progress.line(&format!("warning: not as locked: {departure}"));
         }
-        let compression = if self.options.how.release { Compression::Zstd } else { Compression::Lz4 };
-        let plan = Plan::new(
-            &self.checkout.root,
-            &self.spec,
-            &resolved,
-            &lock,
-            &toolchain,
-            &self.cache,
-            compression,
-        )?;
-        Ok(Planned { plan, resolved, toolchain, compression })
+        let effort = if self.options.how.release { Effort::Small } else { Effort::Soon };
+        let plan =
+            Plan::new(&self.checkout.root, &self.spec, &resolved, &lock, &toolchain, &self.cache, effort)?;
+        Ok(Planned { plan, resolved, toolchain, effort })
     }
 
     /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests

@@ -1,5 +1,6 @@
 //! `cargo xtask extension`: makes a system extension from its spec.
 
+use crate::about;
 use crate::build::{How, Options, Planned, Work};
 use crate::checkout::Checkout;
 use ::release::Extension as Built;
@@ -11,12 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Build system extensions for an image
-///
-/// An extension is for one version of one image: it is built with that image's spec, after the image's /usr.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  cargo xtask extension images/extensions/debug-tools.yaml\n  \
-    cargo xtask extension images/extensions/*.yaml --set version=1.2.3 --release --out /tmp/images")]
+#[command(about = about::EXTENSION, after_help = "Examples:\n  cargo xtask extension images/extensions/debug-tools.yaml\n  \
+    cargo xtask extension images/extensions/*.yaml --set version=1.2.3 --release --out /tmp/images\n\n\
+    An extension is for one version of one image: it is built with that image's spec, after the image's /usr.")]
 pub struct Extension {
     /// The extensions' specs
     #[arg(value_name = "SPEC", required = true)]
@@ -75,7 +74,7 @@ fn build(work: &Work, planned: &Planned, spec: ExtensionSpec, path: &Path, out: 
         &planned.resolved,
         &planned.toolchain,
         &work.cache,
-        planned.compression,
+        planned.effort,
     )?;
     pipeline::run(std::slice::from_ref(&step), &work.cache, &work.progress, work.jobs)?;
     let output = work.cache.output(&step);

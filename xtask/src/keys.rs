@@ -1,14 +1,14 @@
 //! `cargo xtask keys`: the keys that sign releases.
 
+use crate::about;
 use ::release::{Keys as Folder, Role};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Make and change the keys that sign releases
 #[derive(Args)]
-#[command(after_help = "Examples:\n  cargo xtask keys init ~/berth-keys\n  \
+#[command(about = about::KEYS, after_help = "Examples:\n  cargo xtask keys init ~/berth-keys\n  \
                         cargo xtask keys rotate ~/berth-keys targets\n\n\
                         The public part, which images have baked in, is root.json in the folder. Keep the root-*.pem \
                         elsewhere: two of the three are needed to change keys, and none to publish.")]

@@ -1,15 +1,22 @@
 //! Layer: program. The front door: `cargo xtask SUBCOMMAND`, a short file each.
 
+mod about;
 mod build;
 mod checkout;
+#[cfg(feature = "publishing")]
 mod extension;
 mod firmware;
 mod ignition;
+#[cfg(feature = "publishing")]
 mod keys;
+#[cfg(not(feature = "publishing"))]
+mod later;
 mod lock;
+#[cfg(feature = "publishing")]
 mod release;
 mod reproduce;
 mod run;
+#[cfg(feature = "publishing")]
 mod serve;
 mod sizes;
 mod test;
@@ -18,6 +25,8 @@ mod units;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+#[cfg(not(feature = "publishing"))]
+use later::{extension, keys, release, serve};
 use std::process::ExitCode;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;

@@ -1,5 +1,6 @@
 //! `cargo xtask release`: puts releases into a repository, takes them back, and signs it anew.
 
+use crate::about;
 use crate::build::{How, Options, Work};
 use crate::checkout::Checkout;
 use crate::extension;
@@ -11,9 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Publish releases: build them, and add them to a signed repository of static files
 #[derive(Args)]
-#[command(after_help = "Examples:\n  \
+#[command(about = about::RELEASE, after_help = "Examples:\n  \
     cargo xtask release images/default.yaml --set version=1.2.3 --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
     cargo xtask release images/default.yaml --extension images/extensions/debug-tools.yaml --repo /srv/releases --keys ~/berth-keys --channel stable\n  \
     cargo xtask release --from target/images --repo /srv/releases --keys ~/berth-keys --channel beta\n  \

@@ -1,5 +1,6 @@
 //! `cargo xtask serve`: a repository over HTTP, for trying it out.
 
+use crate::about;
 use ::release::serve::Server;
 use anyhow::Result;
 use clap::Args;
@@ -7,9 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Serve a repository of releases over HTTP, for trying it out
 #[derive(Args)]
-#[command(after_help = "Example:\n  cargo xtask serve /srv/releases --port 8000\n\n\
+#[command(about = about::SERVE, after_help = "Example:\n  cargo xtask serve /srv/releases --port 8000\n\n\
                         It knows ranges, ETag and If-Modified-Since, and neither TLS nor rights: a fleet wants a web \
                         server or an object store, which serve the same files.")]
 pub struct Serve {

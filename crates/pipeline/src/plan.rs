@@ -26,6 +26,33 @@ pub const DAEMONS: &str = "daemons";
 const CODE: [&str; 5] =
     ["crates/image/src", "crates/image/guard", "crates/layout/src", "crates/uki/src", "crates/verity/src"];
 
+/// What a build takes its time for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// To be done soon: what is changed and tried again.
+    Soon,
+    /// To be small: what is published.
+    Small,
+}
+
+impl Effort {
+    /// How file systems are packed.
+    pub fn compression(self) -> Compression {
+        match self {
+            Self::Soon => Compression::Lz4,
+            Self::Small => Compression::Zstd,
+        }
+    }
+
+    /// What the workspace's `Cargo.toml` calls the profile of our programs.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Soon => "image",
+            Self::Small => "image-small",
+        }
+    }
+}
+
 /// The steps of an image.
 pub struct Plan {
     /// The tools that build.
@@ -74,7 +101,7 @@ impl Plan {
         lock: &Lock,
         toolchain: &Toolchain,
         cache: &Cache,
-        compression: Compression,
+        effort: Effort,
     ) -> Result<Self> {
         let set = |name: &str| tools_tree(name, resolved, cache);
         let (build, test_tools, userland) = (set(BUILD)?, set(TEST)?, set(USERLAND)?);
@@ -92,7 +119,7 @@ impl Plan {
         let components = component_steps(root, &spec.components, epoch, toolchain, &build, &go, cache)?;
         let mut names: Vec<&str> = usr::PROGRAMS.iter().map(|(package, _)| *package).collect();
         names.push(boot::STAGE_1);
-        let programs = programs::step(root, &names, epoch, toolchain, &build, cache)?;
+        let programs = programs::step(root, &names, effort.profile(), epoch, toolchain, &build, cache)?;
 
         let code = CODE.map(|path| root.join(path));
         let code: Vec<&Path> = code.iter().map(|path| path.as_path()).collect();
@@ -103,7 +130,7 @@ impl Plan {
             userland: Arc::clone(&userland),
             components: components.clone(),
         };
-        let usr = usr::step(spec, compression, root, &code, &parts)?;
+        let usr = usr::step(spec, effort.compression(), root, &code, &parts)?;
         let parts = boot::Parts {
             build: Arc::clone(&build),
             kernel: Arc::clone(&kernel),
@@ -143,7 +170,7 @@ impl Plan {
         resolved: &Resolved,
         toolchain: &Toolchain,
         cache: &Cache,
-        compression: Compression,
+        effort: Effort,
     ) -> Result<Arc<Step>> {
         let epoch = base.source_date_epoch;
         let (build, go) = (&self.build, &self.go);
@@ -155,7 +182,7 @@ impl Plan {
         };
         let code = CODE.map(|path| root.join(path));
         let code: Vec<&Path> = code.iter().map(|path| path.as_path()).collect();
-        extension::step(spec, base, compression, directory, &code, &parts)
+        extension::step(spec, base, effort.compression(), directory, &code, &parts)
     }
 }
 

@@ -18,8 +18,6 @@ use std::sync::Arc;
 const BUILD: &str = "tools-build";
 /// The only target that a Rust toolchain is sure to have.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// What the workspace's `Cargo.toml` calls the profile of these programs.
-const PROFILE: &str = "image";
 /// Files of the workspace's root that a compilation reads.
 const ROOT_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 
@@ -56,13 +54,15 @@ impl Toolchain {
     }
 }
 
-/// The step that compiles the workspace's packages of those names; its output has a program each.
+/// The step that compiles the workspace's packages of those names by a profile of the workspace's
+/// `Cargo.toml`; its output has a program each.
 ///
 /// # Errors
 /// The workspace cannot be read.
 pub fn step(
     workspace: &Path,
     programs: &[&str],
+    profile: &'static str,
     epoch: u64,
     toolchain: &Toolchain,
     build: &Arc<Step>,
@@ -71,6 +71,7 @@ pub fn step(
     let members = members(workspace)?;
     let mut recipe = Recipe::new("programs", include_str!("programs.rs"))
         .parameter("rustc", &toolchain.version)
+        .parameter("profile", profile)
         .parameter("epoch", epoch.to_string())
         .needs(build);
     for file in ROOT_FILES {
@@ -82,7 +83,7 @@ pub fn step(
     }
     let programs: Vec<String> = programs.iter().map(|name| (*name).to_owned()).collect();
     let (workspace, toolchain, cache) = (workspace.to_owned(), toolchain.clone(), cache.clone());
-    Ok(recipe.action(move |context| make(context, &workspace, &programs, epoch, &toolchain, &cache)))
+    Ok(recipe.action(move |context| make(context, &workspace, &programs, profile, epoch, &toolchain, &cache)))
 }
 
 struct Member {
@@ -139,6 +140,7 @@ fn make(
     context: &Context,
     workspace: &Path,
     programs: &[String],
+    profile: &str,
     epoch: u64,
     toolchain: &Toolchain,
     cache: &Cache,
@@ -159,14 +161,14 @@ fn make(
     let cargo = Cargo { context, toolchain, crates: &crates, sources: &sources, target: &target, epoch };
     let mut command = cargo
         .command("build")?
-        .args(["--target", TARGET, "--profile", PROFILE])
+        .args(["--target", TARGET, "--profile", profile])
         .args(["--jobs", &context.jobs().to_string()]);
     for program in programs {
         command = command.args(["--package", program]);
     }
     context.run("compiling our programs", command)?;
     for program in programs {
-        let from = target.join(TARGET).join(PROFILE).join(program);
+        let from = target.join(TARGET).join(profile).join(program);
         let to = context.output().join(program);
         fs::copy(&from, &to).with_context(|| format!("keeping {}", from.display()))?;
     }
