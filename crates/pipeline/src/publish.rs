@@ -55,18 +55,34 @@ pub fn publish(
     let record_path = out.join(RECORD);
     let before: BTreeMap<String, Published> =
         fs::read(&record_path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    // While files change the record does not speak for them.
+    let sources = sources(plan, spec, formats, cache);
+    let unchanged = |name: &str, from: &Path| {
+        before.get(name).filter(|p| p.from == from && is_unchanged(&out.join(name), p)).cloned()
+    };
+    let kept: Vec<_> = sources.iter().map(|(_, name, from)| unchanged(name, from)).collect();
+    if kept.contains(&None) {
+        // While files change the record does not speak for them.
+        let _ = fs::remove_file(&record_path);
+    }
+    // All at once: hashing the disk takes as long as the others together.
+    let published = std::thread::scope(|scope| {
+        let copies: Vec<_> = sources
+            .iter()
+            .zip(kept)
+            .map(|((_, name, from), kept)| {
+                let to = out.join(name);
+                scope.spawn(move || kept.map_or_else(|| copy(from, &to), Ok))
+            })
+            .collect();
+        let joined = copies.into_iter().map(|copy| match copy.join() {
+            Ok(published) => published,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect::<Result<Vec<_>>>()
+    })?;
     let mut now = BTreeMap::new();
     let mut artifacts = Vec::new();
-    for (kind, name, from) in sources(plan, spec, formats, cache) {
-        let to = out.join(&name);
-        let published = match before.get(&name).filter(|p| p.from == from && is_unchanged(&to, p)) {
-            Some(published) => published.clone(),
-            None => {
-                let _ = fs::remove_file(&record_path);
-                copy(&from, &to)?
-            }
-        };
+    for ((kind, name, _), published) in sources.into_iter().zip(published) {
         let sha256 = published.sha256.parse().with_context(|| format!("the hash of {name}"))?;
         artifacts.push(Artifact { name: name.clone(), kind: kind.to_owned(), size: published.size, sha256 });
         now.insert(name, published);
