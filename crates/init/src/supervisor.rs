@@ -55,6 +55,9 @@ const PORT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// After how many jobs memory is given back, once there are no more.
 const MANY_JOBS: u32 = 32;
+/// How long after the last of them: what comes right behind it, such as the answer to who waits for it, needs the same
+/// code.
+const CALM: Duration = Duration::from_secs(1);
 
 /// What the machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +136,8 @@ pub struct Supervisor {
     reached_at: Option<Duration>,
     /// Jobs that have ended since memory was given back.
     jobs_done: u32,
+    /// When it is given back next.
+    give_back_at: Option<Duration>,
 }
 
 /// What a supervisor is made of, that depends on where it runs.
@@ -215,6 +220,7 @@ impl Supervisor {
             started,
             reached_at: None,
             jobs_done: 0,
+            give_back_at: None,
         })
     }
 
@@ -284,8 +290,10 @@ impl Supervisor {
         let awaits_port = self.shell_pending.is_some() || self.reporter.awaits_port();
         let port = (awaits_port && now < self.started + PORT_PATIENCE).then(|| now + PORT_INTERVAL);
         let feed = self.watchdog.as_ref().map(Watchdog::due);
-        [self.manager.next_deadline(), self.control.next_deadline(), emergency, port, feed, self.waits_due]
-            .into_iter()
+        let give_back = self.give_back_at.filter(|_| self.manager.is_idle());
+        let own = [self.manager.next_deadline(), self.control.next_deadline(), self.waits_due];
+        own.into_iter()
+            .chain([emergency, port, feed, give_back])
             .flatten()
             .min()
             .map(|at| at.saturating_sub(now))
@@ -302,15 +310,27 @@ impl Supervisor {
             watchdog.feed(now);
         }
         self.tell_waits(now);
-        if self.jobs_done >= MANY_JOBS && self.manager.is_idle() {
-            self.jobs_done = 0;
-            sys::machine::give_back_memory();
-        }
+        self.give_back(now);
         self.reporter.open_port(&self.poller);
         self.start_shell();
         self.tell_emergency();
         if matches!(self.stage, Stage::Emergency(until) if now >= until) {
             self.shut_down(ShutdownKind::Reboot, "the boot failed");
+        }
+    }
+
+    /// Gives memory back after many jobs, in the calm after them.
+    fn give_back(&mut self, now: Duration) {
+        if !self.manager.is_idle() {
+            return;
+        }
+        if self.give_back_at.is_some_and(|at| now >= at) {
+            self.give_back_at = None;
+            sys::machine::give_back_memory();
+        }
+        if self.jobs_done >= MANY_JOBS {
+            self.jobs_done = 0;
+            self.give_back_at = Some(now + CALM);
         }
     }
 
