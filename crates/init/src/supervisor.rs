@@ -9,6 +9,7 @@ mod reload;
 mod requests;
 mod stop;
 mod timers;
+mod turns;
 mod waiting;
 
 pub use stop::Remains;

@@ -102,6 +102,11 @@ pub enum Phase {
     Running,
 }
 
+/// The share of the processors, as a weight, that a unit gets while the system starts.
+pub fn startup_cpu_weight(weights: Weights) -> u16 {
+    weights.startup_cpu.or(weights.cpu).unwrap_or(WEIGHT)
+}
+
 /// What to write where for weights. Where something is to be undone, that is the kernel's own weight.
 pub fn weights(weights: Weights, phase: Phase) -> impl Iterator<Item = (&'static str, String)> {
     let of = |always: Option<u16>, startup: Option<u16>| match phase {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use event::{Event as Milestone, ShutdownKind};
 use sys::child::Failure;
 use sys::machine::monotonic;
+use unit::cgroup::startup_cpu_weight;
 use unit::manager::{Action, Input, JobResult};
 use unit::model::{Relation, SystemAction};
 use unit::service::config::{ExecList, ServiceType};
@@ -17,8 +18,9 @@ use unit::service::state::Active;
 use unit::text::signal::Signal;
 use unit::{Kind, UnitName, manager};
 
-use super::Supervisor;
 use super::boot::SHELL_UNIT;
+use super::turns::Turns;
+use super::{Stage, Supervisor};
 use crate::confine::Joined;
 use crate::poller::{Readiness, Source};
 use crate::{conditions, output, spawn, tables};
@@ -30,11 +32,35 @@ impl Supervisor {
     /// Does actions, and those that follow from how they went.
     pub(super) fn perform(&mut self, actions: Vec<Action>) {
         let mut queue = VecDeque::from(actions);
-        while let Some(action) = queue.pop_front() {
+        let mut starts = Turns::new();
+        while let Some(action) = self.next_action(&mut queue, &mut starts) {
             if let Some(input) = self.act(action) {
                 queue.extend(self.manager.next(input, monotonic()));
             }
         }
+    }
+
+    /// The action that is next. While the system starts, what starts processes waits for all else, and for its turn.
+    fn next_action(&self, queue: &mut VecDeque<Action>, starts: &mut Turns<Action>) -> Option<Action> {
+        while let Some(action) = queue.pop_front() {
+            let Action::Service(unit, what) = &action else {
+                return Some(action);
+            };
+            // What else there is to do for a unit comes after its start.
+            if let Some(start) = starts.of(unit) {
+                queue.push_front(action);
+                return Some(start);
+            }
+            let loaded = self.manager.graph().get(unit).and_then(|unit| unit.processes());
+            match (self.stage, what, loaded) {
+                (Stage::Booting(_), machine::Action::Spawn(..), Some(service)) => {
+                    let weight = startup_cpu_weight(service.cgroup.weights);
+                    starts.wait(unit.clone(), weight, action);
+                }
+                _ => return Some(action),
+            }
+        }
+        starts.next()
     }
 
     fn act(&mut self, action: Action) -> Option<Input> {
