@@ -292,9 +292,9 @@ impl Supervisor {
         let port = (awaits_port && now < self.started + PORT_PATIENCE).then(|| now + PORT_INTERVAL);
         let feed = self.watchdog.as_ref().map(Watchdog::due);
         let give_back = self.give_back_at.filter(|_| self.manager.is_idle());
-        let own = [self.manager.next_deadline(), self.control.next_deadline(), self.waits_due];
-        own.into_iter()
-            .chain([emergency, port, feed, give_back])
+        let (manager, control) = (self.manager.next_deadline(), self.control.next_deadline());
+        [manager, control, emergency, port, feed, self.waits_due, give_back]
+            .into_iter()
             .flatten()
             .min()
             .map(|at| at.saturating_sub(now))
@@ -322,14 +322,11 @@ impl Supervisor {
 
     /// Gives memory back after many jobs, in the calm after them.
     fn give_back(&mut self, now: Duration) {
-        if !self.manager.is_idle() {
-            return;
-        }
-        if self.give_back_at.is_some_and(|at| now >= at) {
+        if self.give_back_at.is_some_and(|at| now >= at) && self.manager.is_idle() {
             self.give_back_at = None;
             sys::machine::give_back_memory();
         }
-        if self.jobs_done >= MANY_JOBS {
+        if self.jobs_done >= MANY_JOBS && self.manager.is_idle() {
             self.jobs_done = 0;
             self.give_back_at = Some(now + CALM);
         }

@@ -55,8 +55,7 @@ ExecStart=/bin/sh -c 'while sleep 2; do grep -E \"^Mem(Total|Available):\" /proc
 WantedBy=multi-user.target
 ";
 
-/// Started as a person would: the ports that tests talk to a machine by take as much memory as all that
-/// Berth runs.
+/// Started as a person would: the ports that tests talk to a machine by take memory too, some 20 MB.
 #[test]
 fn idle_it_leaves_its_memory_to_the_workload() -> vm::Result<()> {
     let unit = json!({ "name": "tell-memory.service", "enabled": true, "contents": TELL_MEMORY });

@@ -1,6 +1,8 @@
 //! Whose turn it is, while the system starts, of what may be started at once: a start takes PID 1 a while, and what is
 //! to get most of the processors is what the machine waits for.
 
+use std::cmp::Reverse;
+
 use unit::UnitName;
 
 /// Starts that wait for their turn.
@@ -28,8 +30,7 @@ impl<T> Turns<T> {
 
     /// Takes the start whose turn it is: of those with the greatest weight the one that came first.
     pub fn next(&mut self) -> Option<T> {
-        let most = self.waiting.iter().map(|(_, weight, _)| *weight).max()?;
-        let at = self.waiting.iter().position(|(_, weight, _)| *weight == most)?;
+        let (at, _) = self.waiting.iter().enumerate().min_by_key(|(_, (_, weight, _))| Reverse(*weight))?;
         Some(self.waiting.remove(at).2)
     }
 }
