@@ -54,9 +54,9 @@ fn the_console_tells_what_runs_and_where_it_is_reached() -> vm::Result<()> {
     let shell = vm.ssh().sudo();
     assert!(shell.run("cat /etc/motd")?.contains(": 10.0.2.15"));
     // An address that comes later is shown when it comes.
-    shell.run("ip address add 192.0.2.7/24 dev $(ip route | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1); sed -i 's/}$/ }/' /run/berth/netd.json; sleep 2")?;
-    assert!(shell.run("cat /etc/issue")?.contains("192.0.2.7"));
+    shell.run("ip address add 192.0.2.7/24 dev $(ip route | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1); sed -i 's/}$/ }/' /run/berth/netd.json")?;
     vm.wait_for_console("192.0.2.7", LIMIT)?;
+    assert!(shell.run("cat /etc/issue")?.contains("192.0.2.7"));
     Ok(())
 }
 
