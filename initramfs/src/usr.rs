@@ -7,6 +7,7 @@ use sys::dm::ReadOnlyDevice;
 use sys::mount::{Mount, MountFlags};
 use verity::target_params;
 
+use crate::kernel_log;
 use crate::partitions::BootDisk;
 use crate::plan::Boot;
 
@@ -33,6 +34,9 @@ pub fn mount(boot: &Boot, disk: &BootDisk, target: &Path) -> Result<()> {
         parameters: &parameters,
     }
     .create()?;
+    if let Err(error) = sys::block::set_read_ahead(&device, layout::disk::USR_READ_AHEAD_KIB) {
+        kernel_log::alarm(&error.to_string());
+    }
     let flags = MountFlags::RDONLY | MountFlags::NODEV;
     Mount { source: &device, kind: "erofs", flags, options: "" }.on(target)?;
     Ok(())

@@ -40,6 +40,9 @@ pub const ROOT_FS_UUID: Guid = guid("e32ac369-8d7a-4421-91f0-a90e7d54fec7");
 pub const USR_FS_UUID: Guid = guid("e7f37fbb-057b-4b56-a3eb-3d3ef074232b");
 /// Name of the device-mapper device that `/usr` is read through.
 pub const USR_DEVICE: &str = "usr";
+/// How far the kernel reads ahead on that device, in KiB. Its own default of 128 is less than one compressed cluster of
+/// `/usr` unpacks to: nearly every read would end within one, which is then unpacked twice.
+pub const USR_READ_AHEAD_KIB: u32 = 512;
 /// Volume serial number of the ESP's FAT32.
 pub const ESP_VOLUME_ID: u32 = 0x535332c0;
 

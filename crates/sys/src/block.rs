@@ -107,6 +107,14 @@ fn number<T: FromStr>(folder: &Path, file: &str) -> Option<T> {
     fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
 }
 
+/// Has the kernel read ahead so many KiB where a file on the block device `device` is read in order, or a page of it is
+/// touched (Documentation/ABI/stable/sysfs-block, `read_ahead_kb`).
+pub fn set_read_ahead(device: &Path, kib: u32) -> Result<()> {
+    let name = device.file_name().unwrap_or_default();
+    let setting = Path::new(SYS_BLOCK).join(name).join("queue/read_ahead_kb");
+    fs::write(&setting, kib.to_string()).doing_to("write", &setting)
+}
+
 /// Has the kernel read the disk's partition table anew. No partition of it may be in use.
 pub fn reread_partitions(disk: &Path) -> Result<()> {
     let file = File::open(disk).doing_to("open", disk)?;

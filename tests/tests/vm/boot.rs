@@ -91,6 +91,8 @@ fn with_its_kernel_from_the_host_it_is_ready() -> vm::Result<()> {
     let gone =
         format!("for path in $(cat {}); do test -x $path || echo $path; done", layout::path::READ_AHEAD);
     assert_eq!(shell.run(&gone)?, "", "the image has what is read ahead");
+    let window = shell.run("cat /sys/block/dm-0/queue/read_ahead_kb")?;
+    assert_eq!(window, layout::disk::USR_READ_AHEAD_KIB.to_string(), "whole clusters of /usr are read");
     assert_eq!(shell.run("cat /proc/sys/kernel/modprobe")?, "/sbin/modprobe", "the kernel loads modules");
     shell.run("mountpoint -q /sys/fs/bpf")?;
     println!("by a direct boot ready after {:?} from power-on", ready.at);
