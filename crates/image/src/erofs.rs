@@ -20,7 +20,7 @@ pub enum Compression {
 impl Compression {
     fn flags(self) -> &'static [&'static str] {
         match self {
-            Self::Lz4 => &["-zlz4hc,level=6", "-C65536"],
+            Self::Lz4 => &["-zlz4hc,level=4", "-C65536"],
             Self::Zstd => &["-zzstd,level=9", "-C131072"],
         }
     }

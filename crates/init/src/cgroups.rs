@@ -3,7 +3,7 @@
 //! Where there is no hierarchy to write to (a container without one), a service's processes are
 //! those of the sessions that PID 1 began for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,14 +11,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use rustix::fs::inotify;
 use unit::cgroup::{self, Phase};
 use unit::graph::Graph;
 use unit::service::config::{CgroupLimits, Service, Weights};
 use unit::service::sandbox::Sandbox;
 use unit::{Kind, UnitName};
-
-use crate::confine;
 
 /// Where the hierarchy is in a machine.
 pub const MOUNT_POINT: &str = "/sys/fs/cgroup";
@@ -40,8 +39,8 @@ pub struct Cgroups {
     root: Option<PathBuf>,
     /// Tells of groups that became empty.
     watcher: OwnedFd,
-    watched: BTreeMap<i32, UnitName>,
-    groups: BTreeMap<UnitName, Group>,
+    watched: LiteMap<i32, UnitName>,
+    groups: LiteMap<UnitName, Group>,
     memory: u64,
     phase: Phase,
     /// Groups whose weights are others while the system starts and ends.
@@ -80,8 +79,8 @@ impl Cgroups {
         Ok(Cgroups {
             root,
             watcher: inotify::init(flags).context("cannot watch control groups")?,
-            watched: BTreeMap::new(),
-            groups: BTreeMap::new(),
+            watched: LiteMap::new(),
+            groups: LiteMap::new(),
             memory: total_memory(),
             phase: Phase::Running,
             phased: Vec::new(),
@@ -143,8 +142,8 @@ impl Cgroups {
 
     /// Limits what the processes of a group, whose folder this is, may use and reach.
     fn filter(&self, folder: BorrowedFd, sandbox: &Sandbox) -> [Result<()>; 2] {
-        let devices = confine::devices(sandbox).map(|list| sys::device_filter::attach(folder, &list));
-        let addresses = confine::addresses(sandbox).map(|list| sys::address_filter::attach(folder, &list));
+        let devices = spawn::devices(sandbox).map(|list| sys::device_filter::attach(folder, &list));
+        let addresses = spawn::addresses(sandbox).map(|list| sys::address_filter::attach(folder, &list));
         [
             devices.unwrap_or(Ok(())).context("cannot limit its devices (DeviceAllow=, DevicePolicy=)"),
             addresses.unwrap_or(Ok(())).context("cannot limit its addresses (IPAddressDeny=)"),
@@ -553,7 +552,7 @@ fn session_of(pid: i32) -> Option<i32> {
 
 /// Makes a group below this process's own, where the machine lets it.
 fn delegated_group() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mounts = fs::read_to_string(sys::mount::MOUNTS).ok()?;
     let mount = mounts.lines().find_map(|line| {
         let (front, back) = line.split_once(" - ")?;
         let mut fields = front.split(' ').skip(3);

@@ -1,6 +1,5 @@
 //! What timers need of the machine: its clock and time zone, word of their change, and stamp files.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::io::ErrorKind;
 use std::mem::MaybeUninit;
@@ -10,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use calendar::{Zone, Zones};
+use litemap::LiteMap;
 use rustix::fs::inotify::{self, WatchFlags};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
@@ -33,7 +33,7 @@ pub struct WallClock {
     localtime: PathBuf,
     zones: Zoneinfo,
     /// The zones that timers name, read once: many may name one.
-    named: BTreeMap<String, Zone>,
+    named: LiteMap<String, Zone>,
     /// The folder of stamp files.
     stamps: PathBuf,
 }
@@ -55,7 +55,7 @@ impl WallClock {
             poller.add(zone, Source::Zone, Readiness::Read)?;
         }
         let zones = Zoneinfo::at(&localtime, Path::new(layout::path::ZONEINFO));
-        Ok(WallClock { set, zone, localtime, zones, named: BTreeMap::new(), stamps: options.stamps() })
+        Ok(WallClock { set, zone, localtime, zones, named: LiteMap::new(), stamps: options.stamps() })
     }
 
     /// The machine's time zone.

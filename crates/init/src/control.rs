@@ -5,7 +5,6 @@
 
 mod places;
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -13,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use unit::control::{ErrorKind as ReplyError, REQUEST_MAX, ROOT_REQUEST_MAX, Reply, Request};
 
 use crate::poller::{Polled, Poller, Readiness, Source};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The socket and its clients.
 pub struct ControlSocket {
     listener: UnixListener,
-    clients: BTreeMap<u32, Client>,
+    clients: LiteMap<u32, Client>,
     last: u32,
     /// Clients that went before they had an answer, and nobody has been told yet.
     gone: Vec<u32>,
@@ -61,7 +61,7 @@ impl ControlSocket {
         // Everybody may look; who may act is decided by who they are.
         let mode = rustix::fs::Mode::from_raw_mode(0o666);
         rustix::fs::chmod(&path, mode).with_context(doing)?;
-        Ok(ControlSocket { listener, clients: BTreeMap::new(), last: 0, gone: Vec::new() })
+        Ok(ControlSocket { listener, clients: LiteMap::new(), last: 0, gone: Vec::new() })
     }
 
     /// Lets new clients in, as far as there is room. The rest of a crowd waits for the next turn.
@@ -133,8 +133,7 @@ impl ControlSocket {
         let Some(uid) = self.clients.get(&number).map(|client| client.uid) else {
             return;
         };
-        let mut answer = serde_json::to_vec(reply).unwrap_or_default();
-        answer.push(b'\n');
+        let answer = reply.encode_line();
         let takers = self.clients.iter().filter_map(|(number, client)| client.taker(*number));
         match places::make_room(uid, answer.len(), takers) {
             Some(gone) => gone.into_iter().for_each(|number| self.drop_client(number)),
@@ -248,7 +247,7 @@ fn receive(stream: &mut UnixStream, received: &mut Vec<u8>, limit: usize) -> Rec
 /// Reads a request, and checks that the user may make it.
 fn judge(line: &[u8], uid: Option<u32>) -> Result<Request, Reply> {
     let error = |kind, message: String| Err(Reply::Error { kind, message });
-    let request: Request = match serde_json::from_slice(line) {
+    let request = match Request::decode(line) {
         Ok(request) => request,
         Err(reason) => return error(ReplyError::Invalid, format!("not a request: {reason}")),
     };

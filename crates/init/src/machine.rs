@@ -67,7 +67,7 @@ pub fn ready(reporter: &mut Reporter) -> bool {
 /// This process holds descriptors for every service, and its limit is the most that services can
 /// ask for.
 fn raise_file_limit() -> anyhow::Result<()> {
-    let most = Some(crate::spawn::FILES_MAX);
+    let most = Some(spawn::FILES_MAX);
     let limit = rustix::process::Rlimit { current: most, maximum: most };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)
         .context("cannot raise the limit of open files")

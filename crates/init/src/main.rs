@@ -9,12 +9,8 @@
 mod cgroups;
 mod clock;
 mod conditions;
-mod confine;
 mod control;
-mod credentials;
 mod devices;
-mod directories;
-mod dynamic;
 mod end;
 mod folders;
 mod machine;
@@ -26,10 +22,8 @@ mod poller;
 mod power;
 mod report;
 mod sockets;
-mod spawn;
 mod supervisor;
 mod tables;
-mod users;
 mod watchdog;
 mod writer;
 

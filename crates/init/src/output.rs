@@ -3,12 +3,13 @@
 //! PID 1 keeps both ends while the unit has processes. So nothing is lost before logd runs, or
 //! while it restarts, and a service that writes never meets a pipe without a reader.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
     socketpair,
@@ -25,7 +26,7 @@ pub const CONTROL_NAME: &str = "log-control";
 /// Output pipes.
 #[derive(Default)]
 pub struct Outputs {
-    pipes: BTreeMap<UnitName, Pipe>,
+    pipes: LiteMap<UnitName, Pipe>,
     /// Our end of the socket to logd.
     logd: Option<OwnedFd>,
     /// Units whose pipes logd has yet to be given.
@@ -115,7 +116,7 @@ impl Outputs {
             send(ours.as_fd(), unit, settings, Some(reader.as_fd())).context("cannot hand over a pipe")?;
         }
         self.logd = Some(ours);
-        self.pipes.values_mut().for_each(|pipe| pipe.delivered = false);
+        self.pipes.iter_mut().for_each(|(_, pipe)| pipe.delivered = false);
         self.pending = self.pipes.keys().cloned().collect();
         self.flush();
         Ok(theirs)
@@ -159,8 +160,7 @@ fn send(
     settings: &LogSettings,
     reader: Option<BorrowedFd<'_>>,
 ) -> rustix::io::Result<()> {
-    let message = Announcement { unit: unit.to_string(), log: settings.clone() };
-    let message = serde_json::to_vec(&message).unwrap_or_default();
+    let message = Announcement { unit: unit.to_string(), log: settings.clone() }.encode();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if let Some(reader) = &reader {

@@ -3,12 +3,12 @@
 //! A path that is not there yet is watched for in the folders above it, as far as there are any.
 //! After every change all is watched anew: what was above may be another folder now.
 
-use std::collections::BTreeMap;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path as File;
 
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 use unit::UnitName;
 use unit::path::{Path, Test, Watched};
@@ -26,10 +26,10 @@ const COMES: WatchFlags =
 /// All watches.
 #[derive(Default)]
 pub struct Paths {
-    watches: BTreeMap<UnitName, Watch>,
-    owners: BTreeMap<u32, UnitName>,
+    watches: LiteMap<UnitName, Watch>,
+    owners: LiteMap<u32, UnitName>,
     /// Whether the paths of `PathChanged=` and `PathModified=` were there when last looked at.
-    existed: BTreeMap<UnitName, Vec<bool>>,
+    existed: LiteMap<UnitName, Vec<bool>>,
     last: u32,
 }
 
@@ -37,7 +37,7 @@ struct Watch {
     fd: Polled<OwnedFd>,
     number: u32,
     /// Watches that tell of a change itself: by their number, what has changed.
-    changes: BTreeMap<i32, String>,
+    changes: LiteMap<i32, String>,
 }
 
 impl Paths {
@@ -62,7 +62,7 @@ impl Paths {
         self.unwatch(unit);
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
         let fd = inotify::init(flags).context("cannot watch paths")?;
-        let mut changes = BTreeMap::new();
+        let mut changes = LiteMap::new();
         for watched in &config.watched {
             watch_one(&fd, watched, &mut changes)
                 .with_context(|| format!("cannot watch {}", watched.path))?;
@@ -147,7 +147,7 @@ fn flags_of(test: Test) -> WatchFlags {
 }
 
 /// Watches a path and what is above it.
-fn watch_one(fd: &OwnedFd, watched: &Watched, changes: &mut BTreeMap<i32, String>) -> Result<()> {
+fn watch_one(fd: &OwnedFd, watched: &Watched, changes: &mut LiteMap<i32, String>) -> Result<()> {
     let target = match watched.test {
         Test::ExistsGlob => glob::base(&watched.path),
         _ => watched.path.as_str(),

@@ -1,11 +1,11 @@
 //! The power button, as an input device (the kernel's input.rst).
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use litemap::LiteMap;
 use rustix::fs::OFlags;
 
 use crate::poller::{Polled, Poller, Readiness, Source};
@@ -20,7 +20,7 @@ const EVENT: usize = 24;
 /// The devices that have a power key.
 #[derive(Default)]
 pub struct PowerButtons {
-    devices: BTreeMap<u32, Polled<File>>,
+    devices: LiteMap<u32, Polled<File>>,
 }
 
 impl PowerButtons {

@@ -1,6 +1,5 @@
 //! Sockets that units listen on, and connections that instances are started for.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, chown, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use litemap::LiteMap;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{
@@ -23,7 +23,6 @@ use unit::socket::machine::Peer;
 
 use crate::folders;
 use crate::poller::{Poller, Readiness, Source};
-use crate::users::Database;
 
 /// At most this much is thrown away at once: who keeps sending must not hold PID 1.
 const FLUSH_MAX: usize = 1024;
@@ -31,13 +30,13 @@ const FLUSH_MAX: usize = 1024;
 /// All of them.
 #[derive(Default)]
 pub struct Sockets {
-    open: BTreeMap<UnitName, Open>,
-    owners: BTreeMap<u32, UnitName>,
+    open: LiteMap<UnitName, Open>,
+    owners: LiteMap<u32, UnitName>,
     last: u32,
     /// Connections that were taken and whose instance has no name yet, by socket.
-    taken: BTreeMap<UnitName, Connection>,
+    taken: LiteMap<UnitName, Connection>,
     /// Connections by the instance that is to serve them.
-    connections: BTreeMap<UnitName, Connection>,
+    connections: LiteMap<UnitName, Connection>,
 }
 
 struct Open {
@@ -319,7 +318,7 @@ fn set_owner(config: &Socket, path: &Path) -> Result<()> {
     if config.user.is_none() && config.group.is_none() {
         return Ok(());
     }
-    let users = Database::read(Path::new("/"));
+    let users = spawn::Database::read(Path::new("/"));
     let user = config.user.as_deref().map(|user| users.user(user)).transpose().context("SocketUser=")?;
     let group =
         config.group.as_deref().map(|group| users.group(group)).transpose().context("SocketGroup=")?;

@@ -14,13 +14,15 @@ mod waiting;
 
 pub use stop::Remains;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use event::ShutdownKind;
+use litemap::LiteMap;
+use spawn::{DynamicUsers, InCommon};
 use sys::machine::monotonic;
 use sys::signal::{Ended, Signals};
 use unit::UnitName;
@@ -32,10 +34,8 @@ use unit::text::signal::Signal;
 use crate::cgroups::Cgroups;
 use crate::clock::WallClock;
 use crate::conditions::Facts;
-use crate::confine::InCommon;
 use crate::control::ControlSocket;
 use crate::devices::Devices;
-use crate::dynamic::DynamicUsers;
 use crate::notify::NotifySocket;
 use crate::options::Options;
 use crate::output::Outputs;
@@ -106,12 +106,12 @@ pub struct Supervisor {
     watchdog: Option<Watchdog>,
     buttons: PowerButtons,
     /// Processes that were started, and whose they are.
-    owners: BTreeMap<i32, UnitName>,
+    owners: LiteMap<i32, UnitName>,
     /// What the processes of services share.
     in_common: InCommon,
     dynamic: DynamicUsers,
     /// Pipes that tell whether a process could execute its program.
-    reports: BTreeMap<u32, (Polled<OwnedFd>, UnitName, i32)>,
+    reports: LiteMap<u32, (Polled<OwnedFd>, UnitName, i32)>,
     last_report: u32,
     /// Clients that wait for jobs.
     waiting: Waiting,
@@ -203,10 +203,10 @@ impl Supervisor {
             reporter,
             notify,
             control,
-            owners: BTreeMap::new(),
+            owners: LiteMap::new(),
             in_common: InCommon::default(),
             dynamic: DynamicUsers::default(),
-            reports: BTreeMap::new(),
+            reports: LiteMap::new(),
             last_report: 0,
             waiting: Waiting::default(),
             awaited: Vec::new(),

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use sys::mount::MOUNTS;
 use unit::Kind;
 use unit::graph::Graph;
 use unit::mount::{Mount, Mounted, unescape_octal};
@@ -12,8 +13,6 @@ use unit::mount::{Mount, Mounted, unescape_octal};
 use crate::folders;
 use crate::poller::{Poller, Readiness, Source};
 
-/// The mounts of the process that reads it.
-pub const MOUNTS: &str = "/proc/self/mountinfo";
 const SWAPS: &str = "/proc/swaps";
 
 /// The tables, open to be told of changes.

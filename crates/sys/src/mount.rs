@@ -9,6 +9,9 @@ pub use rustix::mount::MountFlags;
 
 use crate::error::{Doing, Result};
 
+/// The mounts of the process that reads it (proc_pid_mountinfo(5)).
+pub const MOUNTS: &str = "/proc/self/mountinfo";
+
 /// A file system to be mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct Mount<'a> {

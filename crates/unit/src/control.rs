@@ -117,6 +117,15 @@ pub enum KillWhom {
 }
 
 impl Request {
+    /// Reads a request as it came, a line of JSON.
+    ///
+    /// # Errors
+    /// It is not JSON, or no request.
+    pub fn decode(line: &[u8]) -> Result<Self, serde_json::Error> {
+        // Here and not where it is called: what reads it is compiled once, not with each change of PID 1.
+        serde_json::from_slice(line)
+    }
+
     /// Whether only root may ask this.
     pub fn acts(&self) -> bool {
         match self {
@@ -187,6 +196,15 @@ pub enum Reply {
         /// It.
         manager: Box<ManagerStatus>,
     },
+}
+
+impl Reply {
+    /// The reply as it is sent, a line of JSON.
+    pub fn encode_line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
 }
 
 /// Why a request was not met for one unit of several.

@@ -49,7 +49,7 @@ fn a_fork_bomb_in_a_service_leaves_the_rest_alive() -> vm::Result<()> {
     let vm = ready(Vm::direct(bed()).ssh().boot()?)?;
     let shell = vm.ssh().sudo();
     let bomb =
-        "[Service]\nTasksMax=50\nExecStart=/usr/bin/sh -c 'bomb() { bomb | bomb & }; bomb; sleep 1000'";
+        "[Service]\nTasksMax=50\nExecStart=/usr/bin/sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 1000'";
     shell.run(&unit("bomb.service", bomb))?;
     shell.run("systemctl daemon-reload; systemctl start bomb; sleep 3")?;
     let tasks: u64 = shell.run("systemctl show -p TasksCurrent --value bomb")?.parse().unwrap();

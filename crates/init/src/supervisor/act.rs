@@ -21,9 +21,8 @@ use unit::{Kind, UnitName, manager};
 use super::boot::SHELL_UNIT;
 use super::turns::Turns;
 use super::{Stage, Supervisor};
-use crate::confine::Joined;
 use crate::poller::{Readiness, Source};
-use crate::{conditions, output, spawn, tables};
+use crate::{conditions, output, tables};
 
 /// The name under which an instance gets its connection (systemd.socket(5), `FileDescriptorName=`).
 const CONNECTION_NAME: &str = "connection";
@@ -241,7 +240,7 @@ impl Supervisor {
     }
 
     /// The services whose namespaces one is to share, as far as they lead from one to the next.
-    fn joined(&self, name: &UnitName) -> Vec<Joined> {
+    fn joined(&self, name: &UnitName) -> Vec<spawn::Joined> {
         let graph = self.manager.graph();
         let mut names = vec![name];
         let mut at = 0;
@@ -253,7 +252,7 @@ impl Supervisor {
         let joined = |unit: &&UnitName| {
             let sandbox = &graph.get(unit)?.processes()?.exec.sandbox;
             let process = self.cgroups.members(unit).first().copied();
-            Some(Joined {
+            Some(spawn::Joined {
                 unit: (*unit).clone(),
                 in_network: process.filter(|_| sandbox.private_network),
                 in_ipc: process.filter(|_| sandbox.private_ipc),

@@ -1,17 +1,16 @@
 //! Clients that wait for jobs to end, and what they have heard of so far.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use litemap::LiteMap;
 use unit::control::{Reply, UnitError};
 
 /// The clients, by number.
 #[derive(Debug, Default)]
-pub struct Waiting(BTreeMap<u32, Waiter>);
+pub struct Waiting(LiteMap<u32, Waiter>);
 
 #[derive(Debug, Default)]
 struct Waiter {
     /// The jobs that have not ended.
-    jobs: BTreeSet<u64>,
+    jobs: Vec<u64>,
     /// What was not done.
     errors: Vec<UnitError>,
     /// Whether it asked for one unit only, and so is told of that without its name.
@@ -30,7 +29,7 @@ impl Waiting {
     /// One of its jobs.
     pub fn expect(&mut self, client: u32, job: u64) {
         if let Some(waiter) = self.0.get_mut(&client) {
-            waiter.jobs.insert(job);
+            waiter.jobs.push(job);
         }
     }
 
@@ -55,9 +54,10 @@ impl Waiting {
     pub fn ended(&mut self, job: u64, error: Option<&UnitError>) -> Vec<(u32, Reply)> {
         let mut done = Vec::new();
         for (client, waiter) in &mut self.0 {
-            if !waiter.jobs.remove(&job) {
+            let Some(place) = waiter.jobs.iter().position(|&awaited| awaited == job) else {
                 continue;
-            }
+            };
+            waiter.jobs.swap_remove(place);
             waiter.errors.extend(error.cloned());
             if waiter.jobs.is_empty() && !waiter.is_open {
                 done.push(*client);

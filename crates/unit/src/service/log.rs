@@ -49,3 +49,10 @@ pub struct Announcement {
     #[serde(default)]
     pub log: LogSettings,
 }
+
+impl Announcement {
+    /// The message as it is sent, as JSON.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}

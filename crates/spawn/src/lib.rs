@@ -1,4 +1,11 @@
-//! From a service's settings to a process.
+//! Layer: effects. From a service's settings to a process: its user, its folders and credentials, what it sees of the
+//! system and may do there. The process itself is made by `sys::child`.
+
+mod confine;
+mod credentials;
+mod directories;
+mod dynamic;
+mod users;
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -20,10 +27,12 @@ use unit::service::sandbox::{self, PrivateUsers};
 use unit::text::value::Bound;
 use unit::text::{environment, expand};
 
-use crate::confine::{self, Common, View};
-use crate::dynamic::DynamicUsers;
-use crate::users::{Database, Identity};
-use crate::{credentials, directories};
+use confine::View;
+use users::Identity;
+
+pub use confine::{Common, InCommon, Joined, addresses, devices};
+pub use dynamic::DynamicUsers;
+pub use users::Database;
 
 /// Where programs are looked for that are named without a path, and the PATH of services.
 const SEARCH_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";

@@ -1,8 +1,7 @@
 //! Users that are there as long as their service: who has which number.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use unit::UnitName;
 use unit::service::dynamic::numbers;
 
@@ -10,7 +9,7 @@ use crate::users::{Database, Identity};
 
 /// The users of the services that run.
 #[derive(Default)]
-pub struct DynamicUsers(BTreeMap<UnitName, (String, u32)>);
+pub struct DynamicUsers(LiteMap<UnitName, (String, u32)>);
 
 impl DynamicUsers {
     /// A service's user: one of /etc/passwd where there is one of that name, else one that nobody has, or

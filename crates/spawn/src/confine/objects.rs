@@ -1,9 +1,9 @@
 //! `RemoveIPC=`: what a user's processes leave in memory that outlives them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use litemap::LiteMap;
 use sys::ipc::{self, Kind};
 
 /// Where POSIX shared memory and message queues are files.
@@ -42,7 +42,7 @@ fn has_processes(uid: u32) -> bool {
 /// The rows of one of the kernel's tables: an object's id, and whose it is.
 fn rows(table: &str) -> Vec<(i32, u32)> {
     let mut lines = table.lines();
-    let header: BTreeMap<&str, usize> = lines
+    let header: LiteMap<&str, usize> = lines
         .next()
         .unwrap_or_default()
         .split_whitespace()

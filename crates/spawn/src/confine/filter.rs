@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     TargetArch,
@@ -186,7 +187,7 @@ fn denied_namespaces(denied: u64) -> Result<Rules> {
 fn system_call_filters(calls: &SystemCalls, denial: Denial) -> Result<Vec<Vec<Instruction>>> {
     let mut filters = Vec::new();
     let rules = calls.named.iter().map(|number| (i64::from(number), Vec::new()));
-    let mut denied: BTreeMap<Denial, Rules> = BTreeMap::new();
+    let mut denied: LiteMap<Denial, Rules> = LiteMap::new();
     match calls.is_allow_list {
         true => filters.push(compile(rules.collect(), action(denial), SeccompAction::Allow)?),
         false => {

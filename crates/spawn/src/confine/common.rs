@@ -2,13 +2,13 @@
 //! (`JoinsNamespaceOf=`): folders in place of `/tmp` and `/var/tmp` (`PrivateTmp=`), a network
 //! (`PrivateNetwork=`), queues and shared memory (`PrivateIPC=`).
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use litemap::LiteMap;
 use sys::confine::{Namespaces, make};
 use unit::UnitName;
 use unit::service::config::{ExecList, Service};
@@ -58,8 +58,8 @@ pub struct Joined {
 #[derive(Default)]
 pub struct InCommon {
     /// The number of what each has.
-    of: BTreeMap<UnitName, u64>,
-    all: BTreeMap<u64, Common>,
+    of: LiteMap<UnitName, u64>,
+    all: LiteMap<u64, Common>,
     last: u64,
     nothing: Common,
 }

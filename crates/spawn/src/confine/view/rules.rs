@@ -10,7 +10,6 @@ use unit::mount::Mounted;
 use unit::service::sandbox::{self, Access, Rule};
 
 use super::View;
-use crate::tables::MOUNTS;
 
 /// A folder that is not to be entered: nothing in it, no permission, no room.
 const CLOSED: &str = "mode=000,nosuid,noexec,size=0,nr_inodes=1";
@@ -79,6 +78,6 @@ fn resolved<T: Copy>(rules: &[Rule<T>]) -> io::Result<Vec<Rule<T>>> {
 /// The mount points of this process's namespace. One whose name is not text is an error: it would
 /// be left as it is.
 pub(super) fn mount_points() -> io::Result<Vec<String>> {
-    let text = fs::read_to_string(MOUNTS)?;
+    let text = fs::read_to_string(sys::mount::MOUNTS)?;
     Ok(text.lines().filter_map(Mounted::parse).map(|mounted| mounted.place).collect())
 }
