@@ -9,8 +9,8 @@ pub struct Waiting(LiteMap<u32, Waiter>);
 
 #[derive(Debug, Default)]
 struct Waiter {
-    /// The jobs that have not ended.
-    jobs: Vec<u64>,
+    /// The jobs that have not ended, each once: two names may stand for one unit.
+    jobs: LiteMap<u64, ()>,
     /// What was not done.
     errors: Vec<UnitError>,
     /// Whether it asked for one unit only, and so is told of that without its name.
@@ -29,7 +29,7 @@ impl Waiting {
     /// One of its jobs.
     pub fn expect(&mut self, client: u32, job: u64) {
         if let Some(waiter) = self.0.get_mut(&client) {
-            waiter.jobs.push(job);
+            waiter.jobs.insert(job, ());
         }
     }
 
@@ -54,10 +54,9 @@ impl Waiting {
     pub fn ended(&mut self, job: u64, error: Option<&UnitError>) -> Vec<(u32, Reply)> {
         let mut done = Vec::new();
         for (client, waiter) in &mut self.0 {
-            let Some(place) = waiter.jobs.iter().position(|&awaited| awaited == job) else {
+            if waiter.jobs.remove(&job).is_none() {
                 continue;
-            };
-            waiter.jobs.swap_remove(place);
+            }
             waiter.errors.extend(error.cloned());
             if waiter.jobs.is_empty() && !waiter.is_open {
                 done.push(*client);
@@ -107,6 +106,16 @@ mod tests {
         assert_eq!(waiting.ended(12, None), []);
         assert_eq!(waiting.ended(11, None), [(1, Reply::Done)]);
         assert_eq!(waiting.ended(11, None), []);
+    }
+
+    #[test]
+    fn a_job_that_is_asked_for_twice_ends_once() {
+        let mut waiting = Waiting::default();
+        waiting.begin(1, 2);
+        waiting.expect(1, 10);
+        waiting.expect(1, 10);
+        assert_eq!(waiting.seal(1), None);
+        assert_eq!(waiting.ended(10, None), [(1, Reply::Done)]);
     }
 
     #[test]
