@@ -11,7 +11,7 @@ use sys::namespace::Root;
 /// Device nodes that programs expect; `kvm` only where the host has it.
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty", "kvm"];
 /// Directories of the tree that a program sees.
-const TREE_DIRECTORIES: &[&str] = &["/usr", "/var"];
+const TREE_DIRECTORIES: &[&str] = &["/etc", "/usr", "/var"];
 
 struct Bind {
     source: PathBuf,
@@ -172,10 +172,9 @@ fn build_root(tree: &Tree, binds: &[Bind], directory: &Path, host_network: bool)
     for name in TREE_DIRECTORIES {
         let source = tree.path(name);
         if source.is_dir() {
-            root.bind(&source, Path::new(name), true)?;
+            show_directory(&mut root, &source, Path::new(name), binds)?;
         }
     }
-    bind_etc(&mut root, &tree.path("/etc"))?;
     for (link, target) in
         [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")]
     {
@@ -210,16 +209,24 @@ fn build_root(tree: &Tree, binds: &[Bind], directory: &Path, host_network: bool)
     Ok(root)
 }
 
-/// Shows the entries of the tree's /etc one by one, so that a bind may add one (`resolv.conf`).
-fn bind_etc(root: &mut Root, etc: &Path) -> io::Result<()> {
-    root.directory(Path::new("/etc"))?;
-    if !etc.is_dir() {
+/// Shows a directory of the tree, read-only. One that something is to be bound in (a user's cache may be below /var) is
+/// made anew, with the tree's entries one by one: in the tree itself no place for it can be made.
+fn show_directory(root: &mut Root, source: &Path, inside: &Path, binds: &[Bind]) -> io::Result<()> {
+    let holds_bind = |path: &Path| binds.iter().any(|bind| bind.destination.starts_with(path));
+    if !holds_bind(inside) {
+        root.bind(source, inside, true)?;
         return Ok(());
     }
-    for entry in std::fs::read_dir(etc)? {
+    root.directory(inside)?;
+    for entry in std::fs::read_dir(source)? {
         let entry = entry?;
-        let inside = Path::new("/etc").join(entry.file_name());
-        if entry.file_type()?.is_symlink() {
+        let inside = inside.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            show_directory(root, &entry.path(), &inside, binds)?;
+        } else if holds_bind(&inside) {
+            // What is bound takes its place. A link could lead out of the root, which is not entered yet.
+        } else if kind.is_symlink() {
             root.symlink(&std::fs::read_link(entry.path())?, &inside)?;
         } else {
             root.bind(&entry.path(), &inside, true)?;

@@ -55,6 +55,30 @@ fn what_is_bound_is_seen_and_what_is_bound_read_only_stays() {
 }
 
 #[test]
+fn what_is_bound_may_be_where_the_tree_has_directories_of_its_own() {
+    let Some(tree) = tree() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    for place in [
+        "/var/tmp/user/cache",
+        "/var/home/user",
+        "/usr/local/src/berth",
+        "/usr/bin/mine",
+        "/etc/berth",
+        "/srv/berth",
+    ] {
+        let script = format!(
+            "echo hello > {place}/said; ls -d /etc/ld.so.conf.d /usr/lib /usr/share/doc /var/lib; \
+             for other in /etc/ld.so.conf.d /usr/share /var/lib; do ! touch $other/x 2> /dev/null || exit 1; done"
+        );
+        let output = shell(&tree, &script).bind_at(directory.path(), place).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{place}: {output:?}");
+        let said = directory.path().join("said");
+        assert_eq!(std::fs::read_to_string(&said).unwrap(), "hello\n", "{place}");
+        std::fs::remove_file(said).unwrap();
+    }
+}
+
+#[test]
 fn exit_codes_come_through_and_a_missing_program_is_named() {
     let Some(tree) = tree() else { return };
     assert_eq!(shell(&tree, "exit 7").output().unwrap().status.code(), Some(7));
