@@ -14,7 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use crate::report::Reporter;
+use init_io::report::Reporter;
 
 /// What is in a core (core(5)): memory of its own, shared memory without a file, headers of programs,
 /// huge pages of its own.

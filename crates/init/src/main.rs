@@ -6,26 +6,10 @@
 //!
 //! `machine` readies the machine, `supervisor` is the loop, `end` takes the machine down.
 
-mod cgroups;
-mod clock;
-mod conditions;
-mod control;
-mod devices;
 mod end;
-mod folders;
 mod machine;
-mod notify;
 mod options;
-mod output;
-mod paths;
-mod poller;
-mod power;
-mod report;
-mod sockets;
 mod supervisor;
-mod tables;
-mod watchdog;
-mod writer;
 
 use std::fs;
 use std::path::Path;
@@ -36,10 +20,10 @@ use sys::machine::monotonic;
 use sys::signal::Signals;
 use unit::text::specifier::Host;
 
-use cgroups::Cgroups;
-use conditions::Facts;
+use init_io::cgroups::{self, Cgroups};
+use init_io::conditions::Facts;
+use init_io::report::Reporter;
 use options::Options;
-use report::Reporter;
 use supervisor::{Parts, Supervisor};
 
 /// How long a failed start of PID 1 itself is shown before the machine restarts.

@@ -31,21 +31,21 @@ use unit::service::exit::Exit;
 use unit::service::machine::Event;
 use unit::text::signal::Signal;
 
-use crate::cgroups::Cgroups;
-use crate::clock::WallClock;
-use crate::conditions::Facts;
-use crate::control::ControlSocket;
-use crate::devices::Devices;
-use crate::notify::NotifySocket;
 use crate::options::Options;
-use crate::output::Outputs;
-use crate::paths::Paths;
-use crate::poller::{Polled, Poller, Readiness, Source};
-use crate::power::PowerButtons;
-use crate::report::Reporter;
-use crate::sockets::Sockets;
-use crate::tables::Tables;
-use crate::watchdog::Watchdog;
+use init_io::cgroups::Cgroups;
+use init_io::clock::WallClock;
+use init_io::conditions::Facts;
+use init_io::control::ControlSocket;
+use init_io::devices::Devices;
+use init_io::notify::NotifySocket;
+use init_io::output::Outputs;
+use init_io::paths::Paths;
+use init_io::poller::{Polled, Poller, Readiness, Source};
+use init_io::power::PowerButtons;
+use init_io::report::Reporter;
+use init_io::sockets::Sockets;
+use init_io::tables::Tables;
+use init_io::watchdog::Watchdog;
 use unit_files::Catalog;
 use waiting::Waiting;
 
@@ -181,10 +181,10 @@ impl Supervisor {
             reporter.open_port(&poller);
         }
         let tables = Tables::open(&poller)?;
-        let wall_clock = WallClock::open(&poller, &options)?;
+        let wall_clock = WallClock::open(&poller, options.localtime(), options.stamps())?;
         let devices = Devices::open(&poller, options.devices())?;
         Ok(Supervisor {
-            catalog: Catalog::list(&options.unit_path).with_mounts(crate::tables::mounted),
+            catalog: Catalog::list(&options.unit_path).with_mounts(init_io::tables::mounted),
             shell_pending: options.shell.clone(),
             watchdog: if options.container { None } else { Watchdog::open() },
             buttons: PowerButtons::default(),

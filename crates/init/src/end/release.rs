@@ -18,7 +18,7 @@ use sys::machine::monotonic;
 use unit::mount::{Mounted, is_kept};
 use unit::text::signal::Signal;
 
-use crate::tables::mounted;
+use init_io::tables::mounted;
 
 /// A step that has gone on for so long, while nothing was written to any disk, is stuck.
 const STUCK: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use layout::path::{STATE, STATE_OF_ROOT};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use sys::mount::{Mount, MountFlags, bind};
 
-use crate::tables;
+use init_io::tables;
 
 /// One file system, where it belongs, and whether a kernel may lack it.
 struct Api {
@@ -40,7 +40,7 @@ const APIS: [Api; 16] = [
     api("tmpfs", "/dev/shm", SHARED, "mode=1777"),
     api("tmpfs", "/run", SHARED, layout::path::RUN_OPTIONS),
     api("tmpfs", "/tmp", SHARED, "mode=1777,size=50%"),
-    api("cgroup2", crate::cgroups::MOUNT_POINT, KERNEL, "nsdelegate,memory_recursiveprot"),
+    api("cgroup2", init_io::cgroups::MOUNT_POINT, KERNEL, "nsdelegate,memory_recursiveprot"),
     optional("mqueue", "/dev/mqueue", ""),
     optional("hugetlbfs", "/dev/hugepages", "mode=1770"),
     optional("securityfs", "/sys/kernel/security", ""),

@@ -21,8 +21,8 @@ use unit::{Kind, UnitName, manager};
 use super::boot::SHELL_UNIT;
 use super::turns::Turns;
 use super::{Stage, Supervisor};
-use crate::poller::{Readiness, Source};
-use crate::{conditions, output, tables};
+use init_io::poller::{Readiness, Source};
+use init_io::{conditions, output, tables};
 
 /// The name under which an instance gets its connection (systemd.socket(5), `FileDescriptorName=`).
 const CONNECTION_NAME: &str = "connection";

@@ -21,7 +21,7 @@ use unit::{Unit, UnitName};
 
 use super::{MANY_JOBS, Stage, Supervisor};
 use crate::options::DEFAULT_TARGET;
-use crate::{output, report};
+use init_io::{output, report};
 
 /// What a boot starts without `default.target`.
 const FALLBACK: &str = "multi-user.target";

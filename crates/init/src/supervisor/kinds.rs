@@ -10,7 +10,7 @@ use unit::transaction::JobKind;
 use unit::{Kind, Unit, UnitName, UnitType, path, socket};
 
 use super::Supervisor;
-use crate::tables;
+use init_io::tables;
 
 impl Supervisor {
     /// Something was mounted or unmounted, by whomever.

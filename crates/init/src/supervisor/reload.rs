@@ -15,7 +15,7 @@ impl Supervisor {
     /// Reads every unit that is known anew. What runs, waits or has failed goes on so, by its new
     /// settings.
     pub(super) fn reload_units(&mut self) {
-        self.catalog = Catalog::list(&self.options.unit_path).with_mounts(crate::tables::mounted);
+        self.catalog = Catalog::list(&self.options.unit_path).with_mounts(init_io::tables::mounted);
         // The machine may have got another name.
         if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
             self.facts.host.hostname = name.trim().to_owned();

@@ -104,7 +104,7 @@ impl Supervisor {
     /// The loaded units, and another with what that names.
     fn graph_with(&mut self, unit: &UnitName) -> Graph {
         // A file may have come since the folders were listed.
-        self.catalog = Catalog::list(&self.options.unit_path).with_mounts(crate::tables::mounted);
+        self.catalog = Catalog::list(&self.options.unit_path).with_mounts(init_io::tables::mounted);
         let mut graph = self.manager.graph().clone();
         graph.forget_failures();
         self.catalog.load_with_related(&mut graph, unit, &self.facts.host);

@@ -9,10 +9,10 @@ use unit::UnitName;
 use unit::cgroup::Phase;
 
 use super::{Finished, Stage, Supervisor};
-use crate::cgroups::Cgroups;
-use crate::output;
-use crate::report::Reporter;
-use crate::watchdog::Watchdog;
+use init_io::cgroups::Cgroups;
+use init_io::output;
+use init_io::report::Reporter;
+use init_io::watchdog::Watchdog;
 
 /// How long services that set no timeout of their own have to stop.
 const SERVICES: Duration = Duration::from_millis(2500);

@@ -18,7 +18,6 @@ use unit::UnitName;
 use unit::timer::Timer;
 use zoneinfo::Zoneinfo;
 
-use crate::options::Options;
 use crate::poller::{Poller, Readiness, Source};
 
 /// A moment that does not come: the kernel's clocks end in 2262.
@@ -39,23 +38,22 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// Asks to be told of changes. That the time zone's folder cannot be watched is no reason not to
+    /// Asks to be told of changes; `localtime` is the file of the time zone, `stamps` the folder of stamp files. That the time zone's folder cannot be watched is no reason not to
     /// go on.
     ///
     /// # Errors
     /// The kernel tells of no change of its clock.
-    pub fn open(poller: &Poller, options: &Options) -> Result<WallClock> {
+    pub fn open(poller: &Poller, localtime: PathBuf, stamps: PathBuf) -> Result<WallClock> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let set = timerfd_create(TimerfdClockId::Realtime, flags).context("cannot watch the clock")?;
         arm(&set)?;
         poller.add(&set, Source::Clock, Readiness::Read)?;
-        let localtime = options.localtime();
         let zone = watch(&localtime).ok();
         if let Some(zone) = &zone {
             poller.add(zone, Source::Zone, Readiness::Read)?;
         }
         let zones = Zoneinfo::at(&localtime, Path::new(layout::path::ZONEINFO));
-        Ok(WallClock { set, zone, localtime, zones, named: LiteMap::new(), stamps: options.stamps() })
+        Ok(WallClock { set, zone, localtime, zones, named: LiteMap::new(), stamps })
     }
 
     /// The machine's time zone.
