@@ -504,8 +504,7 @@ fn status_shows_the_last_of_the_log_in_the_zone_that_journalctl_has() {
     // The log of the machine is this one in a mount namespace alone.
     let mut command = std::process::Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-    command
-        .arg("mount -t tmpfs none /var && mkdir -p /var/log && cp -r \"$0\" /var/log/journal && exec \"$@\"");
+    command.arg("mount -t tmpfs none /var/log && cp -r \"$0\" /var/log/journal && exec \"$@\"");
     command.arg(&folder).args([env!("CARGO_BIN_EXE_berthctl"), "systemctl", "status", "a"]);
     command.env("BERTH_INIT_SOCKET", system.path("run/init.sock")).env("TZ", "XYZ+3:30");
     let output = command.output().unwrap();

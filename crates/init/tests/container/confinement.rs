@@ -85,7 +85,13 @@ const CASES: &[Case] = &[
     Case(Root, "ProtectHome=yes", "amount /root; cd /root && writable /root", "0", "some\n/root"),
     Case(Root, "ProtectHome=read-only", "amount /root; writable /root", "some", "some\n/root"),
     Case(Root, "ProtectHome=tmpfs", "amount /root; writable /root; stat -c %a /root", "0\n755", ANY),
-    Case(Nothing, "PrivateTmp=yes", "amount /tmp; touch /tmp/x && echo fine", "0\nfine", "some\nfine"),
+    Case(
+        Nothing,
+        "PrivateTmp=yes",
+        "amount /tmp; rm $(mktemp /tmp/x.XXXXXX) && echo fine",
+        "0\nfine",
+        "some\nfine",
+    ),
     Case(
         Nothing,
         "PrivateTmp=disconnected",
