@@ -38,8 +38,8 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// Asks to be told of changes; `localtime` is the file of the time zone, `stamps` the folder of stamp files. That the time zone's folder cannot be watched is no reason not to
-    /// go on.
+    /// Asks to be told of changes; `localtime` is the file of the time zone, `stamps` the folder of stamp files.
+    /// That the time zone's folder cannot be watched is no reason not to go on.
     ///
     /// # Errors
     /// The kernel tells of no change of its clock.

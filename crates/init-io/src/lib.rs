@@ -1,4 +1,4 @@
-//! Layer: effects. What PID 1 waits for and acts on, a module each: nothing here decides.
+//! Layer: effects. What PID 1 waits for and acts on, a module each. What is done about it, `unit` decides.
 
 pub mod cgroups;
 pub mod clock;
