@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", pipeline::told(&error));
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -65,7 +65,7 @@ pub struct Refused {
 /// A text that is no record.
 #[derive(Debug, thiserror::Error)]
 #[error("this is not a record of the boot chain: {0}")]
-pub struct RecordError(#[from] serde_json::Error);
+pub struct RecordError(serde_json::Error);
 
 impl Record {
     /// Reads [`Record::to_json`]'s text.
@@ -73,7 +73,7 @@ impl Record {
     /// # Errors
     /// It is not JSON of this shape.
     pub fn from_json(text: &str) -> Result<Self, RecordError> {
-        Ok(serde_json::from_str(text)?)
+        serde_json::from_str(text).map_err(RecordError)
     }
 
     /// The record's text.

@@ -30,7 +30,7 @@ pub const MOST_NAME_UNITS: usize = 36;
 pub enum Fault {
     /// Reading failed.
     #[error("it cannot be read ({0})")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// There is no such thing here.
     #[error("it has no signature")]
     NoSignature,
@@ -58,7 +58,7 @@ pub enum Unreadable {
     NotGpt,
     /// Reading the first blocks failed.
     #[error("it cannot be read ({0})")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// Neither copy can be used.
     #[error("the partition table: {primary}; its backup: {backup}")]
     Both {
@@ -162,7 +162,7 @@ pub fn load(
     if geometry.blocks < 6 || !(512..=65536).contains(&block) || !block.is_power_of_two() {
         return Err(Unreadable::NotGpt);
     }
-    let start = read(0, 2 * block)?;
+    let start = read(0, 2 * block).map_err(Unreadable::Io)?;
     let (first, header) = start.split_at_checked(block).ok_or(Unreadable::NotGpt)?;
     let mbr: [u8; 512] = *first.first_chunk().ok_or(Unreadable::NotGpt)?;
     if !is_protective(&mbr) {
@@ -174,7 +174,7 @@ pub fn load(
     };
     let last = geometry.last_block();
     let backup = read(last * geometry.block_size, block)
-        .map_err(Fault::from)
+        .map_err(Fault::Io)
         .and_then(|header| Table::decode(&header, last, geometry, &mut read));
     match backup {
         Ok((table, alternate)) => Ok(Loaded { table, origin: Origin::Backup, alternate, mbr }),
@@ -224,7 +224,7 @@ impl Table {
         if first_usable > last_usable || entries_at < PRIMARY_ENTRIES || last_entry_block >= geometry.blocks {
             return Err(Fault::Impossible("range"));
         }
-        let entries = read(entries_at * geometry.block_size, length)?;
+        let entries = read(entries_at * geometry.block_size, length).map_err(Fault::Io)?;
         if entries.len() != length || crc32fast::hash(&entries) != u32_at(header, 88) {
             return Err(Fault::Checksum("entries"));
         }

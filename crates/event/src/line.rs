@@ -4,11 +4,11 @@ use crate::Event;
 
 /// Why a line is not an event.
 #[derive(Debug, thiserror::Error)]
-#[error("not an event: {line:?}: {source}")]
+#[error("not an event: {line:?}: {cause}")]
 pub struct DecodeError {
     /// The line as it came.
     pub line: String,
-    source: serde_json::Error,
+    cause: serde_json::Error,
 }
 
 impl Event {
@@ -26,7 +26,7 @@ impl Event {
     /// The line is not JSON, or not an event of this table.
     pub fn decode_line(line: &str) -> Result<Event, DecodeError> {
         serde_json::from_str(line.trim_end())
-            .map_err(|source| DecodeError { line: line.trim_end().to_owned(), source })
+            .map_err(|cause| DecodeError { line: line.trim_end().to_owned(), cause })
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Unfit {
     },
     /// Its hash tree cannot be read.
     #[error("its hash tree: {0}")]
-    Superblock(#[from] SuperblockError),
+    Superblock(SuperblockError),
     /// Its hash tree is for something else.
     #[error("its hash tree covers {covered} bytes, and its file system has {size}")]
     Size {
@@ -75,14 +75,15 @@ pub const HEAD: usize = 2 * BLOCK;
 /// # Errors
 /// They are none of a tree, or of one that covers more than the file system.
 pub fn head(bytes: &[u8], data: Extent) -> Result<(Superblock, RootHash), Unfit> {
-    let superblock = Superblock::parse(bytes)?;
+    let superblock = Superblock::parse(bytes).map_err(Unfit::Superblock)?;
     let covered = superblock.data_size();
     if covered > data.size {
         return Err(Unfit::Size { covered, size: data.size });
     }
     let top = usize::try_from(superblock.top_block_offset()).unwrap_or(usize::MAX);
     let top = bytes.get(top..).unwrap_or_default();
-    let top = top.first_chunk().ok_or(SuperblockError::Short(bytes.len()))?;
+    let short = || Unfit::Superblock(SuperblockError::Short(bytes.len()));
+    let top = top.first_chunk().ok_or_else(short)?;
     let root_hash = root_hash_of_top(top, &superblock);
     Ok((superblock, root_hash))
 }

@@ -33,7 +33,7 @@ pub struct Trusted {
 pub enum RecordError {
     /// It is not JSON of the right shape.
     #[error("it is no record: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// It is newer than this program.
     #[error("its format is {0}, and only {SCHEMA} is known here")]
     Schema(u32),
@@ -51,7 +51,7 @@ impl Record {
     /// # Errors
     /// It is none, or of a newer format.
     pub fn from_json(text: &str) -> Result<Self, RecordError> {
-        let record: Self = serde_json::from_str(text)?;
+        let record: Self = serde_json::from_str(text).map_err(RecordError::Json)?;
         if record.schema == SCHEMA { Ok(record) } else { Err(RecordError::Schema(record.schema)) }
     }
 

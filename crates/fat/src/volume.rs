@@ -28,7 +28,7 @@ pub trait Disk {
 pub enum Error {
     /// The disk's answer.
     #[error("the disk: {0}")]
-    Disk(#[from] io::Error),
+    Disk(io::Error),
     /// It is something else.
     #[error("it holds no FAT32: {0}")]
     NotFat32(&'static str),
@@ -52,6 +52,13 @@ pub enum Error {
     /// A name that cannot be given.
     #[error("{0:?} cannot be the name of a file here")]
     Name(String),
+}
+
+// By hand, since `#[from]` would hand on a cause that the message has told of already.
+impl From<io::Error> for Error {
+    fn from(answer: io::Error) -> Self {
+        Self::Disk(answer)
+    }
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -169,7 +169,7 @@ pub(crate) fn write_table(
     size: u64,
     entries: BTreeMap<u32, Entry>,
 ) -> Result<()> {
-    let failed = |source: gpt::GptError| Error::Gpt { path: path.to_owned(), source };
+    let failed = |cause: gpt::GptError| Error::Gpt { path: path.to_owned(), cause };
     let mut table = gpt::GptConfig::new()
         .writable(true)
         .logical_block_size(LogicalBlockSize::Lb512)
@@ -180,10 +180,9 @@ pub(crate) fn write_table(
     drop(table);
     // The sectors behind the first, as the protective MBR counts them; 32 bits hold 2 TiB.
     let covered = u32::try_from((size / SECTOR).saturating_sub(1)).unwrap_or(u32::MAX);
-    ProtectiveMBR::with_lb_size(covered).overwrite_lba0(file).map_err(|source| Error::Gpt {
-        path: path.to_owned(),
-        source: std::io::Error::other(source).into(),
-    })?;
+    ProtectiveMBR::with_lb_size(covered)
+        .overwrite_lba0(file)
+        .map_err(|cause| Error::Gpt { path: path.to_owned(), cause: std::io::Error::other(cause).into() })?;
     Ok(())
 }
 

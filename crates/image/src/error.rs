@@ -10,22 +10,22 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Reading or writing failed.
-    #[error("{doing} {}: {source}{}", path.display(), hint(source))]
+    #[error("{doing} {}: {cause}{}", path.display(), hint(cause))]
     Io {
         /// What was being done, such as "writing".
         doing: &'static str,
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A program of the tools tree could not be started.
-    #[error("starting {program}: {source}")]
+    #[error("starting {program}: {cause}")]
     Start {
         /// The program.
         program: String,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A program of the tools tree failed.
     #[error("{program} failed ({status}) while {doing}:\n{output}")]
@@ -43,12 +43,12 @@ pub enum Error {
     #[error(transparent)]
     Files(#[from] crate::files::FilesError),
     /// There can be no hash tree.
-    #[error("hashing {}: {source}", path.display())]
+    #[error("hashing {}: {cause}", path.display())]
     Verity {
         /// The data.
         path: PathBuf,
         /// Why.
-        source: ::verity::TreeError,
+        cause: ::verity::TreeError,
     },
     /// Something is larger than the place that it must fit.
     #[error(transparent)]
@@ -64,12 +64,12 @@ pub enum Error {
         alignment: u64,
     },
     /// The partition table could not be written.
-    #[error("writing the partition table of {}: {source}", path.display())]
+    #[error("writing the partition table of {}: {cause}", path.display())]
     Gpt {
         /// The disk.
         path: PathBuf,
         /// Why.
-        source: gpt::GptError,
+        cause: gpt::GptError,
     },
 }
 
@@ -77,7 +77,7 @@ impl Error {
     /// For `map_err`: an error of the system, with what was being done to what.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { doing, path, source }
+        move |cause| Self::Io { doing, path, cause }
     }
 }
 

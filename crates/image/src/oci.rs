@@ -88,12 +88,12 @@ pub enum OciError {
     #[error("{0:?} is not an absolute path without `.` and `..`")]
     BadPath(String),
     /// The file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {cause}", path.display())]
     Io {
         /// The archive.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -104,7 +104,7 @@ pub enum OciError {
 /// The image is not well formed, or the file cannot be written.
 pub fn write(path: &Path, image: &OciImage) -> Result<(), OciError> {
     let tag = tag(&image.name)?;
-    let failed = |source| OciError::Io { path: path.to_owned(), source };
+    let failed = |cause| OciError::Io { path: path.to_owned(), cause };
     let layer = layer(image, path)?;
     let layer = Blob::new(LAYER, layer);
     let config = Blob::json(CONFIG, &config(image, &layer)).map_err(failed)?;
@@ -174,7 +174,7 @@ fn layer(image: &OciImage, archive: &Path) -> Result<Vec<u8>, OciError> {
         }
         tar.into_inner()
     };
-    store().map_err(|source| OciError::Io { path: archive.to_owned(), source })
+    store().map_err(|cause| OciError::Io { path: archive.to_owned(), cause })
 }
 
 /// An absolute path as a tar has it.

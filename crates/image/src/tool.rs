@@ -31,7 +31,7 @@ pub(crate) fn run_with_input(
         });
         let output = child.wait_with_output();
         let panicked =
-            |_| Err(Error::Start { program: program.to_owned(), source: io::Error::other("a fault") });
+            |_| Err(Error::Start { program: program.to_owned(), cause: io::Error::other("a fault") });
         (writer.join().unwrap_or_else(panicked), output)
     });
     // A program that ends early breaks its pipe: what it says of itself is the better message.
@@ -41,7 +41,7 @@ pub(crate) fn run_with_input(
 
 fn start(program: &str) -> impl FnOnce(io::Error) -> Error {
     let program = program.to_owned();
-    |source| Error::Start { program, source }
+    |cause| Error::Start { program, cause }
 }
 
 fn check(program: &str, output: &Output, doing: &str) -> Result<()> {

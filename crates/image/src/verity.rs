@@ -19,7 +19,7 @@ const READ: u64 = 1 << 20;
 pub fn format(data: &Path, out: &Path, salt: &[u8], uuid: Guid) -> Result<RootHash> {
     let file = File::open(data).map_err(Error::io("reading", data))?;
     let size = file.metadata().map_err(Error::io("reading", data))?.len();
-    let refused = |source| Error::Verity { path: data.to_owned(), source };
+    let refused = |cause| Error::Verity { path: data.to_owned(), cause };
     if !size.is_multiple_of(BLOCK as u64) {
         return Err(refused(TreeError::PartialBlock(size as usize)));
     }
@@ -52,7 +52,7 @@ fn leaves(file: &File, path: &Path, salt: &[u8], from: u64, to: u64) -> Result<V
         let part = &mut buffer[..READ.min(to - at) as usize];
         file.read_exact_at(part, at).map_err(Error::io("reading", path))?;
         let hashed = verity::leaves(salt, part);
-        digests.extend(hashed.map_err(|source| Error::Verity { path: path.to_owned(), source })?);
+        digests.extend(hashed.map_err(|cause| Error::Verity { path: path.to_owned(), cause })?);
         at += part.len() as u64;
     }
     Ok(digests)

@@ -22,7 +22,6 @@ mod read;
 mod run;
 mod step;
 pub mod steps;
-mod told;
 pub mod userland;
 
 pub use cache::{CACHE_VARIABLE, Cache};
@@ -32,4 +31,3 @@ pub use plan::Plan;
 pub use progress::{Outcome, Progress};
 pub use run::run;
 pub use step::{Context, Recipe, Step};
-pub use told::told;

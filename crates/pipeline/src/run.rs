@@ -1,7 +1,7 @@
 //! Makes what the cache lacks.
 
 use crate::cache::{partial_name, remove_tree};
-use crate::{Cache, Context, Outcome, Progress, Step, told};
+use crate::{Cache, Context, Outcome, Progress, Step};
 use anyhow::{Context as _, Result, anyhow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -143,7 +143,7 @@ fn make(step: &Arc<Step>, cache: &Cache, progress: &Arc<Progress>, jobs: usize) 
         jobs,
     };
     if let Err(error) = (step.action)(&context) {
-        let _ = writeln!(&context.log, "{}", told(&error));
+        let _ = writeln!(&context.log, "{error:#}");
         let _ = remove_tree(&partial);
         return Err(failed(name, &error, &context.log_path));
     }
@@ -153,7 +153,7 @@ fn make(step: &Arc<Step>, cache: &Cache, progress: &Arc<Progress>, jobs: usize) 
 
 fn failed(step: &str, error: &anyhow::Error, log: &Path) -> anyhow::Error {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let error = told(error);
+    let error = format!("{error:#}");
     // The log's last lines are the error itself.
     let lines: Vec<&str> = text.lines().collect();
     let end = &lines[..lines.len().saturating_sub(error.lines().count())];

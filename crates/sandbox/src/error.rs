@@ -53,17 +53,17 @@ pub enum Error {
     NoProgram { tree: PathBuf, program: String },
     #[error("{doing}: {message}")]
     Tool { doing: String, message: String },
-    #[error("{doing} {path}: {source}")]
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{doing} {path}: {cause}")]
+    Io { doing: &'static str, path: PathBuf, cause: io::Error },
 }
 
 impl Error {
     /// An [`Error::Io`], or [`Error::DiskFull`] where that is the cause.
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| match source.kind() {
+        move |cause| match cause.kind() {
             io::ErrorKind::StorageFull => Self::DiskFull { doing: doing.to_owned(), path },
-            _ => Self::Io { doing, path, source },
+            _ => Self::Io { doing, path, cause },
         }
     }
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 /// A kernel interface refused.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action}: {source}")]
+#[error("cannot {action}: {cause}")]
 pub struct Error {
     action: String,
-    source: io::Error,
+    cause: io::Error,
 }
 
 /// What the functions of this crate return.
@@ -17,13 +17,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// `action` completes "cannot ...", for example "mount erofs on /sysroot/usr".
-    pub fn new(action: impl fmt::Display, source: impl Into<io::Error>) -> Self {
-        Self { action: action.to_string(), source: source.into() }
+    pub fn new(action: impl fmt::Display, cause: impl Into<io::Error>) -> Self {
+        Self { action: action.to_string(), cause: cause.into() }
     }
 
     /// The kernel's answer.
     pub fn io(&self) -> &io::Error {
-        &self.source
+        &self.cause
     }
 }
 
@@ -41,6 +41,6 @@ pub(crate) trait Doing<T> {
 
 impl<T, E: Into<io::Error>> Doing<T> for std::result::Result<T, E> {
     fn doing(self, action: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|source| Error::new(action(), source))
+        self.map_err(|cause| Error::new(action(), cause))
     }
 }

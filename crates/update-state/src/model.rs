@@ -117,7 +117,7 @@ pub enum What {
 /// A text that is no record.
 #[derive(Debug, thiserror::Error)]
 #[error("this is not a record of updates: {0}")]
-pub struct StateError(#[from] serde_json::Error);
+pub struct StateError(serde_json::Error);
 
 impl Default for State {
     fn default() -> Self {
@@ -140,7 +140,7 @@ impl State {
     /// # Errors
     /// It is not JSON of this shape.
     pub fn from_json(text: &str) -> Result<Self, StateError> {
-        Ok(serde_json::from_str(text)?)
+        serde_json::from_str(text).map_err(StateError)
     }
 
     /// The record's text.

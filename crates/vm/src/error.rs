@@ -10,14 +10,14 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// A file or socket of the harness.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {cause}", path.display())]
     Io {
         /// What was being done.
         doing: &'static str,
         /// To what.
         path: PathBuf,
         /// Why it failed.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A build's folder that lacks something.
     #[error("{} is not a finished build: {why}. Run `cargo xtask build --format disk,qcow2`", dir.display())]
@@ -100,6 +100,6 @@ impl Error {
     /// For `map_err` on an IO call: what was being done, to what.
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { doing, path, source }
+        move |cause| Self::Io { doing, path, cause }
     }
 }
