@@ -39,6 +39,11 @@ fn root(parsed: &Parsed) -> Result<Root> {
     Root::open(Path::new(parsed.value("root").unwrap_or("/")))
 }
 
+/// What this process makes has the permissions that lines say, whoever started it.
+fn mask_nothing() {
+    rustix::process::umask(rustix::fs::Mode::empty());
+}
+
 /// Tells something on standard error.
 fn tell(text: String) {
     eprintln!("{text}");

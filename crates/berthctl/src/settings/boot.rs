@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use settings_apply::{Root, boot, host};
 
-use super::{BAD_LINES, CANNOT_CREATE, sysusers, tell};
+use super::{BAD_LINES, CANNOT_CREATE, mask_nothing, sysusers, tell};
 use crate::arguments;
 
 const USAGE: &str = "\
@@ -31,6 +31,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     let is_first = boot::is_first_run(&root);
     let (plan, faults) = boot::files(&root, &specifiers, is_first, &mut tell);
     has_bad_lines |= super::tell_all(&faults);
+    mask_nothing();
     let is_well = boot::run(&root, &plan, is_first, &mut tell);
     boot::note_run(&root)?;
     Ok(match (has_accounts && !has_bad_lines, is_well) {

@@ -86,6 +86,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     given.sources.extend(extra("tmpfiles.extra")?);
     let (plan, faults) = plan(&root, &parsed, &given.sources);
     let has_bad_lines = super::tell_all(&faults) || given.has_unreadable;
+    super::mask_nothing();
     let is_well = Runner::new(&root, &plan, parsed.has("dry-run"), &mut tell).run(&operations);
     Ok(match (has_bad_lines, is_well) {
         (true, _) => BAD_LINES,

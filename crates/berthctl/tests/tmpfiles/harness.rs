@@ -80,8 +80,10 @@ impl Bed {
         let mut command = match std::env::var_os("BERTH_OTHER_TMPFILES") {
             Some(other) => Command::new(other),
             None => {
-                let mut own = Command::new(env!("CARGO_BIN_EXE_berthctl"));
-                own.arg("systemd-tmpfiles");
+                // Who starts it masks most permissions; lines have the last word.
+                let mut own = Command::new("sh");
+                own.args(["-c", "umask 077; exec \"$0\" systemd-tmpfiles \"$@\""]);
+                own.arg(env!("CARGO_BIN_EXE_berthctl"));
                 own
             }
         };

@@ -11,7 +11,6 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use anyhow::Result;
-use rustix::fs::Mode;
 use settings::tmpfiles::{Item, Kind, Operation, Plan};
 
 use crate::Root;
@@ -51,16 +50,16 @@ impl<'a> Runner<'a> {
     }
 
     /// Does operations, those that remove first. Says whether all went well.
+    ///
+    /// What no line says the permissions of gets the usual ones (tmpfiles.d(5)), less the process's umask. That belongs
+    /// to all threads of the process, so it is the program's to set.
     pub fn run(&mut self, operations: &[Operation]) -> bool {
-        // The permissions are those that lines say.
-        let mask = rustix::process::umask(Mode::empty());
         let mut is_well = true;
         for operation in [Operation::Purge, Operation::Remove, Operation::Clean, Operation::Create] {
             if operations.contains(&operation) {
                 is_well &= self.run_one(operation);
             }
         }
-        rustix::process::umask(mask);
         is_well
     }
 
