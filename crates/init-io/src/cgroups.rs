@@ -28,10 +28,11 @@ const OWN: &str = "init";
 const CLEAN_UP_TRIES: u32 = 50;
 const CLEAN_UP_PAUSE: Duration = Duration::from_millis(10);
 
-/// How often a frozen group is looked through for processes that got no signal yet, and how long is
-/// waited for one that has not come to a stop: together, what a signal may hold PID 1 up at most.
+/// How often a group is looked through for processes that got no signal yet: what it may hold PID 1 up at most.
 const SIGNAL_ROUNDS: u32 = 100;
-const SIGNAL_PAUSE: Duration = Duration::from_millis(1);
+/// How long a group may take to stand still for a signal. Where processors are scarce a group of many processes takes
+/// long, and one that waits for a disk that is gone never does; the others wait for it.
+const SIGNAL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The hierarchy.
 pub struct Cgroups {
@@ -56,6 +57,34 @@ struct Group {
     oom_kills: u64,
     /// Leaders of the sessions begun for it: its processes, where there is no hierarchy.
     sessions: Vec<i32>,
+    /// The signal for which the group is to stand still.
+    round: Option<Round>,
+}
+
+/// A signal on its way to every process of a group.
+struct Round {
+    signals: Vec<i32>,
+    /// Who got it.
+    told: BTreeSet<i32>,
+    /// When it ends, whether the group stands still or not.
+    until: Duration,
+}
+
+impl Round {
+    /// Sends the signals to each process of a list that changes while it is read: once to each, until there is nobody
+    /// new.
+    fn tell(&mut self, list: impl Fn() -> Vec<i32>) {
+        for _ in 0..SIGNAL_ROUNDS {
+            let new: Vec<i32> = list().into_iter().filter(|pid| self.told.insert(*pid)).collect();
+            if new.is_empty() {
+                return;
+            }
+            for pid in new {
+                // One that has ended is noticed when it is reaped.
+                self.signals.iter().for_each(|signal| _ = sys::signal::send(pid, *signal));
+            }
+        }
+    }
 }
 
 impl Cgroups {
@@ -135,7 +164,7 @@ impl Cgroups {
         let oom_kills = oom_kills(&path);
         let watches = [Some(watch), memory_watch].into_iter().flatten().collect();
         let folder = Some(folder.into());
-        let group = Group { path, folder, watches, oom_kills, sessions: Vec::new() };
+        let group = Group { path, folder, watches, oom_kills, ..Group::default() };
         self.groups.insert(unit.clone(), group);
         Ok(complaints)
     }
@@ -254,7 +283,7 @@ impl Cgroups {
         }
     }
 
-    /// The units whose groups may have become empty.
+    /// The units whose groups may have become empty, or stand still.
     pub fn changed(&self) -> Vec<UnitName> {
         if self.has_sessions() {
             return self.groups.keys().cloned().collect();
@@ -302,18 +331,68 @@ impl Cgroups {
     }
 
     /// Sends signals to every process in the group, those that are forked meanwhile too.
-    pub fn signal(&self, unit: &UnitName, signals: &[i32]) {
-        let Some(group) = self.groups.get(unit) else {
+    ///
+    /// A process that is being forked is in no list yet, and its parent's signal is not its own: only of a group that
+    /// stands still (cgroup-v2.rst, `cgroup.freeze`) is it known that the list is whole. So it is frozen, those that are
+    /// in the list are told, and the rest once it stands still: [`Cgroups::changed`] tells of that, and
+    /// [`Cgroups::settle`] goes on.
+    pub fn signal(&mut self, unit: &UnitName, signals: &[i32], now: Duration) {
+        // One after the other.
+        self.end_round(unit);
+        let is_hierarchy = self.root.is_some();
+        let Some(group) = self.groups.get_mut(unit) else {
             return;
         };
-        let has_group = self.root.is_some();
         let kills = signals.contains(&unit::text::signal::Signal::KILL.0);
         // The kernel kills all at once, and lets none fork away.
-        if has_group && kills && write(&group.path.join("cgroup.kill"), "1").is_ok() {
+        if is_hierarchy && kills && write(&group.path.join("cgroup.kill"), "1").is_ok() {
             return;
         }
-        let frozen = has_group.then(|| Frozen::freeze(&group.path)).flatten();
-        signal_all(|| self.members(unit), signals, frozen);
+        let mut round =
+            Round { signals: signals.to_vec(), told: BTreeSet::new(), until: now + SIGNAL_PATIENCE };
+        if is_hierarchy && freeze(&group.path, true).is_ok() {
+            round.tell(|| members(&group.path));
+            group.round = Some(round);
+            self.settle(unit, now);
+        } else {
+            round.tell(|| self.members(unit));
+        }
+    }
+
+    /// Ends the round of a signal, if the group stands still or that has taken too long.
+    pub fn settle(&mut self, unit: &UnitName, now: Duration) {
+        let is_due = |group: &Group| {
+            let until = group.round.as_ref().map(|round| round.until);
+            until.is_some_and(|until| says(&group.path, "frozen 1") || now >= until)
+        };
+        if self.groups.get(unit).is_some_and(is_due) {
+            self.end_round(unit);
+        }
+    }
+
+    /// Ends the rounds that have taken too long.
+    pub fn tick(&mut self, now: Duration) {
+        let late = |group: &Group| group.round.as_ref().is_some_and(|round| now >= round.until);
+        let late: Vec<UnitName> =
+            self.groups.iter().filter(|(_, group)| late(group)).map(|(unit, _)| unit.clone()).collect();
+        late.iter().for_each(|unit| self.end_round(unit));
+    }
+
+    /// When a round has taken too long.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.groups.values().filter_map(|group| group.round.as_ref()).map(|round| round.until).min()
+    }
+
+    /// Ends the round of a signal: those that were forked since are told, and the group runs again. Who is to begin
+    /// something in the group does this first: what was sent before is not for it.
+    pub fn end_round(&mut self, unit: &UnitName) {
+        if let Some(group) = self.groups.get_mut(unit)
+            && let Some(mut round) = group.round.take()
+        {
+            round.tell(|| members(&group.path));
+            // It can only fail where the group is gone.
+            _ = freeze(&group.path, false);
+        }
     }
 
     /// Removes the group, if it is empty.
@@ -400,47 +479,9 @@ impl Cgroups {
     }
 }
 
-/// Sends signals to each process of a list that changes while it is read: once to each, until there is
-/// nobody new. A process that is being forked is in no list yet, and its parent's signal is not its
-/// own: only of a group that stands still is it known that the list is whole.
-fn signal_all(list: impl Fn() -> Vec<i32>, signals: &[i32], frozen: Option<Frozen>) {
-    let mut told = BTreeSet::new();
-    for _ in 0..SIGNAL_ROUNDS {
-        let is_still = frozen.as_ref().is_none_or(Frozen::is_still);
-        let new: Vec<i32> = list().into_iter().filter(|pid| told.insert(*pid)).collect();
-        for pid in &new {
-            // One that has ended is noticed when it is reaped.
-            signals.iter().for_each(|signal| _ = sys::signal::send(*pid, *signal));
-        }
-        if new.is_empty() && is_still {
-            return;
-        }
-        if !is_still {
-            std::thread::sleep(SIGNAL_PAUSE);
-        }
-    }
-}
-
-/// A group whose processes stand still, or are about to (cgroup-v2.rst, `cgroup.freeze`). Dropped, they
-/// run again.
-struct Frozen<'a>(&'a Path);
-
-impl<'a> Frozen<'a> {
-    fn freeze(group: &'a Path) -> Option<Frozen<'a>> {
-        write(&group.join("cgroup.freeze"), "1").ok().map(|()| Frozen(group))
-    }
-
-    /// Whether none of them runs any more: it takes each a moment to stop.
-    fn is_still(&self) -> bool {
-        says(self.0, "frozen 1")
-    }
-}
-
-impl Drop for Frozen<'_> {
-    fn drop(&mut self) {
-        // It can only fail where the group is gone.
-        _ = write(&self.0.join("cgroup.freeze"), "0");
-    }
+/// Has the processes of a group stand still, which takes each a moment, or go on.
+fn freeze(group: &Path, still: bool) -> Result<()> {
+    write(&group.join("cgroup.freeze"), if still { "1" } else { "0" })
 }
 
 /// What a service uses.

@@ -293,7 +293,8 @@ impl Supervisor {
         let feed = self.watchdog.as_ref().map(Watchdog::due);
         let give_back = self.give_back_at.filter(|_| self.manager.is_idle());
         let (manager, control) = (self.manager.next_deadline(), self.control.next_deadline());
-        [manager, control, emergency, port, feed, self.waits_due, give_back]
+        let groups = self.cgroups.next_deadline();
+        [manager, control, groups, emergency, port, feed, self.waits_due, give_back]
             .into_iter()
             .flatten()
             .min()
@@ -306,6 +307,7 @@ impl Supervisor {
         self.perform(actions);
         self.collect();
         self.control.tick(now);
+        self.cgroups.tick(now);
         self.manager.forget_instances();
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.feed(now);
@@ -392,6 +394,7 @@ impl Supervisor {
 
     fn groups_changed(&mut self) {
         for unit in self.cgroups.changed() {
+            self.cgroups.settle(&unit, monotonic());
             if self.cgroups.ran_out_of_memory(&unit) {
                 self.tell(unit.clone(), Event::OutOfMemory);
             }

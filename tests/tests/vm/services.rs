@@ -51,13 +51,18 @@ fn a_fork_bomb_in_a_service_leaves_the_rest_alive() -> vm::Result<()> {
     let bomb =
         "[Service]\nTasksMax=50\nExecStart=/usr/bin/sh -c 'bomb() { bomb | bomb & }; bomb; exec sleep 1000'";
     shell.run(&unit("bomb.service", bomb))?;
+    // What takes nearly all there is of the processors.
+    let hog = "[Service]\nCPUWeight=10000\nExecStart=/usr/bin/sh -c 'for i in 1 2 3 4 5 6; do while :; do :; done & done; wait'";
+    shell.run(&unit("hog.service", hog))?;
     shell.run("systemctl daemon-reload; systemctl start bomb; sleep 3")?;
     let tasks: u64 = shell.run("systemctl show -p TasksCurrent --value bomb")?.parse().unwrap();
     assert!(tasks <= 50, "{tasks} tasks");
     shell.run("etcdctl put alive yes && ctr version")?;
-    shell.run("systemctl stop bomb")?;
-    assert_eq!(shell.run("systemctl is-active bomb || true")?, "inactive");
-    shell.run("! grep -q . /sys/fs/cgroup/system.slice/bomb.service/cgroup.procs 2>/dev/null")?;
+    for beside in ["", "systemctl start hog; "] {
+        shell.run(&format!("{beside}systemctl start bomb; sleep 1; systemctl stop bomb"))?;
+        assert_eq!(shell.run("systemctl is-active bomb || true")?, "inactive", "{beside}");
+        shell.run("! grep -q . /sys/fs/cgroup/system.slice/bomb.service/cgroup.procs 2>/dev/null")?;
+    }
     Ok(())
 }
 

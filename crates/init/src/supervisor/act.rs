@@ -174,6 +174,7 @@ impl Supervisor {
         {
             tables::prepare(mount)?;
         }
+        self.cgroups.end_round(name);
         if !self.cgroups.has(name) {
             for complaint in self.cgroups.make(name, service, self.manager.graph())? {
                 self.reporter.info(&format!("{name}: {complaint}"));
@@ -271,7 +272,7 @@ impl Supervisor {
         let pid = match whom {
             Whom::Main => state.and_then(|state| state.main),
             Whom::Control => self.manager.control_pid(unit),
-            Whom::Group => return self.cgroups.signal(unit, signals),
+            Whom::Group => return self.cgroups.signal(unit, signals, monotonic()),
         };
         if let Some(pid) = pid {
             // One that has ended is noticed when it is reaped.

@@ -311,7 +311,7 @@ impl Supervisor {
         let state = self.manager.service_state(&unit);
         let (pid, word) = match whom {
             KillWhom::All => {
-                self.cgroups.signal(&unit, &[signal]);
+                self.cgroups.signal(&unit, &[signal], monotonic());
                 return Ok(Reply::Done);
             }
             KillWhom::Main => (state.and_then(|state| state.main), "main"),
