@@ -82,8 +82,7 @@ pub fn head(bytes: &[u8], data: Extent) -> Result<(Superblock, RootHash), Unfit>
     }
     let top = usize::try_from(superblock.top_block_offset()).unwrap_or(usize::MAX);
     let top = bytes.get(top..).unwrap_or_default();
-    let short = || Unfit::Superblock(SuperblockError::Short(bytes.len()));
-    let top = top.first_chunk().ok_or_else(short)?;
+    let top = top.first_chunk().ok_or(SuperblockError::Short(bytes.len())).map_err(Unfit::Superblock)?;
     let root_hash = root_hash_of_top(top, &superblock);
     Ok((superblock, root_hash))
 }

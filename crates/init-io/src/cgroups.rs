@@ -29,7 +29,7 @@ const CLEAN_UP_TRIES: u32 = 50;
 const CLEAN_UP_PAUSE: Duration = Duration::from_millis(10);
 
 /// How often a group is looked through for processes that got no signal yet: what it may hold PID 1 up at most.
-const SIGNAL_ROUNDS: u32 = 100;
+const SIGNAL_PASSES: u32 = 100;
 /// How long a group may take to stand still for a signal. Where processors are scarce a group of many processes takes
 /// long, and one that waits for a disk that is gone never does; the others wait for it.
 const SIGNAL_PATIENCE: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ impl Round {
     /// Sends the signals to each process of a list that changes while it is read: once to each, until there is nobody
     /// new.
     fn tell(&mut self, list: impl Fn() -> Vec<i32>) {
-        for _ in 0..SIGNAL_ROUNDS {
+        for _ in 0..SIGNAL_PASSES {
             let new: Vec<i32> = list().into_iter().filter(|pid| self.told.insert(*pid)).collect();
             if new.is_empty() {
                 return;
@@ -353,19 +353,17 @@ impl Cgroups {
         if is_hierarchy && freeze(&group.path, true).is_ok() {
             round.tell(|| members(&group.path));
             group.round = Some(round);
-            self.settle(unit, now);
+            // Of one that stood still already nobody tells.
+            self.settle(unit);
         } else {
             round.tell(|| self.members(unit));
         }
     }
 
-    /// Ends the round of a signal, if the group stands still or that has taken too long.
-    pub fn settle(&mut self, unit: &UnitName, now: Duration) {
-        let is_due = |group: &Group| {
-            let until = group.round.as_ref().map(|round| round.until);
-            until.is_some_and(|until| says(&group.path, "frozen 1") || now >= until)
-        };
-        if self.groups.get(unit).is_some_and(is_due) {
+    /// Ends the round of a signal, if the group stands still.
+    pub fn settle(&mut self, unit: &UnitName) {
+        let is_still = |group: &Group| group.round.is_some() && says(&group.path, "frozen 1");
+        if self.groups.get(unit).is_some_and(is_still) {
             self.end_round(unit);
         }
     }

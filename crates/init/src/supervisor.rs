@@ -394,7 +394,7 @@ impl Supervisor {
 
     fn groups_changed(&mut self) {
         for unit in self.cgroups.changed() {
-            self.cgroups.settle(&unit, monotonic());
+            self.cgroups.settle(&unit);
             if self.cgroups.ran_out_of_memory(&unit) {
                 self.tell(unit.clone(), Event::OutOfMemory);
             }
