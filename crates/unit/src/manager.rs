@@ -28,7 +28,7 @@ use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::socket::machine::SocketState;
 use crate::timer::clocks::Clocks;
 use crate::timer::machine::TimerState;
-use crate::transaction::{self, JobKind, PlanError, Transaction};
+use crate::transaction::{self, Cycle, JobKind, PlanError, Transaction};
 use crate::{path, socket, timer};
 use devices::Devices;
 
@@ -227,7 +227,7 @@ impl Manager {
         let old = std::mem::replace(&mut self.graph, graph);
         self.timers_changed(&old);
         // The order of what waits may be another now: no cycle may keep it waiting for ever.
-        let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect());
+        let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect(), &BTreeSet::new());
         self.given_up = cycles.into_iter().map(|cycle| cycle.given_up).collect();
         self.queue.extend(self.jobs.keys().cloned());
         self.observe();
@@ -494,10 +494,7 @@ impl Manager {
 
     /// Adds the jobs of a plan. Returns the number of the job of the unit that was asked for.
     fn add_transaction(&mut self, unit: &UnitName, transaction: Transaction) -> u64 {
-        for cycle in transaction.cycles {
-            self.actions.push(Action::Log(unit.clone(), cycle.to_string()));
-            self.given_up.insert(cycle.given_up);
-        }
+        self.give_up(unit, transaction.cycles);
         for skipped in transaction.skipped {
             self.actions.push(Action::Log(unit.clone(), skipped.to_string()));
         }
@@ -509,7 +506,20 @@ impl Manager {
                 self.add_job(&name, kind);
             }
         }
+        // Jobs of two requests may wait for each other. Those that run wait for none.
+        let waiting = self.jobs.iter().filter(|(_, job)| !job.running).map(|(name, _)| name).collect();
+        let cycles = transaction::break_cycles(&self.graph, &waiting, &self.given_up);
+        self.give_up(&unit, cycles);
         self.jobs.get(&unit).map_or(self.last_job, |job| job.id)
+    }
+
+    fn give_up(&mut self, unit: &UnitName, cycles: Vec<Cycle>) {
+        for cycle in cycles {
+            self.actions.push(Action::Log(unit.clone(), cycle.to_string()));
+            // It may have been looked at already, and been found to wait.
+            self.queue.insert(cycle.given_up.0.clone());
+            self.given_up.insert(cycle.given_up);
+        }
     }
 }
 

@@ -240,9 +240,14 @@ pub struct StartLimit {
 }
 
 impl StartLimit {
+    /// Whether there is a limit at all.
+    pub fn is_set(&self) -> bool {
+        !self.interval.is_zero() && self.burst > 0
+    }
+
     /// Counts a start, and says whether it is one too many. `starts` are those of the window.
     pub fn is_hit(&self, starts: &mut VecDeque<Duration>, now: Duration) -> bool {
-        if self.interval.is_zero() || self.burst == 0 {
+        if !self.is_set() {
             return false;
         }
         let window = now.saturating_sub(self.interval);

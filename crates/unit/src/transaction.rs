@@ -50,6 +50,9 @@ pub enum PlanError {
     /// Two units that cannot be up together would both be started.
     #[error("{0} and {1} conflict, and starting {2} would start both")]
     Conflict(UnitName, UnitName, UnitName),
+    /// A unit that is only wanted gives way to another that cannot be up beside it.
+    #[error("{0} is not started: it conflicts with {1}, which is")]
+    GivesWay(UnitName, UnitName),
     /// The unit has no `ExecReload=`.
     #[error("{0} cannot be reloaded: it has no ExecReload=")]
     NoReload(UnitName),
@@ -95,8 +98,11 @@ pub struct Transaction {
 
 /// Plans a job for `anchor`. `is_up` says of a unit whether it is, or is coming, up.
 ///
+/// Of two units that conflict and are both pulled in, the one that `anchor` does not need is left out; where
+/// it needs neither, the one that does not say `Conflicts=` itself.
+///
 /// # Errors
-/// Something that is required cannot be loaded, or conflicts.
+/// Something that is required cannot be loaded, or conflicts with something else that is.
 pub fn plan(
     graph: &Graph,
     anchor: &UnitName,
@@ -104,7 +110,7 @@ pub fn plan(
     is_up: &dyn Fn(&UnitName) -> bool,
 ) -> Result<Transaction, PlanError> {
     let anchor = graph.resolve(anchor);
-    let mut plan = Plan { graph, is_up, anchor, out: Transaction::default(), sound: BTreeMap::new() };
+    let mut plan = Plan::new(graph, is_up, anchor);
     match kind {
         JobKind::Start => plan.start(anchor)?,
         JobKind::Stop => plan.down(anchor, JobKind::Stop),
@@ -120,6 +126,9 @@ pub fn plan(
     Ok(plan.finish())
 }
 
+/// The relations by which a unit cannot be up without another.
+const NEEDS: [Relation; 2] = [Relation::Requires, Relation::BindsTo];
+
 struct Plan<'a> {
     graph: &'a Graph,
     is_up: &'a dyn Fn(&UnitName) -> bool,
@@ -127,26 +136,47 @@ struct Plan<'a> {
     out: Transaction,
     /// Whether a unit and all that it requires is loaded.
     sound: BTreeMap<UnitName, Result<(), PlanError>>,
+    /// Units that are left out for others with which they conflict.
+    gives_way: BTreeMap<UnitName, PlanError>,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    fn new(graph: &'a Graph, is_up: &'a dyn Fn(&UnitName) -> bool, anchor: &'a UnitName) -> Self {
+        let (out, sound, gives_way) = Default::default();
+        Plan { graph, is_up, anchor, out, sound, gives_way }
+    }
+
     /// The plan, with an order without cycles.
     fn finish(mut self) -> Transaction {
         let jobs: BTreeSet<&UnitName> = self.out.jobs.keys().collect();
-        let cycles = break_cycles(self.graph, &jobs);
+        let cycles = break_cycles(self.graph, &jobs, &BTreeSet::new());
         self.out.cycles = cycles;
         self.out
     }
 
-    /// Adds start jobs for a unit and all that it pulls in.
+    /// Adds start jobs for a unit and all that it pulls in, and stop jobs for what cannot be up beside them.
     fn start(&mut self, anchor: &UnitName) -> Result<(), PlanError> {
+        self.pull_in(anchor)?;
+        // Every round leaves one more unit out, and with it what only it pulls in.
+        while let Some((one, other)) = self.conflict() {
+            let (stays, goes) = self.choose(one, other)?;
+            self.gives_way.insert(goes.clone(), PlanError::GivesWay(goes, stays));
+            self.out = Transaction::default();
+            self.sound.clear();
+            self.pull_in(anchor)?;
+        }
+        self.stop_conflicting();
+        Ok(())
+    }
+
+    fn pull_in(&mut self, anchor: &UnitName) -> Result<(), PlanError> {
         self.sound(anchor, None)?;
         let mut pending = vec![anchor.clone()];
         while let Some(name) = pending.pop() {
             if self.out.jobs.insert(name.clone(), JobKind::Start).is_some() {
                 continue;
             }
-            for relation in [Relation::Requires, Relation::BindsTo] {
+            for relation in NEEDS {
                 for other in self.graph.related(&name, relation) {
                     self.sound(other, Some(&name))?;
                     pending.push(other.clone());
@@ -163,26 +193,46 @@ impl Plan<'_> {
                 }
             }
         }
-        self.stop_conflicting()
+        Ok(())
+    }
+
+    /// Two units that are to start, the first of which says that it conflicts with the second.
+    fn conflict(&self) -> Option<(UnitName, UnitName)> {
+        self.out.jobs.keys().find_map(|one| {
+            let mut others = self.graph.related(one, Relation::Conflicts);
+            let other = others.find(|other| self.out.jobs.contains_key(*other))?;
+            Some((one.clone(), other.clone()))
+        })
+    }
+
+    /// Which of two units that conflict stays, and which goes. `one` is the one that says so.
+    fn choose(&self, one: UnitName, other: UnitName) -> Result<(UnitName, UnitName), PlanError> {
+        let mut needed = BTreeSet::new();
+        let mut pending = vec![self.anchor];
+        while let Some(name) = pending.pop() {
+            if needed.insert(name) {
+                pending.extend(NEEDS.into_iter().flat_map(|relation| self.graph.related(name, relation)));
+            }
+        }
+        match (needed.contains(&one), needed.contains(&other)) {
+            (true, true) => Err(PlanError::Conflict(one, other, self.anchor.clone())),
+            (false, true) => Ok((other, one)),
+            (_, false) => Ok((one, other)),
+        }
     }
 
     /// Adds stop jobs for what conflicts with what is to start.
-    fn stop_conflicting(&mut self) -> Result<(), PlanError> {
+    fn stop_conflicting(&mut self) {
         let starting: Vec<UnitName> = self.out.jobs.keys().cloned().collect();
         for name in &starting {
             for relation in [Relation::Conflicts, Relation::ConflictedBy] {
                 for other in self.graph.related(name, relation) {
-                    if self.out.jobs.get(other) == Some(&JobKind::Start) {
-                        let anchor = self.anchor.clone();
-                        return Err(PlanError::Conflict(name.clone(), other.clone(), anchor));
-                    }
                     if (self.is_up)(other) {
                         self.down(other, JobKind::Stop);
                     }
                 }
             }
         }
-        Ok(())
     }
 
     /// Adds reload jobs for a unit, and for those that are up and to follow it.
@@ -222,13 +272,13 @@ impl Plan<'_> {
         // Of units that require each other, each is as sound as the rest.
         self.sound.insert(name.clone(), Ok(()));
         let mut verdict = match self.graph.get(name) {
-            Some(_) => Ok(()),
+            Some(_) => self.gives_way.get(name).map_or(Ok(()), |reason| Err(reason.clone())),
             None => Err(PlanError::Load {
                 error: self.graph.failure(name).cloned().unwrap_or_else(|| LoadError::NotFound(name.clone())),
                 wanted_by: wanted_by.cloned(),
             }),
         };
-        for relation in [Relation::Requires, Relation::BindsTo] {
+        for relation in NEEDS {
             for other in self.graph.related(name, relation) {
                 verdict = verdict.and_then(|()| self.sound(other, Some(name)));
             }
@@ -238,9 +288,14 @@ impl Plan<'_> {
     }
 }
 
-/// Finds the cycles in the order of some units, and gives up the weakest ordering of each.
-pub(crate) fn break_cycles(graph: &Graph, jobs: &BTreeSet<&UnitName>) -> Vec<Cycle> {
-    let mut given_up: BTreeSet<(UnitName, UnitName)> = BTreeSet::new();
+/// Finds the cycles in the order of some units, and gives up the weakest ordering of each. Those in
+/// `given_up` are given up already.
+pub(crate) fn break_cycles(
+    graph: &Graph,
+    jobs: &BTreeSet<&UnitName>,
+    given_up: &BTreeSet<(UnitName, UnitName)>,
+) -> Vec<Cycle> {
+    let mut given_up = given_up.clone();
     let mut cycles = Vec::new();
     // Every round gives up one of finitely many orderings.
     while let Some(path) = find_cycle(graph, jobs, &given_up) {

@@ -11,7 +11,7 @@ use common::{load, name, try_load};
 use proptest::prelude::*;
 use unit::graph::Graph;
 use unit::load::builtin;
-use unit::manager::{Action, Input, JobResult, Manager};
+use unit::manager::{Action, Input, JobResult, Manager, Verdict};
 use unit::service::config::ExecList;
 use unit::service::exit::Exit;
 use unit::service::machine::{self, Event};
@@ -594,6 +594,25 @@ fn a_path_starts_its_unit_and_watches_again_when_that_ends() {
     world.exits("a.service", 0);
     world.looked("a.path", Some("/x"));
     assert_eq!(world.result("a.path"), "trigger-limit-hit");
+}
+
+#[test]
+fn a_path_without_a_limit_does_not_go_round_with_a_unit_that_will_not_start() {
+    let mut world = World::of(&[
+        ("a.path", "[Path]\nPathExists=/x\nTriggerLimitIntervalSec=0"),
+        ("a.service", &format!("ConditionPathExists=/y\n{SERVICE}")),
+    ]);
+    world.request("a.path", JobKind::Start);
+    for round in 0..=1000 {
+        assert_eq!(world.sub("a.path"), "waiting", "{round}");
+        world.looked("a.path", Some("/x"));
+        let unmet = Verdict::Unmet("ConditionPathExists=/y".to_owned());
+        world.input(Input::Checked(name("a.service"), unmet));
+    }
+    assert_eq!(
+        (world.sub("a.path").as_str(), world.result("a.path").as_str()),
+        ("failed", "trigger-limit-hit")
+    );
 }
 
 #[test]

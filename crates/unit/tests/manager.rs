@@ -25,6 +25,8 @@ struct World {
     story: Vec<String>,
     results: BTreeMap<String, JobResult>,
     unmet: Vec<&'static str>,
+    /// Whose programs cannot be run.
+    refuses: Vec<&'static str>,
 }
 
 impl World {
@@ -58,6 +60,7 @@ impl World {
             story: Vec::new(),
             results: BTreeMap::new(),
             unmet: Vec::new(),
+            refuses: Vec::new(),
         }
     }
 
@@ -70,6 +73,12 @@ impl World {
                         false => Verdict::Met,
                     };
                     self.input(Input::Checked(unit, verdict));
+                }
+                Action::Service(unit, machine::Action::Spawn(role, _, _))
+                    if self.refuses.contains(&unit.as_str()) =>
+                {
+                    let event = Event::SpawnFailed(role, "it is not there".to_owned());
+                    self.input(Input::Service(unit, event));
                 }
                 Action::Service(unit, machine::Action::Spawn(role, _, _)) => {
                     self.next_pid += 1;
@@ -97,6 +106,12 @@ impl World {
 
     fn request(&mut self, unit: &str, kind: JobKind) {
         let (_, actions) = self.manager.request(&name(unit), kind, self.now).unwrap();
+        self.perform(actions);
+    }
+
+    fn tick_in(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        let actions = self.manager.tick(self.now);
         self.perform(actions);
     }
 
@@ -411,6 +426,33 @@ fn two_conflicting_units_cannot_be_asked_for_at_once() {
 }
 
 #[test]
+fn of_two_conflicting_units_that_are_only_wanted_one_is_left_out_and_told() {
+    let at_boot = "[Unit]\nDefaultDependencies=no\n";
+    for (wishes, all, starts) in [
+        // The one that says it stays, whatever the order of the names.
+        ("Wants=a.service b.service\n", ("", "Conflicts=a.service"), "b.service"),
+        ("Wants=a.service b.service\n", ("Conflicts=b.service", ""), "a.service"),
+        // What is needed stays.
+        ("Requires=a.service\nWants=b.service\n", ("", "Conflicts=a.service"), "a.service"),
+        ("Wants=a.service\nBindsTo=b.service\n", ("Conflicts=b.service", ""), "b.service"),
+        // What needs the one that goes is left out with it.
+        ("Wants=a.service b.service c.service\n", ("", "Conflicts=a.service"), "b.service"),
+    ] {
+        let mut world = World::of(&[
+            ("all.target", &format!("{at_boot}{wishes}")),
+            ("a.service", &unit(all.0)),
+            ("b.service", &unit(all.1)),
+            ("c.service", &unit("Requires=a.service")),
+        ]);
+        world.request("all.target", JobKind::Start);
+        let goes = if starts == "a.service" { "b.service" } else { "a.service" };
+        let told = format!("all.target: {goes} is not started: it conflicts with {starts}, which is");
+        assert_eq!(world.story(), [told, format!("+{starts}")], "{wishes}{all:?}");
+        assert_eq!(world.active("all.target"), Active::Active);
+    }
+}
+
+#[test]
 fn a_condition_that_does_not_hold_skips_the_start_and_holds_up_nobody() {
     let mut world = World::of(&[
         ("a.service", &unit("ConditionPathExists=/x")),
@@ -651,4 +693,84 @@ fn a_job_that_takes_too_long_ends() {
     world.perform(actions);
     assert!(matches!(world.results["a.service"], JobResult::Failed(_)));
     assert_eq!(world.story(), ["+a.service", "a.service: system Poweroff"]);
+}
+
+#[test]
+fn a_service_whose_next_start_comes_to_nothing_does_not_rest_for_ever() {
+    for (relation, unmet, ends) in [
+        // What it needs fails while it is started again itself.
+        ("Requires=a.service\nAfter=a.service", None, (Active::Failed, "resources")),
+        ("Requisite=a.service\nAfter=a.service", None, (Active::Failed, "resources")),
+        // A condition that does not hold is no failure, here as at any start; the result is that of the last run.
+        ("ConditionPathExists=/x", Some("b.service"), (Active::Inactive, "exit-code")),
+    ] {
+        let mut world = World::of(&[
+            ("a.service", &unit("")),
+            ("b.service", &(unit(relation) + "Restart=always\nRestartSec=1\n")),
+        ]);
+        world.request("a.service", JobKind::Start);
+        world.request("b.service", JobKind::Start);
+        world.exits("b.service", 1);
+        assert_eq!(world.active("b.service"), Active::Activating);
+        world.exits("a.service", 1);
+        world.unmet.extend(unmet);
+        world.refuses.push("a.service");
+        world.tick_in(1);
+        let status = world.manager.status(&name("b.service"));
+        assert_eq!((world.active("b.service"), status.result_word.as_str()), ends, "{relation}");
+        assert!(world.manager.is_idle(), "{relation}");
+        // It may be asked for again.
+        world.refuses.clear();
+        world.unmet.clear();
+        world.request("a.service", JobKind::Start);
+        world.request("b.service", JobKind::Start);
+        assert_eq!(world.active("b.service"), Active::Active, "{relation}");
+    }
+}
+
+#[test]
+fn to_reload_what_is_about_to_start_is_to_start_it() {
+    let mut world = World::of(&[
+        ("slow.service", &(unit("") + "Type=oneshot\n")),
+        ("a.service", &(unit("After=slow.service") + "ExecReload=/bin/true\n")),
+    ]);
+    world.request("slow.service", JobKind::Start);
+    world.request("a.service", JobKind::Start);
+    world.request("a.service", JobKind::Reload);
+    world.exits("slow.service", 0);
+    assert_eq!(world.active("a.service"), Active::Active);
+}
+
+#[test]
+fn jobs_of_two_requests_do_not_wait_for_each_other() {
+    let mut world = World::of(&[
+        ("slow.service", &(unit("") + "Type=oneshot\n")),
+        ("a.service", &unit("After=b.service slow.service")),
+        ("b.service", &unit("After=a.service")),
+    ]);
+    for asked in ["slow.service", "a.service", "b.service"] {
+        world.request(asked, JobKind::Start);
+    }
+    let told = world.story().into_iter().find(|line| line.contains("ordering cycle"));
+    assert!(told.is_some_and(|line| line.starts_with("b.service: ")));
+    world.exits("slow.service", 0);
+    for (asked, active) in [("a.service", Active::Active), ("b.service", Active::Active)] {
+        assert_eq!(world.active(asked), active, "{asked}");
+    }
+    assert!(world.manager.is_idle());
+}
+
+#[test]
+fn a_failure_that_is_forgotten_counts_no_more() {
+    let mut world = World::of(&[("a.service", &unit("StartLimitBurst=2\nStartLimitIntervalSec=1min"))]);
+    for result in [JobResult::Done, JobResult::Done, JobResult::Failed("start-limit-hit".to_owned())] {
+        world.request("a.service", JobKind::Start);
+        assert_eq!(world.results["a.service"], result);
+        if world.active("a.service") == Active::Active {
+            world.exits("a.service", 1);
+        }
+    }
+    world.input(Input::Service(name("a.service"), Event::Reset));
+    world.request("a.service", JobKind::Start);
+    assert_eq!(world.results["a.service"], JobResult::Done);
 }

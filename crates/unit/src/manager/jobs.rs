@@ -4,13 +4,20 @@ use crate::manager::{Action, Job, JobResult, Manager, State, Verdict};
 use crate::model::{Kind, Relation};
 use crate::name::{UnitName, UnitType};
 use crate::service::machine::Event;
-use crate::service::state::{Active, Outcome, Phase};
+use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::transaction::JobKind;
 
 impl Manager {
     /// Gives a unit a job. One of the same kind stays; another is canceled.
     pub(super) fn add_job(&mut self, unit: &UnitName, kind: JobKind) {
-        let same = |job: &Job| job.kind == kind || (job.kind, kind) == (JobKind::Restart, JobKind::Start);
+        // What is about to come up reads its configuration as it is now.
+        let same = |job: &Job| {
+            job.kind == kind
+                || matches!(
+                    (job.kind, kind),
+                    (JobKind::Restart, JobKind::Start | JobKind::Reload) | (JobKind::Start, JobKind::Reload)
+                )
+        };
         if self.jobs.get(unit).is_some_and(same) {
             return;
         }
@@ -223,6 +230,7 @@ impl Manager {
     /// Takes a job away, and with a failed start those that need it.
     pub(super) fn finish(&mut self, unit: &UnitName, result: JobResult) {
         let mut ended = vec![(unit.clone(), result)];
+        let mut stranded = Vec::new();
         while let Some((unit, result)) = ended.pop() {
             let Some(job) = self.jobs.remove(&unit) else {
                 continue;
@@ -244,6 +252,11 @@ impl Manager {
                 }
             }
             self.wake_neighbours(&unit);
+            if job.kind == JobKind::Start
+                && self.service_state(&unit).is_some_and(ServiceState::awaits_restart)
+            {
+                stranded.extend(stranded_by(&result).map(|event| (unit.clone(), event)));
+            }
             let is_undone = job.kind == JobKind::Start && result != JobResult::Done;
             self.actions.push(Action::JobDone { id: job.id, unit: unit.clone(), result });
             // A start that came to nothing changes no state: who waits for its end must be told.
@@ -251,6 +264,9 @@ impl Manager {
                 self.tell_triggers(&unit);
                 self.tell_socket_of(&unit);
             }
+        }
+        for (unit, event) in stranded {
+            self.drive(&unit, event);
         }
     }
 
@@ -263,5 +279,19 @@ impl Manager {
                 }
             }
         }
+    }
+}
+
+/// What becomes of a service that was to start again by itself, and whose job ended so. Nothing else would
+/// ever come of it: its pause is over.
+fn stranded_by(result: &JobResult) -> Option<Event> {
+    match result {
+        JobResult::Failed(reason) => Some(Event::RestartRefused(reason.clone())),
+        JobResult::Dependency(on, reason) => {
+            Some(Event::RestartRefused(format!("it needs {on}, which failed: {reason}")))
+        }
+        JobResult::Skipped(_) => Some(Event::Stop),
+        // Whatever took its place sees to it.
+        JobResult::Done | JobResult::Canceled => None,
     }
 }

@@ -47,6 +47,12 @@ impl Manager {
         let Some(loaded) = self.graph.get(unit).cloned() else {
             return;
         };
+        if event == Event::Reset
+            && let Some(entry) = self.entries.get_mut(unit)
+        {
+            // What is forgotten does not count against the next start either.
+            entry.starts.clear();
+        }
         match &loaded.kind {
             Kind::Service(_) => self.drive(unit, event),
             Kind::Mount(_) | Kind::Swap(_) => {

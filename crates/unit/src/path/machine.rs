@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::model::StartLimit;
 use crate::path::Path;
 use crate::service::state::{Active, Outcome};
 
@@ -92,6 +93,10 @@ pub enum Action {
     Trigger(String),
 }
 
+/// The limit where a unit has switched its own off. What it waits for may be there still when a condition of the
+/// unit that it starts does not hold: these two would then go round and do nothing else.
+const LAST_LIMIT: StartLimit = StartLimit { interval: Duration::from_secs(1), burst: 1000 };
+
 /// Moves a path unit on.
 pub fn next(config: &Path, mut state: PathState, event: Event, now: Duration) -> (PathState, Vec<Action>) {
     let mut actions = Vec::new();
@@ -116,7 +121,8 @@ pub fn next(config: &Path, mut state: PathState, event: Event, now: Duration) ->
         }
         Event::Looked(Ok(Some(path))) if state.phase == Phase::Waiting => {
             actions.push(Action::Unwatch);
-            if config.trigger_limit.is_hit(&mut state.triggers, now) {
+            let limit = Some(config.trigger_limit).filter(|limit| limit.is_set()).unwrap_or(LAST_LIMIT);
+            if limit.is_hit(&mut state.triggers, now) {
                 state.outcome = Outcome::TriggerLimit;
                 state.phase = Phase::Failed;
             } else {

@@ -211,6 +211,7 @@ impl Step<'_> {
             Event::Notified(pid, notification) => self.notified(pid, notification),
             Event::Tick => self.tick(),
             Event::Reset => {
+                self.state.restarts = 0;
                 if self.state.phase == Phase::Failed {
                     self.state.outcome = Outcome::Success;
                     self.enter(Phase::Dead, None);

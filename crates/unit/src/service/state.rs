@@ -240,4 +240,9 @@ impl ServiceState {
     pub fn next_deadline(&self) -> Option<Duration> {
         [self.deadline, self.watchdog_deadline, self.seek_due].into_iter().flatten().min()
     }
+
+    /// Whether its pause before the next start is over, and only the job for that will bring it on.
+    pub fn awaits_restart(&self) -> bool {
+        self.phase == Phase::AutoRestart && self.deadline.is_none()
+    }
 }

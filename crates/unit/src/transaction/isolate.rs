@@ -1,7 +1,5 @@
 //! Isolating a unit: it comes up with all that it pulls in, and what else is up goes down.
 
-use std::collections::BTreeMap;
-
 use super::{JobKind, Plan, PlanError, Transaction};
 use crate::graph::Graph;
 use crate::model::Relation;
@@ -19,7 +17,7 @@ pub fn plan_isolate(
     is_up: &dyn Fn(&UnitName) -> bool,
 ) -> Result<Transaction, PlanError> {
     let anchor = graph.resolve(anchor);
-    let mut plan = Plan { graph, is_up, anchor, out: Transaction::default(), sound: BTreeMap::new() };
+    let mut plan = Plan::new(graph, is_up, anchor);
     plan.sound(anchor, None)?;
     if !graph.get(anchor).is_some_and(|unit| unit.allow_isolate) {
         return Err(PlanError::Isolate(anchor.clone()));
