@@ -23,6 +23,7 @@ use crate::graph::Graph;
 use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
 use crate::path::machine::PathState;
+use crate::service::config::RestartMode;
 use crate::service::machine;
 use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::socket::machine::SocketState;
@@ -410,12 +411,17 @@ impl Manager {
                 other => self.act(unit, other),
             }
         }
-        if is_refused || phase_before != self.service_state(unit).map(|state| state.phase) {
+        let phase = self.service_state(unit).map(|state| state.phase);
+        let rests = phase == Some(Phase::AutoRestart) && phase != phase_before;
+        if rests && config.restart_mode == RestartMode::Normal {
+            self.passed_through_down(unit, before);
+        }
+        if is_refused || phase_before != phase {
             self.settle(unit, before);
         }
         if restart
             && self.shutdown.is_none()
-            && let Err(error) = self.enqueue(unit, JobKind::Start)
+            && let Err(error) = self.enqueue(unit, config.restart_mode.job())
         {
             self.drive(unit, machine::Event::RestartRefused(error.to_string()));
         }

@@ -774,3 +774,55 @@ fn a_failure_that_is_forgotten_counts_no_more() {
     world.request("a.service", JobKind::Start);
     assert_eq!(world.results["a.service"], JobResult::Done);
 }
+
+#[test]
+fn an_automatic_restart_reaches_others_unless_it_is_direct() {
+    for (mode, by_failure, by_restart) in [
+        ("normal", vec!["+help.service", "-bound.service"], vec!["-part.service", "-needs.service"]),
+        ("direct", vec![], vec![]),
+    ] {
+        let restarts = format!("Restart=always\nRestartSec=1\nRestartMode={mode}\n");
+        let mut world = World::of(&[
+            ("a.service", &(unit("OnFailure=help.service") + &restarts)),
+            ("help.service", &unit("")),
+            ("bound.service", &unit("BindsTo=a.service\nAfter=a.service")),
+            ("needs.service", &unit("Requires=a.service\nAfter=a.service")),
+            ("part.service", &unit("PartOf=a.service\nAfter=a.service")),
+            ("stays.service", &unit("Wants=a.service\nAfter=a.service")),
+        ]);
+        for asked in ["bound.service", "needs.service", "part.service", "stays.service"] {
+            world.request(asked, JobKind::Start);
+        }
+        world.story();
+        world.exits("a.service", 1);
+        let sorted = |mut lines: Vec<String>| {
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(world.story()), by_failure, "{mode}");
+        world.tick_in(1);
+        let (down, up): (Vec<String>, Vec<String>) =
+            world.story().into_iter().partition(|line| line.starts_with('-'));
+        let again = by_restart.iter().map(|line| line.replace('-', "+"));
+        assert_eq!(
+            sorted(down),
+            sorted(by_restart.iter().map(|line| (*line).to_owned()).collect()),
+            "{mode}"
+        );
+        // It comes first, and then what needs it.
+        assert_eq!(up[0], "+a.service", "{mode}");
+        assert_eq!(sorted(up[1..].to_vec()), sorted(again.collect()), "{mode}");
+        assert_eq!(world.active("stays.service"), Active::Active);
+        assert_eq!(world.manager.service_state(&name("a.service")).unwrap().restarts, 1);
+        assert!(world.manager.is_idle());
+    }
+}
+
+#[test]
+fn to_restart_what_is_down_starts_what_it_needs_first() {
+    let mut world =
+        World::of(&[("a.service", &unit("")), ("b.service", &unit("Requires=a.service\nAfter=a.service"))]);
+    world.request("b.service", JobKind::Restart);
+    assert_eq!(world.story(), ["+a.service", "+b.service"]);
+    assert!(world.manager.is_idle());
+}

@@ -16,7 +16,7 @@ use crate::model::{Kind, Origin, Relation, Unit};
 use crate::name::{UnitName, UnitType};
 use crate::service::config::{
     CgroupLimits, Commands, ExecContext, ExecList, FailureMode, Kill, KillMode, NotifyAccess, OomPolicy,
-    Restart, Service, ServiceType,
+    Restart, RestartMode, Service, ServiceType,
 };
 use crate::service::exit::ExitSet;
 use crate::service::sandbox::Keyring;
@@ -72,6 +72,7 @@ pub(super) fn unset(name: &UnitName) -> Service {
         restart_sec: Duration::from_millis(100),
         restart_steps: 0,
         restart_max_delay: Bound::Infinite,
+        restart_mode: RestartMode::Normal,
         timeout_start: Bound::Finite(TIMEOUT),
         timeout_stop: Bound::Finite(TIMEOUT),
         timeout_stop_stated: false,
@@ -230,8 +231,10 @@ fn own(service: &mut Service, seen: &mut Seen, setter: &Setter, key: &str) -> Ou
                 setter.value.parse().map_err(|_| "expected a number of restarts".to_owned())?;
         }
         "RestartMaxDelaySec" => service.restart_max_delay = span()?,
-        // Units that are bound to it are told of each restart in either mode.
-        "RestartMode" => setter.choice(&[("normal", ()), ("direct", ())])?,
+        "RestartMode" => {
+            service.restart_mode =
+                setter.choice(&[("normal", RestartMode::Normal), ("direct", RestartMode::Direct)])?;
+        }
         "NotifyAccess" => {
             service.notify_access = setter.choice(&[
                 ("none", NotifyAccess::None),

@@ -25,6 +25,27 @@ impl Manager {
         self.uphold(unit, had_job);
     }
 
+    /// A service was up, or was to be, and rests before it starts again: it has been down in between, though no
+    /// state shows that. What ends the system for a failure waits until it starts no more.
+    pub(super) fn passed_through_down(&mut self, unit: &UnitName, before: Active) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        let failed = self.service_state(unit).is_some_and(|state| state.outcome.is_failure());
+        let Some(loaded) = self.graph.get(unit) else {
+            return;
+        };
+        let (relation, mode) = match failed {
+            true => (Relation::OnFailure, loaded.on_failure_mode),
+            false => (Relation::OnSuccess, loaded.on_success_mode),
+        };
+        self.start_all(unit, relation, mode);
+        let had_job = self.jobs.get(unit).is_some_and(|job| job.running);
+        if !had_job && !before.is_down() {
+            self.stop_bound(unit);
+        }
+    }
+
     fn failed(&mut self, unit: &UnitName) {
         let reason = self.failure_reason(unit);
         self.actions.push(Action::Failed(unit.clone(), reason));

@@ -3,6 +3,7 @@
 use crate::manager::{Action, Job, JobResult, Manager, State, Verdict};
 use crate::model::{Kind, Relation};
 use crate::name::{UnitName, UnitType};
+use crate::service::config::RestartMode;
 use crate::service::machine::Event;
 use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::transaction::JobKind;
@@ -81,6 +82,8 @@ impl Manager {
                     job.kind = JobKind::Start;
                 }
                 self.queue.insert(unit.clone());
+                // What comes before it waited for it to go down.
+                self.wake_neighbours(unit);
             }
             JobKind::Stop | JobKind::Restart => {
                 self.mark_running(unit);
@@ -293,5 +296,15 @@ fn stranded_by(result: &JobResult) -> Option<Event> {
         JobResult::Skipped(_) => Some(Event::Stop),
         // Whatever took its place sees to it.
         JobResult::Done | JobResult::Canceled => None,
+    }
+}
+
+impl RestartMode {
+    /// The job of an automatic restart. A restart takes along what requires the service or is part of it.
+    pub(super) fn job(self) -> JobKind {
+        match self {
+            RestartMode::Normal => JobKind::Restart,
+            RestartMode::Direct => JobKind::Start,
+        }
     }
 }

@@ -29,6 +29,16 @@ pub enum ServiceType {
     Forking,
 }
 
+/// Whom an automatic restart reaches (`RestartMode=`, systemd.service(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartMode {
+    /// It counts as a failure, or an end, and a start: `OnFailure=` and `OnSuccess=` are followed, what is bound
+    /// to the service stops, and what requires it or is part of it restarts with it.
+    Normal,
+    /// Nobody is told.
+    Direct,
+}
+
 /// When a service that ended is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "the values of Restart=")]
@@ -567,6 +577,8 @@ pub struct Service {
     pub restart_steps: u32,
     /// `RestartMaxDelaySec=`.
     pub restart_max_delay: Bound<Duration>,
+    /// `RestartMode=`.
+    pub restart_mode: RestartMode,
     /// `TimeoutStartSec=`; no limit for a oneshot that sets none.
     pub timeout_start: Bound<Duration>,
     /// `TimeoutStopSec=`.
