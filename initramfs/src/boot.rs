@@ -140,7 +140,12 @@ pub fn run() -> Result<Infallible> {
         kernel_log::alarm(&format!("the kernel argument {name} is not known"));
     }
     let arguments = Arguments::parse(&command_line)?;
-    let esp = firmware::boot_esp()?;
+    let esp = firmware::boot_esp().unwrap_or_else(|error| {
+        kernel_log::alarm(&format!(
+            "the firmware does not say what was booted, and labels decide: {error:#}"
+        ));
+        None
+    });
     Step::Find.begin();
     let boot = disks::find(&arguments, esp)?;
     disks::announce(&boot);
@@ -190,7 +195,7 @@ fn clock_not_before_image() -> Result<()> {
     Ok(sys::machine::set_no_earlier(built)?)
 }
 
-/// Mounts ROOT, grown into what there is. On a first boot the config has its say on the disks before that.
+/// Mounts ROOT, grown into what there is. On a first boot the config has its say on the disks before that: all of it.
 fn mount_root(
     arguments: &Arguments,
     disk: &mut BootDisk,
@@ -220,8 +225,12 @@ fn mount_root(
     root::unmount()?;
     let provisioning = Provisioning::begin(boot_disk);
     Step::Root.begin();
-    // Also where it failed: that is noted there.
-    let mounted = disk.grow_root().and_then(|()| root::mount_disk(disk)).and_then(|()| root::grow(disk));
+    // Also where it failed, for that is noted there; and where the machine starts again first. But then the config may
+    // still want for itself what ROOT would grow into, and a file system is not made smaller.
+    let mounted = match provisioning {
+        Ok(Some(_)) => disk.grow_root().and_then(|()| root::mount_disk(disk)).and_then(|()| root::grow(disk)),
+        _ => disk.reread().and_then(|()| root::mount_disk(disk)),
+    };
     if provisioning.is_err() {
         Step::Disks.begin();
     }

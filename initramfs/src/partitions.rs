@@ -35,16 +35,19 @@ impl BootDisk {
 
     /// Grows ROOT's partition where there is room behind it. Others may be in use.
     pub fn grow_root(&mut self) -> Result<()> {
-        let (mut disk, geometry) = look(&self.name)?;
-        let loaded = disks::load(&disk)
-            .map_err(|reason| anyhow::anyhow!("read the partition table of {}: {reason}", self.name))?;
-        self.table = loaded.table.clone();
+        let (disk, geometry) = look(&self.name)?;
+        let loaded = load(&disk)?;
         if let Some(amendment) = gpt::amend(&loaded, geometry, None) {
             write(&self.name, &amendment)?;
             partition_table::tell_kernel(&disk, &amendment.table)?;
-            self.table = amendment.table;
-            disk = look(&self.name)?.0;
         }
+        self.reread()
+    }
+
+    /// Takes the table as it is now: somebody else may have changed it.
+    pub fn reread(&mut self) -> Result<()> {
+        let (disk, _) = look(&self.name)?;
+        self.table = load(&disk)?.table;
         self.devices = disk.partitions;
         Ok(())
     }
@@ -75,6 +78,10 @@ impl BootDisk {
         let device = device.with_context(|| format!("{} has no partition {}", self.name, wanted.label))?;
         Ok((device_path(&device.name), device.size))
     }
+}
+
+fn load(disk: &block::Disk) -> Result<gpt::Loaded> {
+    disks::load(disk).map_err(|reason| anyhow::anyhow!("read the partition table of {}: {reason}", disk.name))
 }
 
 fn look(name: &str) -> Result<(block::Disk, Geometry)> {

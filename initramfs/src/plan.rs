@@ -120,8 +120,9 @@ impl Candidate {
 /// loader was started from, where the firmware says.
 ///
 /// The disk is the one that `berth.disk=` names, else the one with that ESP, else one with our
-/// labels. Of several with our labels, those with the wanted root hash come first, then the one that
-/// is attached first: an order that does not change with that in which the kernel finds them.
+/// labels. Of several (a copy of a machine's disk has its ESP too), those with the wanted root hash come
+/// first, then the one that is attached first: an order that does not change with that in which the kernel
+/// finds them.
 pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decision {
     let UsrSource::Slot(wanted) = &arguments.usr;
     let ours =
@@ -136,23 +137,23 @@ pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decis
             None => wait(disks, format!("the disk {name} (named by berth.disk=)")),
         };
     }
-    if let Some(esp) = esp {
-        return match ours().find(|candidate| candidate.has_esp(esp)) {
-            Some(candidate) => Choice::certain(candidate).decide(arguments),
-            None => {
-                wait(disks, format!("the disk that the loader was started from (its ESP has PARTUUID {esp})"))
-            }
-        };
-    }
-    let mut candidates: Vec<_> = ours().collect();
+    let is_meant = |candidate: &&Candidate| esp.is_none_or(|esp| candidate.has_esp(esp));
+    let mut candidates: Vec<_> = ours().filter(is_meant).collect();
     candidates.sort_by_key(|c| (c.slot_of(wanted).is_none(), &c.place));
-    match candidates.split_first() {
-        None => wait(disks, "a disk with Berth's partitions".into()),
-        Some((first, [])) => Choice { candidate: first, certain: false, remark: None }.decide(arguments),
-        Some((first, others)) => {
+    match (candidates.split_first(), esp) {
+        (None, Some(esp)) => {
+            wait(disks, format!("the disk that the loader was started from (its ESP has PARTUUID {esp})"))
+        }
+        (None, None) => wait(disks, "a disk with Berth's partitions".into()),
+        (Some((first, [])), _) => Choice { candidate: first, certain: false, remark: None }.decide(arguments),
+        (Some((first, others)), _) => {
             let names: Vec<_> = others.iter().map(|c| c.name.as_str()).collect();
+            let what = match esp {
+                Some(_) => "the ESP that was booted from, being copies of one disk,",
+                None => "Berth's labels",
+            };
             let remark = format!(
-                "several disks carry Berth's labels and the firmware does not say which one was booted: \
+                "several disks carry {what} and the firmware does not say which one was booted: \
                  taking {}, not {}; berth.disk= names another",
                 first.name,
                 names.join(", ")

@@ -141,16 +141,26 @@ version: 1.5.0
 kernel_arguments:
   should_exist: [quay=seven, "log_buf_len=1M"]
 storage:
+  disks:
+    - device: /dev/disk/by-id/coreos-boot-disk
+      partitions:
+        - {label: ROOT, number: 7, size_mib: 3072, resize: true}
+        - {label: var, size_mib: 0}
+  filesystems:
+    - {device: /dev/disk/by-partlabel/var, format: xfs, path: /var/data, with_mount_unit: true}
   files:
     - {path: /etc/hostname, mode: 0644, contents: {inline: "harbour"}}
 "#;
-    let vm = Vm::uefi(bed()).ignition(ignition(config)).boot()?;
+    let vm = Vm::uefi(bed()).disk_size_mib(8192).ignition(ignition(config)).boot()?;
     vm.wait_until_ready()?;
     let console = vm.console();
     let starts = console.matches("starts again, with the kernel arguments").count();
     assert_eq!(starts, 1, "{console}");
-    let known = "cat /proc/cmdline; hostname";
+    // ROOT did not grow over what the config wants for itself, though it was mounted before that was done.
+    let known = "sectors=$(cat /sys/class/block/vda7/size); echo $((sectors / 2048)); \
+                 grep -q ' /var/data xfs ' /proc/mounts && cat /proc/cmdline; hostname";
     let says = vm.shell().run(known)?;
+    assert!(says.starts_with("3072\n"), "{says}");
     assert!(says.contains(" quay=seven") && says.contains(" log_buf_len=1M"), "{says}");
     assert!(says.ends_with("harbour"), "{says}");
     vm.reboot()?;
