@@ -433,7 +433,8 @@ impl Cgroups {
     /// The unit whose group a process is in.
     pub fn unit_of(&self, pid: i32) -> Option<UnitName> {
         if self.root.is_none() {
-            let of = |group: &Group| session_members(&group.sessions).contains(&pid);
+            let session = session_of(pid)?;
+            let of = |group: &Group| group.sessions.contains(&session);
             return self.groups.iter().find(|(_, group)| of(group)).map(|(unit, _)| unit.clone());
         }
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;

@@ -10,6 +10,15 @@ use unit::service::notify::Notification;
 /// The longest message that is read; what is longer is not one.
 const LONGEST: usize = 4096;
 
+/// A message that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it, by the kernel's word; 0 where it is of another PID namespace.
+    pub pid: i32,
+    /// What it says.
+    pub notification: Notification,
+}
+
 /// The socket.
 pub struct NotifySocket {
     socket: OwnedFd,
@@ -40,16 +49,17 @@ impl NotifySocket {
         &self.path
     }
 
-    /// The next message, and the process that sent it.
-    pub fn next(&self) -> Option<(i32, Notification)> {
-        loop {
-            let mut buffer = [0; LONGEST];
-            let datagram = sys::credentials::receive(&self.socket, &mut buffer).ok()?;
-            let known = datagram.sender.filter(|sender| sender.pid > 0 && datagram.is_whole);
-            if let Some(sender) = known {
-                return Some((sender.pid.cast_signed(), Notification::parse(&buffer[..datagram.length])));
-            }
-        }
+    /// The next message; none where no more came. One that is too long says nothing, and is told of like any other:
+    /// who counts what is taken at once counts it too.
+    pub fn next(&self) -> Option<Message> {
+        let mut buffer = [0; LONGEST];
+        let datagram = sys::credentials::receive(&self.socket, &mut buffer).ok()?;
+        let notification = match datagram.is_whole {
+            true => Notification::parse(&buffer[..datagram.length]),
+            false => Notification::default(),
+        };
+        let sender = datagram.sender?;
+        Some(Message { pid: sender.pid.cast_signed(), notification })
     }
 }
 

@@ -27,6 +27,7 @@ use sys::machine::monotonic;
 use sys::signal::{Ended, Signals};
 use unit::UnitName;
 use unit::manager::{Input, Manager};
+use unit::service::complaints::Complaints;
 use unit::service::exit::Exit;
 use unit::service::machine::Event;
 use unit::text::signal::Signal;
@@ -37,7 +38,7 @@ use init_io::clock::WallClock;
 use init_io::conditions::Facts;
 use init_io::control::ControlSocket;
 use init_io::devices::Devices;
-use init_io::notify::NotifySocket;
+use init_io::notify::{Message, NotifySocket};
 use init_io::output::Outputs;
 use init_io::paths::Paths;
 use init_io::poller::{Polled, Poller, Readiness, Source};
@@ -53,6 +54,17 @@ use waiting::Waiting;
 const PORT_PATIENCE: Duration = Duration::from_secs(20);
 /// How often.
 const PORT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How many notifications are taken in at once, before something else is looked at. Everybody may send them, and what is
+/// sent without end must not hold PID 1 up. More than the socket's queue holds (`net.unix.max_dgram_qlen`, 512 at most in
+/// the image): so all that was sent before a turn is taken in before children are reaped at its end, for with a process
+/// goes what tells whose it is.
+///
+/// In that queue the kernel has senders wait for room, whoever they are: while somebody floods it services' messages come
+/// late, and nothing that PID 1 could do with its one socket would have them come earlier.
+const NOTIFY_BATCH: usize = 1024;
+/// How many children are reaped at once: processes that nobody waits for may come without end too.
+const REAP_BATCH: usize = 1024;
 
 /// After how many jobs memory is given back, once there are no more.
 const MANY_JOBS: u32 = 32;
@@ -113,6 +125,10 @@ pub struct Supervisor {
     /// Pipes that tell whether a process could execute its program.
     reports: LiteMap<u32, (Polled<OwnedFd>, UnitName, i32)>,
     last_report: u32,
+    /// Whether children may have ended that are not reaped yet: no signal tells of them again.
+    unreaped: bool,
+    /// What was said of notifications that are of no unit.
+    strangers: Complaints,
     /// Clients that wait for jobs.
     waiting: Waiting,
     /// Units whose end clients wait for.
@@ -208,6 +224,8 @@ impl Supervisor {
             dynamic: DynamicUsers::default(),
             reports: LiteMap::new(),
             last_report: 0,
+            unreaped: false,
+            strangers: Complaints::default(),
             waiting: Waiting::default(),
             awaited: Vec::new(),
             ended: BTreeSet::new(),
@@ -234,6 +252,9 @@ impl Supervisor {
             }
             for source in self.poller.wait(self.timeout()) {
                 self.guard(|this| this.handle(source));
+            }
+            if self.unreaped {
+                self.guard(Supervisor::reap);
             }
             self.guard(Supervisor::tick);
         }
@@ -283,6 +304,9 @@ impl Supervisor {
 
     /// How long nothing is due.
     fn timeout(&self) -> Option<Duration> {
+        if self.unreaped {
+            return Some(Duration::ZERO);
+        }
         let now = monotonic();
         let emergency = match self.stage {
             Stage::Emergency(until) => Some(until),
@@ -335,11 +359,10 @@ impl Supervisor {
     }
 
     fn signals(&mut self) {
-        let mut children = false;
         while let Some(number) = self.signals.next() {
             let container = self.options.container;
             match Signal(number).name().as_str() {
-                "CHLD" => children = true,
+                "CHLD" => self.unreaped = true,
                 "INT" if !container => self.shut_down(ShutdownKind::Reboot, "Ctrl-Alt-Del was pressed"),
                 // What busybox's commands of these names send.
                 "TERM" if !container => self.shut_down(ShutdownKind::Reboot, "a signal asked for it"),
@@ -354,14 +377,17 @@ impl Supervisor {
                 _ => {}
             }
         }
-        if children {
-            self.reap();
-        }
     }
 
-    /// Takes in every process that has ended: services', and those that lost their parents.
+    /// Takes in processes that have ended: services', and those that lost their parents. The rest of a crowd waits for
+    /// the next turn.
     fn reap(&mut self) {
-        while let Some((pid, ended)) = sys::signal::reap() {
+        let mut of_no_unit = false;
+        for _ in 0..REAP_BATCH {
+            let Some((pid, ended)) = sys::signal::reap() else {
+                self.unreaped = false;
+                break;
+            };
             let exit = match ended {
                 Ended::Exited(code) => Exit::Code(code),
                 Ended::Killed(signal) => Exit::Signal(Signal(signal)),
@@ -377,9 +403,13 @@ impl Supervisor {
                 self.look_for(&unit);
                 let emptied = !self.cgroups.is_populated(&unit);
                 self.tell(unit, Event::Exited { pid, exit, emptied });
-            } else if self.cgroups.has_sessions() {
-                self.groups_changed();
+            } else {
+                of_no_unit = true;
             }
+        }
+        // It may have been the last of a session: nobody tells of those.
+        if of_no_unit && self.cgroups.has_sessions() {
+            self.groups_changed();
         }
     }
 
@@ -405,12 +435,17 @@ impl Supervisor {
     }
 
     fn notifications(&mut self) {
-        while let Some((pid, notification)) = self.notify.next() {
+        for _ in 0..NOTIFY_BATCH {
+            let Some(Message { pid, notification }) = self.notify.next() else {
+                return;
+            };
             let unit = self.owners.get(&pid).cloned().or_else(|| self.cgroups.unit_of(pid));
             match unit {
                 Some(unit) => self.tell(unit, Event::Notified(pid, notification)),
                 None => {
-                    self.reporter.info(&format!("a notification from process {pid}, which is of no unit"))
+                    let line = format!("a notification from process {pid}, which is of no unit");
+                    let line = self.strangers.say(&line, monotonic());
+                    line.iter().for_each(|line| self.reporter.info(line));
                 }
             }
         }

@@ -109,6 +109,11 @@ impl Machine {
         }
     }
 
+    /// The lines that came so far, as far as they were waited for.
+    pub fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
     /// Waits for an event of the kind that `pick` takes.
     pub fn wait_for_event<T>(&mut self, pick: impl Fn(Event) -> Option<T>) -> T {
         loop {
@@ -302,6 +307,26 @@ fn sends_a_notification() {
     if variable("STAYS") == "1" {
         std::thread::sleep(Duration::from_secs(1000));
     }
+}
+
+#[test]
+#[ignore = "not a test: a service that other tests run"]
+fn floods_with_notifications() {
+    let path = std::env::var("NOTIFY_SOCKET").unwrap();
+    std::thread::scope(|scope| {
+        // One of them sends what is too long to be a message.
+        for length in [100, 100, 5000] {
+            let path = &path;
+            scope.spawn(move || {
+                let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+                // It does not wait for room, and so finds it first.
+                socket.set_nonblocking(true).unwrap();
+                loop {
+                    _ = socket.send_to(&vec![b'x'; length], path);
+                }
+            });
+        }
+    });
 }
 
 /// A command that runs one of the programs below: this very test program, run again.

@@ -1,8 +1,11 @@
 //! Services: their processes, and what they are given.
 
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
 use unit::control::{ErrorKind, JobAction, Reply, Request};
 
-use crate::harness::{Units, notifier, service, target};
+use crate::harness::{Units, helper, notifier, service, target};
 
 #[test]
 fn a_oneshot_sees_its_environment_words_and_folder() {
@@ -59,6 +62,45 @@ fn a_notify_service_is_awaited_and_only_itself_is_believed() {
         .reached();
     let status = machine.status("a.service");
     assert_eq!((status.active.as_str(), status.status_text.as_deref()), ("active", Some("at your service")));
+}
+
+#[test]
+fn a_flood_of_notifications_neither_holds_it_up_nor_fills_its_log() {
+    // By children of theirs: whose they are PID 1 has to find out with each message.
+    let flood = format!("/bin/sh -c '{0} & {0} & {0} & {0} & wait'", helper("floods_with_notifications"));
+    let ready = notifier("READY=1", true);
+    let mut machine = Units::new()
+        .with("all.target", &target("flood.service"))
+        .with("flood.service", &service(&format!("NotifyAccess=exec\nExecStart={flood}")))
+        // What is not let in costs it a line each.
+        .with(
+            "denied.service",
+            &service(&format!(
+                "NotifyAccess=none\nEnvironment=NOTIFY_SOCKET=@/run/notify\nExecStart={flood}"
+            )),
+        )
+        .with("a.service", &service(&format!("Type=notify\nExecStart={ready}")))
+        .with("end.service", &service("Type=oneshot\nExecStart=/no/such/program"))
+        .boot()
+        .reached();
+    assert_eq!(machine.job(JobAction::Start, "denied.service"), Reply::Done);
+    // Somebody of no unit sends too, from outside even.
+    let stranger = UnixDatagram::unbound().unwrap();
+    for _ in 0..100 {
+        stranger.send_to(b"READY=1", machine.units.path("run/notify")).unwrap();
+    }
+    for _ in 0..100 {
+        let since = Instant::now();
+        assert_eq!(machine.status("flood.service").active, "active");
+        // With the queue drained to its end it took seconds, now and then.
+        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    }
+    // Others are heard in the midst of it, and what ends is reaped.
+    assert_eq!(machine.job(JobAction::Start, "a.service"), Reply::Done);
+    machine.job(JobAction::Start, "end.service");
+    machine.wait_for("end.service failed");
+    let said = machine.heard().iter().filter(|line| line.contains("notification")).count();
+    assert!((2..6).contains(&said), "{said} lines of notifications");
 }
 
 #[test]

@@ -256,8 +256,7 @@ impl Step<'_> {
             NotifyAccess::All => true,
         };
         if !allowed {
-            self.actions
-                .push(Action::Log(format!("notification from process {pid} not accepted (NotifyAccess=)")));
+            self.complain(&format!("notification from process {pid} not accepted (NotifyAccess=)"));
             return;
         }
         if let Some(main) = notification.main_pid {
@@ -305,6 +304,11 @@ impl Step<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Says in the log what processes of the service can have it say at will.
+    fn complain(&mut self, line: &str) {
+        self.actions.extend(self.state.complaints.say(line, self.context.now).map(Action::Log));
     }
 
     fn feed_watchdog(&mut self) {

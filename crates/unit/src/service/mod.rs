@@ -1,5 +1,6 @@
 //! Services: their settings, and the state machine that runs them.
 
+pub mod complaints;
 pub mod config;
 pub mod dynamic;
 pub mod exit;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::service::complaints::Complaints;
 use crate::service::exit::Exit;
 
 /// The step that a service is at. A number is the place in a list of commands.
@@ -233,6 +234,8 @@ pub struct ServiceState {
     pub seeks_main: bool,
     /// When that is looked for again.
     pub seek_due: Option<Duration>,
+    /// What was said of things that its processes can do at will.
+    pub complaints: Complaints,
 }
 
 impl ServiceState {
