@@ -580,6 +580,11 @@ fn orphans() -> Vec<i32> {
     text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
+/// Whether there is such a process, and it has not ended.
+pub fn is_alive(pid: i32) -> bool {
+    session_of(pid).is_some()
+}
+
 /// The session of a living process: the sixth field of its stat (proc(5)), counted from behind
 /// the program's name, which may hold anything.
 fn session_of(pid: i32) -> Option<i32> {

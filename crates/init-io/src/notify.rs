@@ -15,6 +15,8 @@ const LONGEST: usize = 4096;
 pub struct Message {
     /// Who sent it, by the kernel's word; 0 where it is of another PID namespace.
     pub pid: i32,
+    /// Its user.
+    pub uid: u32,
     /// What it says.
     pub notification: Notification,
 }
@@ -59,7 +61,7 @@ impl NotifySocket {
             false => Notification::default(),
         };
         let sender = datagram.sender?;
-        Some(Message { pid: sender.pid.cast_signed(), notification })
+        Some(Message { pid: sender.pid.cast_signed(), uid: sender.uid, notification })
     }
 }
 

@@ -30,10 +30,11 @@ use unit::manager::{Input, Manager};
 use unit::service::complaints::Complaints;
 use unit::service::exit::Exit;
 use unit::service::machine::Event;
+use unit::service::notify::{self, Named};
 use unit::text::signal::Signal;
 
 use crate::options::Options;
-use init_io::cgroups::Cgroups;
+use init_io::cgroups::{self, Cgroups};
 use init_io::clock::WallClock;
 use init_io::conditions::Facts;
 use init_io::control::ControlSocket;
@@ -436,18 +437,33 @@ impl Supervisor {
 
     fn notifications(&mut self) {
         for _ in 0..NOTIFY_BATCH {
-            let Some(Message { pid, notification }) = self.notify.next() else {
+            let Some(Message { pid, uid, mut notification }) = self.notify.next() else {
                 return;
             };
             let unit = self.owners.get(&pid).cloned().or_else(|| self.cgroups.unit_of(pid));
             match unit {
-                Some(unit) => self.tell(unit, Event::Notified(pid, notification)),
+                Some(unit) => {
+                    let named = notification.main_pid.map(|main| self.named(&unit, main));
+                    notification.main_refused = named.and_then(|named| notify::refusal(named, uid));
+                    self.tell(unit, Event::Notified(pid, notification));
+                }
                 None => {
                     let line = format!("a notification from process {pid}, which is of no unit");
                     let line = self.strangers.say(&line, monotonic());
                     line.iter().for_each(|line| self.reporter.info(line));
                 }
             }
+        }
+    }
+
+    /// What a process is that a unit's names as the main one.
+    fn named(&self, unit: &UnitName, pid: i32) -> Named {
+        if !cgroups::is_alive(pid) {
+            Named::Gone
+        } else if self.cgroups.unit_of(pid).as_ref() == Some(unit) {
+            Named::Own
+        } else {
+            Named::Foreign
         }
     }
 

@@ -147,6 +147,32 @@ fn a_stranger_cannot_make_a_service_ready() {
 }
 
 #[test]
+fn a_main_process_that_is_not_believed_to_be_it_is_told_of_and_not_taken() {
+    let mut life = Life::of("Type=notify\nExecStart=/a\nExecReload=/reload");
+    life.event(Event::Start).ready();
+    let main = life.state.main.unwrap();
+    let names = |pid, main_refused| Notification {
+        main_pid: Some(pid),
+        main_refused,
+        status: Some("up".into()),
+        ..Notification::default()
+    };
+    life.took();
+    life.event(Event::Notified(main, names(999, Some("it is a stranger's"))));
+    let line = format!("MAINPID=999 from process {main} not accepted: it is a stranger's");
+    assert_eq!(life.took(), [Action::Log(line)]);
+    // The rest of the message counts.
+    assert_eq!((life.state.main, life.state.status.as_deref()), (Some(main), Some("up")));
+    // Nor is what its own commands run as, which end while it goes on.
+    life.event(Event::Reload);
+    let control = life.state.control.unwrap();
+    life.event(Event::Notified(main, names(control, None)));
+    assert_eq!(life.state.main, Some(main));
+    life.event(Event::Notified(main, names(1000, None)));
+    assert_eq!(life.state.main, Some(1000));
+}
+
+#[test]
 fn a_oneshot_runs_its_commands_in_turn_and_is_done() {
     let mut life = Life::of("Type=oneshot\nExecStartPre=/pre\nExecStart=/a\nExecStart=/b\nExecStop=/stop");
     life.event(Event::Start).control_exits(OK).main_exits(OK).main_exits(OK);

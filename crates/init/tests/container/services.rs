@@ -1,11 +1,13 @@
 //! Services: their processes, and what they are given.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use unit::control::{ErrorKind, JobAction, Reply, Request};
 
-use crate::harness::{Units, helper, notifier, service, target};
+use crate::harness::{Machine, Units, helper, is_root, notifier, service, target};
 
 #[test]
 fn a_oneshot_sees_its_environment_words_and_folder() {
@@ -62,6 +64,62 @@ fn a_notify_service_is_awaited_and_only_itself_is_believed() {
         .reached();
     let status = machine.status("a.service");
     assert_eq!((status.active.as_str(), status.status_text.as_deref()), ("active", Some("at your service")));
+}
+
+/// A service that says it is ready, and which process is its main one: a child of its, or the one whose number a file
+/// holds.
+fn says_main(settings: &str, file: &str) -> String {
+    service(&format!("Type=notify\n{settings}\nExecStart=/usr/bin/perl @/says {file}"))
+}
+
+const SAYS: &str = "use IO::Socket::UNIX; $| = 1; my $main;\n\
+    if ($ARGV[0] eq 'child') { $main = fork() // die; sleep 1000 unless $main }\n\
+    else { open my $file, '<', $ARGV[0] or die; $main = 0 + <$file> }\n\
+    IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => $ENV{NOTIFY_SOCKET})->send(\"READY=1\\nMAINPID=$main\") or die;\n\
+    sleep 1000;\n";
+
+#[test]
+fn a_main_process_is_named_among_the_services_own_or_by_root() {
+    if !is_root() {
+        eprintln!("not run: only a machine's root can give services users of their own");
+        return;
+    }
+    let user = "User=nobody\nGroup=nogroup";
+    let units = Units::new()
+        .with("all.target", &target("other.service"))
+        .with("says", SAYS)
+        .with("none", "4000000")
+        .with(
+            "other.service",
+            &service(
+                "Type=exec\nExecStart=/bin/sleep 1000\nExecStartPost=/bin/sh -c 'echo $MAINPID > @/other'",
+            ),
+        )
+        .with("own.service", &says_main(user, "child"))
+        .with("foreign.service", &says_main(user, "@/other"))
+        .with("none.service", &says_main("", "@/none"))
+        .with("root.service", &says_main("", "@/other"));
+    // Its users must reach the socket and the files.
+    std::fs::set_permissions(units.path(""), Permissions::from_mode(0o755)).unwrap();
+    let mut machine = units.boot_as_root().reached();
+    let other = machine.status("other.service").main_pid;
+    let main_of = |machine: &Machine, unit: &str| {
+        assert_eq!(machine.job(JobAction::Start, unit), Reply::Done);
+        machine.status(unit).main_pid
+    };
+    assert!(main_of(&machine, "own.service").is_some());
+    let foreign = main_of(&machine, "foreign.service");
+    assert!(foreign.is_some() && foreign != other, "{foreign:?}");
+    let line = machine.wait_for(&format!("foreign.service: MAINPID={}", other.unwrap()));
+    assert!(line.contains("the sender is not root"), "{line}");
+    // So its end is not the other's.
+    assert_eq!(machine.job(JobAction::Stop, "foreign.service"), Reply::Done);
+    assert_eq!(machine.status("other.service").main_pid, other);
+
+    assert_ne!(main_of(&machine, "none.service"), Some(4_000_000));
+    machine.wait_for("none.service: MAINPID=4000000 from process");
+    assert_eq!(main_of(&machine, "root.service"), other);
+    assert!(!machine.heard().iter().any(|line| line.contains("own.service: MAINPID")));
 }
 
 #[test]

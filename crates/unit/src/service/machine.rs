@@ -260,7 +260,13 @@ impl Step<'_> {
             return;
         }
         if let Some(main) = notification.main_pid {
-            self.state.main = Some(main);
+            let is_control = self.state.control == Some(main);
+            match notification.main_refused.or(is_control.then_some("it is the control process")) {
+                None => self.state.main = Some(main),
+                Some(why) => {
+                    self.complain(&format!("MAINPID={main} from process {pid} not accepted: {why}"));
+                }
+            }
         }
         if notification.status.is_some() {
             self.state.status = notification.status;

@@ -19,12 +19,36 @@ pub struct Notification {
     pub status: Option<String>,
     /// `MAINPID=`.
     pub main_pid: Option<i32>,
+    /// Why that is not believed; who takes the message in finds out ([`refusal`]).
+    pub main_refused: Option<&'static str>,
     /// `WATCHDOG_USEC=`.
     pub watchdog_interval: Option<Duration>,
     /// `EXTEND_TIMEOUT_USEC=`.
     pub extend_timeout: Option<Duration>,
     /// `ERRNO=`.
     pub errno: Option<i32>,
+}
+
+/// What a process is that a service names as its main one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// It is of the service.
+    Own,
+    /// It is there, and none of the service's.
+    Foreign,
+    /// There is none, or it has ended.
+    Gone,
+}
+
+/// Why a process that `MAINPID=` names is not taken for the main one; none where it is. PID 1 signals as root who is, so
+/// only a sender who could do that itself may name what is not the service's own.
+pub fn refusal(named: Named, sender_uid: u32) -> Option<&'static str> {
+    match named {
+        Named::Own => None,
+        Named::Foreign if sender_uid == 0 => None,
+        Named::Foreign => Some("it is none of the service's, and the sender is not root"),
+        Named::Gone => Some("there is no such process"),
+    }
 }
 
 /// The longest status kept, in characters: a service must not fill PID 1's memory.
@@ -79,6 +103,20 @@ mod tests {
                 ..Notification::default()
             }
         );
+    }
+
+    #[test]
+    fn only_root_may_name_a_main_process_that_is_none_of_the_services() {
+        for (named, uid, taken) in [
+            (Named::Own, 1000, true),
+            (Named::Own, 0, true),
+            (Named::Foreign, 1000, false),
+            (Named::Foreign, 0, true),
+            (Named::Gone, 1000, false),
+            (Named::Gone, 0, false),
+        ] {
+            assert_eq!(refusal(named, uid).is_none(), taken, "{named:?} by {uid}");
+        }
     }
 
     #[test]
