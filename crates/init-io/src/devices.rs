@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 use unit::device::Record;
 
+use crate::files;
 use crate::poller::{Poller, Readiness, Source};
 
 /// The beginning of the name of a device's file; others are being written.
@@ -73,15 +75,15 @@ impl Devices {
     /// It is there, and no record can be made of it.
     pub fn read(&mut self, name: &str) -> Result<Option<Record>> {
         let path = self.folder.join(name);
-        let length = match fs::metadata(&path) {
-            Ok(metadata) => metadata.len(),
-            Err(_) => {
+        let bytes = match files::read_small(&path, RECORD_MAX) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.known.remove(name);
                 return Ok(None);
             }
+            read => read,
         };
         self.known.insert(name.to_owned());
-        let text = (length <= RECORD_MAX).then(|| fs::read_to_string(&path)).context("it is too long")?;
+        let text = bytes.map_err(anyhow::Error::new).and_then(|bytes| Ok(String::from_utf8(bytes)?));
         let text = text.with_context(|| format!("cannot read {}", path.display()))?;
         Record::parse(&text).map(Some).with_context(|| format!("{}: it has no SYSPATH=", path.display()))
     }

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod conditions;
 pub mod control;
 pub mod devices;
+pub mod files;
 pub mod folders;
 pub mod notify;
 pub mod output;

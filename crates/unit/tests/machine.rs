@@ -519,9 +519,13 @@ fn a_forking_service_is_up_once_its_starter_has_ended_and_its_main_process_is_kn
     assert_eq!(bare_exit(&mut life, starter, OK, false), Phase::Start(0));
     assert_eq!(life.took(), [Action::FindMain]);
     // The file comes a little later.
-    assert_eq!(life.event(Event::Main(Err("no file".into()))).phase(), Phase::Start(0));
+    assert_eq!(life.event(Event::Main(Ok(None))).phase(), Phase::Start(0));
     assert_eq!(life.after(Duration::from_millis(50)).took(), [Action::FindMain]);
-    assert_eq!(life.event(Event::Main(Ok(77))).phase(), Phase::Running);
+    // What is of no use is told of, once for all the times that it is looked at.
+    assert_eq!(life.event(Event::Main(Err("no number".into()))).took(), [Action::Log("no number".into())]);
+    assert_eq!(life.after(Duration::from_millis(50)).took(), [Action::FindMain]);
+    assert_eq!(life.event(Event::Main(Err("no number".into()))).took(), []);
+    assert_eq!(life.event(Event::Main(Ok(Some(77)))).phase(), Phase::Running);
     assert_eq!(life.state.main, Some(77));
     assert_eq!(bare_exit(&mut life, 77, OK, true), Phase::Dead);
 }

@@ -1,6 +1,7 @@
 //! Doing what the manager says.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -22,10 +23,13 @@ use super::boot::SHELL_UNIT;
 use super::turns::Turns;
 use super::{Stage, Supervisor};
 use init_io::poller::{Readiness, Source};
-use init_io::{conditions, output, tables};
+use init_io::{conditions, files, output, tables};
 
 /// The name under which an instance gets its connection (systemd.socket(5), `FileDescriptorName=`).
 const CONNECTION_NAME: &str = "connection";
+
+/// The longest `PIDFile=`, in bytes: a number, with room for blanks.
+const PID_FILE_MAX: u64 = 64;
 
 impl Supervisor {
     /// Does actions, and those that follow from how they went.
@@ -280,25 +284,35 @@ impl Supervisor {
         }
     }
 
-    /// Finds the main process that a forking service left: the one in its `PIDFile=`, or the only one.
-    fn find_main(&mut self, name: &UnitName) -> Result<i32, String> {
+    /// Finds the main process that a forking service left: the one in its `PIDFile=`, which need not be there yet, or the
+    /// only one.
+    fn find_main(&mut self, name: &UnitName) -> Result<Option<i32>, String> {
         let unit = self.manager.graph().get(name).ok_or("the unit is not loaded any more")?;
         let unit = unit.clone();
         let service = unit.service().ok_or("it is not a service")?;
         let Some(path) = &service.pid_file else {
             self.cgroups.adopt(name, None);
             return match self.cgroups.members(name)[..] {
-                [only] if service.guess_main_pid => Ok(only),
+                [only] if service.guess_main_pid => Ok(Some(only)),
                 _ => Err("its main process is not known: it has no PIDFile=".to_owned()),
             };
         };
-        let text = std::fs::read_to_string(path).map_err(|error| format!("PIDFile={path}: {error}"))?;
+        let bytes = match files::read_small(Path::new(path), PID_FILE_MAX) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|error| format!("PIDFile={path}: {error}"))?,
+        };
+        // It is being written.
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(&bytes);
         let pid = text.trim().parse::<i32>().ok().filter(|pid| *pid > 1);
-        let pid = pid.ok_or_else(|| format!("PIDFile={path}: {:?} is no process", text.trim()))?;
+        // What is there instead is not told: it may be a link to what only root may read.
+        let pid = pid.ok_or_else(|| format!("PIDFile={path}: there is no number of a process in it"))?;
         self.cgroups.adopt(name, Some(pid));
         // A file that others can write must not hand PID 1 a process that is none of the service's.
         match self.cgroups.members(name).contains(&pid) {
-            true => Ok(pid),
+            true => Ok(Some(pid)),
             false => Err(format!("PIDFile={path}: process {pid} is not of the service")),
         }
     }

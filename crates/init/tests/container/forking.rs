@@ -1,8 +1,8 @@
 //! Services that leave the process which started them, and its session, as daemons of old do.
 
-use unit::control::JobAction;
+use unit::control::{JobAction, Reply, Request};
 
-use crate::harness::Units;
+use crate::harness::{Units, service, target};
 
 /// Begins a daemon in a session of its own, which writes its number down.
 const DAEMON: &str = "setsid sh -c 'echo $$ > @/pid; exec sleep 1000' < /dev/null > /dev/null 2>&1 &\n\
@@ -48,4 +48,32 @@ fn a_pid_file_that_names_a_process_of_others_is_not_believed() {
         .reached();
     assert_eq!(machine.status("a.service").active, "failed");
     assert_eq!(machine.status("other.service").active, "active");
+}
+
+#[test]
+fn what_is_no_pid_file_is_told_of_and_neither_waited_for_nor_shown() {
+    for (makes, told) in [
+        ("mkfifo @/pid", "it is no regular file"),
+        ("ln -s /dev/zero @/pid", "it is no regular file"),
+        ("head -c 1000000 /dev/zero > @/pid", "it is longer than 64 bytes"),
+        ("echo secret > @/pid", "there is no number of a process in it"),
+    ] {
+        let mut machine = Units::new()
+            .with("all.target", &target(""))
+            .with("start", &format!("sleep 1000 &\necho $! > @/number\n{makes}\n"))
+            .with(
+                "a.service",
+                &service("Type=forking\nPIDFile=@/pid\nExecStart=/bin/sh @/start\nTimeoutStartSec=60"),
+            )
+            .boot()
+            .reached();
+        let start = Request::Job { action: JobAction::Start, units: vec!["a.service".into()], wait: false };
+        assert_eq!(machine.ask(&start), Reply::Done, "{makes}");
+        let line = machine.wait_for("a.service: PIDFile=");
+        assert!(line.ends_with(told) && !line.contains("secret"), "{line}");
+        // The right one comes.
+        assert_eq!(machine.status("a.service").active, "activating", "{makes}");
+        std::fs::rename(machine.units.path("number"), machine.units.path("pid")).unwrap();
+        machine.wait_until("a.service", |unit| unit.active == "active" && unit.main_pid.is_some());
+    }
 }

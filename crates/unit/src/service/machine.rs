@@ -56,9 +56,9 @@ pub enum Event {
     SpawnFailed(Role, String),
     /// The main process runs its program.
     Executed,
-    /// The answer to [`Action::FindMain`]: the main process that a forking service left, or why there
-    /// is none yet.
-    Main(Result<i32, String>),
+    /// The answer to [`Action::FindMain`]: the main process that a forking service left; none where its `PIDFile=` does not
+    /// name one yet; or why there is none.
+    Main(Result<Option<i32>, String>),
     /// The kernel ended a process of it for want of memory.
     OutOfMemory,
     /// A process ended.

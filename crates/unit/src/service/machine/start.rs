@@ -122,28 +122,35 @@ impl Step<'_> {
     }
 
     /// Where the search for the main process of a forking service has ended.
-    pub(super) fn main_found(&mut self, found: Result<i32, String>) {
+    pub(super) fn main_found(&mut self, found: Result<Option<i32>, String>) {
         if !self.state.seeks_main {
             return;
         }
         match found {
-            Ok(pid) => {
+            Ok(Some(pid)) => {
                 self.state.seeks_main = false;
                 self.state.main = Some(pid);
                 self.start_post(0);
             }
-            // The file comes later, or the service has several processes, none of them the main one.
-            Err(_) if self.config.pid_file.is_none() => {
+            // The service has several processes, none of them the main one.
+            _ if self.config.pid_file.is_none() => {
                 self.state.seeks_main = false;
                 self.start_post(0);
             }
-            Err(reason) if !self.state.populated => {
+            _ if !self.state.populated => {
                 self.state.seeks_main = false;
+                let reason = found.err().unwrap_or_else(|| "its PIDFile= is not there, or empty".to_owned());
                 self.actions.push(Action::Log(reason));
                 self.state.outcome.fail(Outcome::Protocol);
                 self.signal_phase(Phase::StopSignal);
             }
-            Err(_) => self.state.seek_due = Some(self.context.now.saturating_add(SEEK)),
+            // The file comes later, and the right one may.
+            _ => {
+                if let Err(reason) = found {
+                    self.complain(&reason);
+                }
+                self.state.seek_due = Some(self.context.now.saturating_add(SEEK));
+            }
         }
     }
 }
