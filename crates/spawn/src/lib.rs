@@ -5,6 +5,7 @@ mod confine;
 mod credentials;
 mod directories;
 mod dynamic;
+mod folder;
 mod users;
 
 use std::collections::BTreeMap;
@@ -88,7 +89,7 @@ pub fn start(
     let users = Database::read(Path::new("/"));
     let owner = owner(given.unit, exec, &users, dynamic)?;
     // They are the service's, whoever runs this command.
-    directories::make(exec, owner.as_ref())?;
+    directories::make(Path::new("/"), exec, owner.as_ref())?;
     if !exec.credentials.is_empty() && (given.renews_credentials || !credentials::are_there(given.unit)) {
         credentials::make(given.unit, &exec.credentials, owner.as_ref())?;
     }
@@ -206,7 +207,7 @@ fn owner(
 
 /// Removes what its processes left: in memory, where its unit asks for that, and folders.
 pub fn clean_up(unit: &UnitName, exec: &ExecContext, dynamic: &mut DynamicUsers) {
-    directories::remove(exec);
+    directories::remove(Path::new("/"), exec);
     if !exec.credentials.is_empty() {
         credentials::remove(unit);
     }
