@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::{self, DirBuilder, File, FileType, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, DirBuilder, FileType, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use layout::path::CONFIGURATION;
-use rustix::fs::OFlags;
+use sys::file::read_bounded;
 use unit::UnitName;
 use unit::service::config::{Credential, CredentialSource};
 use unit::text::specifier::CREDENTIALS;
@@ -100,21 +100,23 @@ fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
                     for (name, path, kind) in entries(&folder) {
                         match kind {
                             kind if kind.is_dir() => todo.push((format!("{id}_{name}"), path)),
-                            kind if kind.is_file() => add(format!("{id}_{name}"), read(&path)?)?,
+                            kind if kind.is_file() => {
+                                add(format!("{id}_{name}"), read_bounded(&path, BYTES_MAX)?)?
+                            }
                             // It may lead anywhere.
                             _ => {}
                         }
                     }
                 }
             }
-            CredentialSource::Path(path) => match read(Path::new(path)) {
+            CredentialSource::Path(path) => match read_bounded(Path::new(path), BYTES_MAX) {
                 Err(_) if is_set(id) => {}
                 content => add(id.clone(), content.with_context(|| format!("LoadCredential={id}:{path}"))?)?,
             },
             CredentialSource::Store(name) => {
                 let found = stores().map(|store| store.join(name)).find(|path| path.exists());
                 if let Some(path) = found {
-                    add(id.clone(), read(&path)?)?;
+                    add(id.clone(), read_bounded(&path, BYTES_MAX)?)?;
                 }
             }
             CredentialSource::Pattern(pattern) => {
@@ -126,7 +128,7 @@ fn collect(credentials: &[Credential]) -> Result<BTreeMap<String, Vec<u8>>> {
                         None => (name == *pattern).then_some(""),
                     };
                     if let Some(rest) = rest {
-                        add(format!("{id}{rest}"), read(&path)?)?;
+                        add(format!("{id}{rest}"), read_bounded(&path, BYTES_MAX)?)?;
                     }
                 }
             }
@@ -148,22 +150,6 @@ fn entries(folder: &Path) -> Vec<(String, PathBuf, FileType)> {
     let mut named: Vec<_> = entries.filter_map(named).collect();
     named.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     named
-}
-
-/// Reads a file that does not end too late.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let doing = || format!("cannot read {}", path.display());
-    // What is no file must not hold PID 1.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file: File =
-        OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).with_context(doing)?;
-    if !file.metadata().with_context(doing)?.is_file() {
-        bail!("{} is no regular file; credentials come from nothing else", path.display());
-    }
-    let mut content = Vec::new();
-    file.take(BYTES_MAX as u64 + 1).read_to_end(&mut content).with_context(doing)?;
-    ensure!(content.len() <= BYTES_MAX, "{} is larger than 1 MiB", path.display());
-    Ok(content)
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ mod confine;
 mod credentials;
 mod directories;
 mod dynamic;
+mod environment_files;
 mod folder;
 mod users;
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -25,8 +26,8 @@ use unit::service::config::{
 };
 use unit::service::log::LogSettings;
 use unit::service::sandbox::{self, PrivateUsers};
+use unit::text::expand;
 use unit::text::value::Bound;
-use unit::text::{environment, expand};
 
 use confine::View;
 use users::Identity;
@@ -277,15 +278,7 @@ fn variables(
     let passed = exec.pass_environment.iter();
     variables.extend(passed.filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))));
     variables.extend(exec.environment.iter().cloned());
-    for file in &exec.environment_files {
-        match fs::read_to_string(&file.path) {
-            Ok(text) => variables.extend(environment::parse(&text)),
-            Err(_) if file.optional => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read EnvironmentFile={}", file.path));
-            }
-        }
-    }
+    variables.extend(environment_files::read(&exec.environment_files)?);
     for word in &exec.unset_environment {
         match word.split_once('=') {
             Some((name, value)) if variables.get(name).is_some_and(|set| set == value) => {

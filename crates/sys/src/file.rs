@@ -1,11 +1,22 @@
-//! Files that are replaced whole: whoever reads one sees the old one or the new one.
+//! Files that are replaced whole: whoever reads one sees the old one or the new one. And files that are read whole by
+//! who must neither wait nor run out of memory, whatever is at their path.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use crate::error::{Doing, Result};
+
+/// Reads a file of at most so many bytes.
+///
+/// # Errors
+/// It cannot be read, is larger, or is no regular file: a FIFO would be waited for, and a device may never end.
+pub fn read_bounded(path: &Path, most: usize) -> Result<Vec<u8>> {
+    read(path, most).doing_to("read", path)
+}
 
 /// Replaces a file, which need not be there yet, by one with these permissions. After a power cut it may be
 /// either, or empty: for what does not outlast the boot.
@@ -52,6 +63,22 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).doing_to("sync the folder", folder)
 }
 
+fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    // To open a FIFO would be to wait for who writes to it.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut content = Vec::new();
+    // One that grows meanwhile, or whose size the kernel does not say, is too large once it was read so far.
+    file.take(most as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {most} bytes")));
+    }
+    Ok(content)
+}
+
 fn write(path: &Path, content: &[u8], mode: u32, sync: fn(&File) -> io::Result<()>) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -89,6 +116,28 @@ mod tests {
         let error = replace_synced(&folder.path().join("folder"), b"x", 0o600).unwrap_err().to_string();
         assert!(error.starts_with("cannot write ") && error.contains("/folder: "), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn only_a_regular_file_within_its_bound_is_read_and_nothing_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.txt");
+        fs::write(&path, "four").unwrap();
+        assert_eq!(read_bounded(&path, 4).unwrap(), b"four");
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+        for (path, most, reason) in [
+            (path.as_path(), 3, "it is larger than 3 bytes"),
+            (&fifo, 4, "it is no regular file"),
+            (Path::new("/dev/zero"), 4, "it is no regular file"),
+            (folder.path(), 4, "it is no regular file"),
+            (&folder.path().join("none"), 4, "No such file"),
+        ] {
+            let error = read_bounded(path, most).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("cannot read {}: {reason}", path.display())), "{error}");
+        }
+        // Nobody knows its size before it is read.
+        read_bounded(Path::new("/proc/self/maps"), 16).unwrap_err();
     }
 
     #[test]
