@@ -18,7 +18,7 @@ use unit::text::specifier::Host;
 use unit::{Unit, UnitName};
 
 use crate::settings::below;
-use crate::{Catalog, settings};
+use crate::{Catalog, read_source, settings};
 
 /// Where PID 1 looks for unit files, what counts more first.
 pub const UNIT_PATH: [&str; 4] = [RUN_TRANSIENT, ETC_UNITS, RUN_UNITS, UNITS];
@@ -69,7 +69,7 @@ impl Installed {
         let mut sources = Vec::new();
         let main = self.view.file(name);
         for path in main.into_iter().chain(self.drop_ins(name)) {
-            if let Ok(text) = fs::read_to_string(below(&self.root, &path)) {
+            if let Ok(Source { text, .. }) = read_source(name, &below(&self.root, &path)) {
                 sources.push(Source { path: Arc::from(path), text });
             }
         }

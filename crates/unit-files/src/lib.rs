@@ -8,9 +8,11 @@ pub mod settings;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sys::file::read_bounded;
 use unit::graph::Graph;
 use unit::load::{self, LoadError, UnitFiles};
 use unit::model::LINK_FOLDERS;
@@ -21,6 +23,9 @@ use unit::{Unit, UnitName, UnitType};
 
 /// A file that switches off what it stands for.
 const MASK: &str = "/dev/null";
+/// The largest file of a unit that is read: PID 1 does that, and has the text of all of a unit's at once. Long ones
+/// have some KiB.
+const BYTES_MAX: usize = 1 << 20;
 
 /// The folders of unit files, listed once: most names looked for are not there.
 pub struct Catalog {
@@ -244,7 +249,20 @@ fn alias(path: &Path, name: &UnitName) -> Result<Option<UnitName>, LoadError> {
 fn read_source(name: &UnitName, path: &Path) -> Result<Source, LoadError> {
     let error =
         |reason: String| LoadError::Read { name: name.clone(), path: path.display().to_string(), reason };
-    let bytes = fs::read(path).map_err(|e| error(e.to_string()))?;
+    // The mask may be there by a way of several links, or as a mount.
+    let bytes = match leads_to_mask(path) {
+        true => Vec::new(),
+        false => read_bounded(path, BYTES_MAX).map_err(|e| error(e.io().to_string()))?,
+    };
     let text = String::from_utf8(bytes).map_err(|_| error("it is not UTF-8 text".to_owned()))?;
     Ok(Source { path: Arc::from(path.display().to_string()), text })
+}
+
+/// Whether a path leads to the device that every mask is.
+fn leads_to_mask(path: &Path) -> bool {
+    let device = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        metadata.file_type().is_char_device().then(|| metadata.rdev())
+    };
+    device(path).is_some_and(|found| device(Path::new(MASK)) == Some(found))
 }
