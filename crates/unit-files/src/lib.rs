@@ -27,6 +27,10 @@ const MASK: &str = "/dev/null";
 /// have some KiB.
 const BYTES_MAX: usize = 1 << 20;
 
+/// As many names may the units that are loaded hold, their own and those of others. A machine's have some thousands; a
+/// template that names two instances of itself would have ever more. With so many, 6,000 services take 35 MB.
+const NAMES_MAX: usize = 1 << 16;
+
 /// The folders of unit files, listed once: most names looked for are not there.
 pub struct Catalog {
     folders: Vec<PathBuf>,
@@ -102,16 +106,28 @@ impl Catalog {
         self.load_all(graph, BTreeSet::from([anchor.clone()]), host);
     }
 
-    /// Loads some units and all that they, directly or not, name.
+    /// Loads some units and all that they, directly or not, name, as far as there is room. What is left then counts
+    /// as units that could not be loaded.
     pub fn load_all(&self, graph: &mut Graph, anchors: BTreeSet<UnitName>, host: &Host) {
+        let names_in = |unit: &Arc<Unit>| 1 + unit.relations.len();
+        let mut names: usize = graph.units().map(names_in).sum();
+        // What is asked for is loaded in any case: it is little, or was loaded before.
+        let mut room = usize::MAX;
         let mut unknown = anchors;
         while !unknown.is_empty() {
             for name in unknown {
-                if !graph.is_known(&name) {
+                if graph.is_known(&name) {
+                    continue;
+                }
+                if names < room {
                     self.load_one(graph, &name, host);
+                    names += graph.get(&name).map_or(0, names_in);
+                } else {
+                    graph.insert_failed(name.clone(), no_room(name));
                 }
             }
             unknown = graph.unknown();
+            room = NAMES_MAX;
         }
         graph.link();
     }
@@ -244,6 +260,15 @@ fn alias(path: &Path, name: &UnitName) -> Result<Option<UnitName>, LoadError> {
     }
     let other = target.file_name().and_then(|file| UnitName::parse(&file.to_string_lossy()).ok());
     Ok(other.filter(|other| other != name && Some(other) != name.template().as_ref() && !other.is_template()))
+}
+
+/// Why a unit is left out where there are too many.
+fn no_room(name: UnitName) -> LoadError {
+    let reason = format!(
+        "it is not loaded, since the units that are name {NAMES_MAX} already: look for a template that names ever more \
+         instances of itself"
+    );
+    LoadError::Bad { name, reason }
 }
 
 fn read_source(name: &UnitName, path: &Path) -> Result<Source, LoadError> {

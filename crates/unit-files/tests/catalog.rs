@@ -23,16 +23,16 @@ impl Units {
         self.0.path().join(name)
     }
 
-    fn load(&self, name: &str) -> Graph {
-        let mut graph = Graph::default();
+    fn load(&self, graph: &mut Graph, name: &str) {
         let catalog = Catalog::list(&[self.0.path().to_owned()]);
-        catalog.load_with_related(&mut graph, &self::name(name), &Host::default());
-        graph
+        catalog.load_with_related(graph, &self::name(name), &Host::default());
     }
 
     /// Why there is no such unit.
     fn failure(&self, name: &str) -> String {
-        self.load(name).failure(&self::name(name)).unwrap().to_string()
+        let mut graph = Graph::default();
+        self.load(&mut graph, name);
+        graph.failure(&self::name(name)).unwrap().to_string()
     }
 }
 
@@ -72,4 +72,28 @@ fn a_unit_that_leads_to_the_null_device_or_is_empty_is_masked() {
     for unit in ["link.service", "two-links.service", "empty.service"] {
         assert_eq!(units.failure(unit), format!("unit {unit} is masked"));
     }
+}
+
+#[test]
+fn units_that_name_ever_more_units_are_loaded_as_far_as_there_is_room() {
+    let units = Units::new();
+    let service = "[Service]\nExecStart=/x\n";
+    let wants = "Wants=t@%i0.service t@%i1.service other.service";
+    fs::write(units.path("t@.service"), format!("[Unit]\n{wants}\n{service}")).unwrap();
+    fs::write(units.path("other.service"), service).unwrap();
+    let mut graph = Graph::default();
+    units.load(&mut graph, "t@x.service");
+    let count = graph.units().count();
+    assert!((1000..10_000).contains(&count), "{count}");
+    assert!(graph.get(&name("other.service")).is_some());
+    let last = graph.failures().map(|(_, error)| error.to_string()).find(|error| error.starts_with("t@"));
+    assert!(last.unwrap().contains("it is not loaded, since the units that are name 65536 already"));
+    // What is asked for itself still comes, also when what failed is looked for again.
+    fs::write(units.path("late.service"), format!("[Unit]\nWants=later.service\n{service}")).unwrap();
+    fs::write(units.path("later.service"), service).unwrap();
+    graph.forget_failures();
+    units.load(&mut graph, "late.service");
+    assert!(graph.get(&name("late.service")).is_some());
+    assert!(graph.failure(&name("later.service")).is_some());
+    assert_eq!(graph.units().count(), count + 1);
 }
