@@ -1,6 +1,6 @@
 //! What is decided of a link, put into effect.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use netlink_packet_route::link::LinkFlags;
 use network::config::Subnet;
 use network::config::network::{Activation, Gateway, Route};
@@ -13,6 +13,8 @@ use crate::{client4, client6, log, settings};
 /// Added to a link's index, the metric of its leases' routes: the first link is preferred, and routes
 /// without a metric (the administrator's) are preferred to all.
 const METRIC: u32 = 1024;
+/// The least MTU of a link with IPv6, in bytes (RFC 8200, section 5).
+const LEAST_MTU: u32 = 1280;
 
 impl Port {
     /// Sets the link itself up: all that needs no carrier.
@@ -136,9 +138,6 @@ impl Port {
         if old.as_ref() != Some(&lease) {
             self.tell_lease(&lease);
         }
-        if let Some(mtu) = lease.mtu.filter(|_| self.network.link.mtu.is_none()) {
-            kernel.set_mtu(index, mtu.into()).with_context(|| format!("cannot set the MTU to {mtu}"))?;
-        }
         self.remove_other_leased(Some(&lease), kernel)?;
         kernel
             .set_leased(index, &lease)
@@ -151,16 +150,31 @@ impl Port {
                 kernel.remove_route(index, route).context("cannot remove a route of the lease before")?;
             }
         }
+        // One that the kernel does not take keeps none of the others away.
         for route in &routes {
-            kernel.set_route(index, route).with_context(|| {
+            let set = kernel.set_route(index, route).with_context(|| {
                 let to = route.destination.map_or("everywhere".to_owned(), |to| to.to_string());
                 format!("cannot set the lease's route to {to}")
-            })?;
+            });
+            self.told(set);
         }
+        self.follow_mtu(&lease, kernel);
         if self.has_addresses {
             self.set_routes(kernel);
         }
         Ok(())
+    }
+
+    /// Takes the MTU of a lease, which is a hint: without it the machine is on its network all the same.
+    fn follow_mtu(&self, lease: &dhcp::Lease, kernel: &mut Kernel) {
+        let Some(mtu) = lease.mtu.map(u32::from).filter(|_| self.network.link.mtu.is_none()) else {
+            return;
+        };
+        let set = match mtu < LEAST_MTU {
+            true => Err(anyhow!("with less than {LEAST_MTU} the kernel ends IPv6 on the link")),
+            false => kernel.set_mtu(self.link.index, mtu).map_err(Into::into),
+        };
+        self.told(set.with_context(|| format!("the server's MTU of {mtu} is not taken")));
     }
 
     fn withdraw4(&mut self, lease: &dhcp::Lease, kernel: &mut Kernel) -> Result<()> {
@@ -244,6 +258,13 @@ impl Port {
         let router = lease.router().map_or("no router".to_owned(), |r| format!("router {r}"));
         let (name, address, prefix) = (&self.link.name, lease.address, lease.prefix);
         log::info(&format!("{name}: leased {address}/{prefix} {time} from {from}, {router}"));
+    }
+
+    /// Tells of what a server wants and cannot have; that is no fault of this machine's.
+    fn told(&self, done: Result<()>) {
+        if let Err(error) = done {
+            log::warning(&format!("{}: {error:#}", self.link.name));
+        }
     }
 
     /// Tells of what could not be done; the rest goes on.

@@ -78,6 +78,32 @@ fn a_lease_is_taken_and_the_next_daemon_takes_it_over() {
 }
 
 #[test]
+fn a_route_and_an_mtu_that_cannot_be_keep_nothing_else_away() {
+    if !inside("a_route_and_an_mtu_that_cannot_be_keep_nothing_else_away") {
+        return;
+    }
+    let mut machine = machine(DHCP);
+    let _heard = servers::dhcp4(machine.place(), |kind, _| {
+        let (answer, address, mut options) = leased(kind, 3600)?;
+        let net = |text: &str| text.parse().unwrap();
+        options.push(DhcpOption::ClasslessStaticRoute(vec![
+            (net("10.9.0.0/16"), Ipv4Addr::LOCALHOST),
+            (net("10.8.0.0/16"), Ipv4Addr::new(224, 0, 0, 1)),
+            (net("0.0.0.0/0"), ROUTER),
+        ]));
+        options.push(DhcpOption::InterfaceMtu(576));
+        Some((answer, address, options))
+    });
+    machine.start("");
+    assert_eq!(machine.wait_online(10), "");
+    let routes = wait(|| Some(ip("route")).filter(|routes| routes.contains("default")));
+    assert!(routes.contains("default via 192.0.2.1 dev eth0 proto dhcp"), "{routes}");
+    assert!(!routes.contains("10.9.") && !routes.contains("10.8."), "{routes}");
+    let link = ip("-4 address show eth0");
+    assert!(link.contains("192.0.2.7/24") && link.contains("mtu 1500"), "{link}");
+}
+
+#[test]
 fn a_lease_is_renewed_and_a_refused_one_given_up() {
     if !inside("a_lease_is_renewed_and_a_refused_one_given_up") {
         return;
