@@ -9,6 +9,7 @@ use pipeline::publish::{self, Format};
 use pipeline::steps::programs::Toolchain;
 use pipeline::{Cache, Plan, Progress, inputs, plan};
 use spec::{ExtensionSpec, ImageSpec, Override};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -88,13 +89,22 @@ pub struct Built {
     pub manifest: Manifest,
     /// The root of the tree with QEMU and the checking tools.
     pub test_tools: PathBuf,
+    /// While this is held, no other build of this cache writes to the directory.
+    #[expect(dead_code, reason = "it is held")]
+    lock: File,
 }
 
 impl Build {
     pub fn run(self) -> Result<ExitCode> {
         let checkout = Checkout::find()?;
         let start = Instant::now();
-        let formats: Vec<Format> = self.format.iter().map(|name| (*name).into()).collect();
+        let mut formats: Vec<Format> = Vec::new();
+        for name in self.format {
+            let format = name.into();
+            if !formats.contains(&format) {
+                formats.push(format);
+            }
+        }
         let directory = self.out.unwrap_or_else(|| checkout.path("target/images"));
         let work = Work::new(checkout, &self.options)?;
         let built = work.build(&formats, &directory, false)?;
@@ -182,8 +192,8 @@ impl Work {
             targets.extend([plan.test_tools.clone(), plan.test_container.clone()]);
         }
         pipeline::run(&targets, &self.cache, &self.progress, self.jobs)?;
-        let _lock = self.cache.lock(&out_lock_name(directory), &|holder| {
-            self.progress.line(&format!("  {} is being written by {holder}: waiting", directory.display()));
+        let lock = self.cache.lock(&out_lock_name(directory), &|holder| {
+            self.progress.line(&format!("  {} is in use by {holder}: waiting", directory.display()));
         })?;
         let manifest = publish::publish(
             &plan,
@@ -201,7 +211,7 @@ impl Work {
                 .with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
         }
         let test_tools = self.cache.output(&plan.test_tools);
-        Ok(Built { directory: directory.to_owned(), manifest, test_tools })
+        Ok(Built { directory: directory.to_owned(), manifest, test_tools, lock })
     }
 
     /// Makes the tree of one set of packages, and nothing else; its root.
@@ -233,7 +243,18 @@ impl Work {
 const TEST_CONTAINER: &str = "berth-test-container.oci.tar";
 
 fn out_lock_name(directory: &Path) -> String {
+    let directory = real(directory);
     format!("out-{}", &pipeline::hash_bytes(directory.as_os_str().as_encoded_bytes())[..16])
+}
+
+/// The one path of a folder, whatever it was called and whether or not all of it is there yet.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = path.ancestors().find_map(|there| Some((there.canonicalize().ok()?, there)));
+    found.map_or_else(
+        || path.clone(),
+        |(real, there)| path.strip_prefix(there).map_or_else(|_| path.clone(), |rest| real.join(rest)),
+    )
 }
 
 fn summarize(built: &Built, start: Instant) {
@@ -273,4 +294,21 @@ fn json(built: &Built) -> Result<String> {
         "artifacts": artifacts,
     });
     serde_json::to_string_pretty(&object).context("writing the result as JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_lock_whatever_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+        let lock = |path: &str| out_lock_name(&folder.path().join(path));
+        for path in ["link/images", "./real/images", "real//images/"] {
+            assert_eq!(lock(path), lock("real/images"), "{path}");
+        }
+        assert_ne!(lock("real/images"), lock("real/other"));
+    }
 }

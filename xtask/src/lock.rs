@@ -5,8 +5,8 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use pipeline::bundle::{self, BUNDLE_VARIABLE};
 use pipeline::steps::{go, programs, tools};
-use pipeline::{Cache, GoToolchain, Lock as Inputs, Progress, hash_file};
-use sandbox::{Archive, Tree};
+use pipeline::{Cache, GoToolchain, Lock as Inputs, Progress, hash_file, inputs};
+use sandbox::Tree;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,7 +70,9 @@ impl Lock {
         let mut new =
             Inputs { rustc: programs::Toolchain::of_host(&checkout.root)?.version, ..Inputs::default() };
         eprintln!("  reading the Debian archive");
-        let archive = Archive::open(&cache.directory("apt")?)?;
+        let (archive, _lock) = inputs::open_archive(cache, &|holder| {
+            eprintln!("  apt is used by {holder}: waiting for it");
+        })?;
         for (set, names) in &wanted {
             new.sets.insert(set.clone(), archive.resolve(names)?);
         }

@@ -82,18 +82,22 @@ impl Test {
         let chosen: Vec<&Tier> =
             TIERS.iter().filter(|tier| self.tier.as_deref().is_none_or(|name| name == tier.name)).collect();
         let mut environment = Vec::new();
+        // Held until the last test is over: every machine starts anew from these files.
+        let mut images = Vec::new();
         let directory = checkout.path("target/images");
         let work = Work::new(checkout, &Options::default())?;
         if chosen.iter().any(|tier| tier.needs_image) {
             let built = work.build(&[Format::Disk, Format::Qcow2], &directory, true)?;
-            environment.push(("BERTH_TEST_IMAGES", built.directory));
-            environment.push(("BERTH_TEST_TOOLS", built.test_tools));
+            environment.push(("BERTH_TEST_IMAGES", built.directory.clone()));
+            environment.push(("BERTH_TEST_TOOLS", built.test_tools.clone()));
+            images.push(built);
             if chosen.iter().any(|tier| tier.needs_next) {
                 let set = vec![NEXT_VERSION.parse().map_err(anyhow::Error::msg)?];
                 let options = Options { how: How { set, ..How::default() }, ..Options::default() };
                 let directory = work.checkout.path("target/images-next");
                 let next = Work::new(Checkout::find()?, &options)?.build(&[], &directory, false)?;
-                environment.push(("BERTH_TEST_NEXT", next.directory));
+                environment.push(("BERTH_TEST_NEXT", next.directory.clone()));
+                images.push(next);
             }
         } else {
             // Tests of what runs foreign tools need the tools, not an image.

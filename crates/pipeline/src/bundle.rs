@@ -6,7 +6,7 @@
 use crate::steps::{component, go, programs, tools};
 use crate::{Cache, Lock, Progress, inputs};
 use anyhow::{Context as _, Result, bail};
-use sandbox::{Archive, Package};
+use sandbox::Package;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,8 +94,8 @@ fn fetch(root: &Path, lock: &Lock, cache: &Cache, progress: &Arc<Progress>) -> R
     if packages.iter().any(|package| !store.join(package.file_name()).is_file()) {
         progress.line("  fetching packages");
         let waiting = |holder: &str| progress.line(&format!("  apt is used by {holder}: waiting for it"));
-        let _lock = cache.lock("apt", &waiting)?;
-        Archive::open(&cache.directory("apt")?)?.fetch(&packages, &store)?;
+        let (archive, _lock) = inputs::open_archive(cache, &waiting)?;
+        archive.fetch(&packages, &store)?;
     }
     let packages = lock.sets.get("build").context("images/inputs.lock has no set `build`")?;
     let build = tools::step("build", packages, cache)?;

@@ -134,8 +134,12 @@ impl Cache {
         }
         whole.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
         for (time, path) in whole.into_iter().skip(KEEP) {
-            if time.elapsed().is_ok_and(|age| age > AGE) {
-                let _ = remove_tree(&path);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let is_free = || self.is_free(&format!("{}-{name}", step.name));
+            // Under a name that says so, since this may be cut short too.
+            let partial = path.with_file_name(format!("{name}.partial"));
+            if time.elapsed().is_ok_and(|age| age > AGE) && is_free() && fs::rename(&path, &partial).is_ok() {
+                let _ = remove_tree(&partial);
             }
         }
     }

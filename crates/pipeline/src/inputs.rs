@@ -4,6 +4,7 @@ use crate::{Cache, Lock};
 use anyhow::{Result, bail};
 use sandbox::{Archive, Package};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 
 /// The set of a spec's userland packages.
@@ -47,6 +48,16 @@ pub fn package_store(cache: &Cache) -> Result<std::path::PathBuf> {
     cache.directory("downloads/debian")
 }
 
+/// The Debian archive by apt's directories in the cache, which are this process's for as long as the file is
+/// held: apt itself gives up where another apt works. `waiting` is told who holds them.
+///
+/// # Errors
+/// The archive cannot be read.
+pub fn open_archive(cache: &Cache, waiting: &dyn Fn(&str)) -> Result<(Archive, File)> {
+    let lock = cache.lock("apt", waiting)?;
+    Ok((Archive::open(&cache.directory("apt")?)?, lock))
+}
+
 /// Decides which packages a build uses: the locked ones; where the archive no longer has one, the
 /// newest, which `locked` forbids. The archive is asked only where a file is not at hand.
 ///
@@ -70,9 +81,11 @@ pub fn resolve(
             resolved.sets.insert(set.clone(), packages);
             continue;
         }
-        let archive = match &mut archive {
-            Some(archive) => archive,
-            empty => empty.insert(Archive::open(&cache.directory("apt")?)?),
+        let (archive, _lock) = match &mut archive {
+            Some(opened) => opened,
+            empty => empty.insert(open_archive(cache, &|holder| {
+                eprintln!("  apt is used by {holder}: waiting for it");
+            })?),
         };
         let gone: Vec<&Package> = packages
             .iter()

@@ -36,7 +36,7 @@ pub struct ExtensionSpec {
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn parse_extension(file: &str, text: &str, catalog: &Catalog) -> Result<ExtensionSpec, Error> {
-    let raw = serde_yaml::from_str(text).map_err(|error| Error::from_yaml(file, &error))?;
+    let raw = crate::read(file, text)?;
     check(raw, catalog).map_err(|problem| Error {
         place: locate::place(file, text, &problem.path),
         message: problem.message,

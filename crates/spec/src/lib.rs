@@ -24,7 +24,7 @@ pub use size::{InvalidSize, Size};
 /// # Errors
 /// The first thing that is wrong, with its place.
 pub fn parse(file: &str, text: &str, overrides: &[Override], catalog: &Catalog) -> Result<ImageSpec, Error> {
-    let mut raw: RawSpec = serde_yaml::from_str(text).map_err(|error| Error::from_yaml(file, &error))?;
+    let mut raw: RawSpec = read(file, text)?;
     if !overrides.is_empty() {
         raw = overrides::apply(file, text, overrides)?;
     }
@@ -35,6 +35,14 @@ pub fn parse(file: &str, text: &str, overrides: &[Override], catalog: &Catalog) 
             .map_or_else(|| locate::place(file, text, &problem.path), |one| Place::Override(one.to_string()));
         Error { place, message: problem.message }
     })
+}
+
+fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, Error> {
+    let failed = |error| Error::from_yaml(file, &error);
+    let value = serde_yaml::from_str(text).map_err(failed)?;
+    // Of several keys of one name in a map, that takes the last, and says nothing of the others. This does.
+    serde_yaml::from_str::<serde_yaml::Value>(text).map_err(failed)?;
+    Ok(value)
 }
 
 #[cfg(test)]

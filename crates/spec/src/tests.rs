@@ -95,6 +95,11 @@ fn each_complaint_has_its_place_and_the_nearest_valid_name() {
         ("panic=10", "\"panic=10 ro\"", &["x.yaml:5:22", "not one kernel argument"]),
         ("panic=10", "usrhash=00", &["x.yaml:5:22", "put in by the build"]),
         ("[/usr/bin/busybox]", "[/etc/../x]", &["x.yaml:8:20", "below /usr/ or /etc/"]),
+        (
+            "  busybox-static: [/usr/bin/busybox]",
+            "  busybox-static: [/usr/bin/busybox]\n  busybox-static: []",
+            &["x.yaml:8:3", "duplicate entry", "busybox-static"],
+        ),
         ("version: 1.2.3\n", "", &["x.yaml", "missing field `version`"]),
         ("[quiet, panic=10]", "[quiet", &["x.yaml:", "did not find expected"]),
     ];

@@ -85,6 +85,8 @@ pub fn step(
         .parameter("userland.rs", include_str!("../userland.rs"))
         .parameter("elf.rs", include_str!("../elf.rs"))
         .parameter("spec", format!("{:?} {:?} {:?}", spec.version, spec.userland, spec.applets))
+        // It is in the salt of the hash tree.
+        .parameter("name", &spec.name)
         .parameter("security epoch", spec.security_epoch.to_string())
         .parameter("epoch", spec.source_date_epoch.to_string())
         .parameter("compression", format!("{compression:?}"))
