@@ -138,7 +138,8 @@ impl Port {
         if old.as_ref() != Some(&lease) {
             self.tell_lease(&lease);
         }
-        self.remove_other_leased(Some(&lease), kernel)?;
+        // What cannot be removed keeps nothing new away.
+        self.told(self.remove_other_leased(Some(&lease), kernel));
         kernel
             .set_leased(index, &lease)
             .with_context(|| format!("cannot set the address {}/{}", lease.address, lease.prefix))?;
@@ -147,7 +148,8 @@ impl Port {
         let routes = route::of_lease(&lease, metric, table);
         if let Some(old) = old.filter(|old| old.address == lease.address) {
             for route in route::of_lease(&old, metric, table).iter().filter(|route| !routes.contains(route)) {
-                kernel.remove_route(index, route).context("cannot remove a route of the lease before")?;
+                let removed = kernel.remove_route(index, route);
+                self.told(removed.context("cannot remove a route of the lease before"));
             }
         }
         // One that the kernel does not take keeps none of the others away.

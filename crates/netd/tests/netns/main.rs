@@ -82,7 +82,7 @@ fn a_route_and_an_mtu_that_cannot_be_keep_nothing_else_away() {
     if !inside("a_route_and_an_mtu_that_cannot_be_keep_nothing_else_away") {
         return;
     }
-    let mut machine = machine(DHCP);
+    let mut machine = machine(&format!("{DHCP}UseMTU=yes\n"));
     let _heard = servers::dhcp4(machine.place(), |kind, _| {
         let (answer, address, mut options) = leased(kind, 3600)?;
         let net = |text: &str| text.parse().unwrap();
