@@ -229,7 +229,7 @@ fn mount_root(
     // still want for itself what ROOT would grow into, and a file system is not made smaller.
     let mounted = match provisioning {
         Ok(Some(_)) => disk.grow_root().and_then(|()| root::mount_disk(disk)).and_then(|()| root::grow(disk)),
-        _ => disk.reread().and_then(|()| root::mount_disk(disk)),
+        _ => disk.refresh().and_then(|()| root::mount_disk(disk)),
     };
     if provisioning.is_err() {
         Step::Disks.begin();

@@ -35,21 +35,28 @@ impl BootDisk {
 
     /// Grows ROOT's partition where there is room behind it. Others may be in use.
     pub fn grow_root(&mut self) -> Result<()> {
-        let (disk, geometry) = look(&self.name)?;
-        let loaded = load(&disk)?;
+        let (loaded, disk, geometry) = self.reread()?;
         if let Some(amendment) = gpt::amend(&loaded, geometry, None) {
             write(&self.name, &amendment)?;
             partition_table::tell_kernel(&disk, &amendment.table)?;
+            self.table = amendment.table;
+            self.devices = look(&self.name)?.0.partitions;
         }
-        self.reread()
+        Ok(())
     }
 
     /// Takes the table as it is now: somebody else may have changed it.
-    pub fn reread(&mut self) -> Result<()> {
-        let (disk, _) = look(&self.name)?;
-        self.table = load(&disk)?.table;
-        self.devices = disk.partitions;
-        Ok(())
+    pub fn refresh(&mut self) -> Result<()> {
+        self.reread().map(drop)
+    }
+
+    fn reread(&mut self) -> Result<(gpt::Loaded, block::Disk, Geometry)> {
+        let (disk, geometry) = look(&self.name)?;
+        let loaded = disks::load(&disk)
+            .map_err(|reason| anyhow::anyhow!("read the partition table of {}: {reason}", self.name))?;
+        self.table = loaded.table.clone();
+        self.devices = disk.partitions.clone();
+        Ok((loaded, disk, geometry))
     }
 
     /// The disk with its table as it is.
@@ -78,10 +85,6 @@ impl BootDisk {
         let device = device.with_context(|| format!("{} has no partition {}", self.name, wanted.label))?;
         Ok((device_path(&device.name), device.size))
     }
-}
-
-fn load(disk: &block::Disk) -> Result<gpt::Loaded> {
-    disks::load(disk).map_err(|reason| anyhow::anyhow!("read the partition table of {}: {reason}", disk.name))
 }
 
 fn look(name: &str) -> Result<(block::Disk, Geometry)> {

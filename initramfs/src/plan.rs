@@ -145,20 +145,22 @@ pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decis
             wait(disks, format!("the disk that the loader was started from (its ESP has PARTUUID {esp})"))
         }
         (None, None) => wait(disks, "a disk with Berth's partitions".into()),
-        (Some((first, [])), _) => Choice { candidate: first, certain: false, remark: None }.decide(arguments),
         (Some((first, others)), _) => {
             let names: Vec<_> = others.iter().map(|c| c.name.as_str()).collect();
             let what = match esp {
                 Some(_) => "the ESP that was booted from, being copies of one disk,",
                 None => "Berth's labels",
             };
-            let remark = format!(
-                "several disks carry {what} and the firmware does not say which one was booted: \
+            let several = || {
+                format!(
+                    "several disks carry {what} and the firmware does not say which one was booted: \
                  taking {}, not {}; berth.disk= names another",
-                first.name,
-                names.join(", ")
-            );
-            Choice { candidate: first, certain: false, remark: Some(remark) }.decide(arguments)
+                    first.name,
+                    names.join(", ")
+                )
+            };
+            let remark = (!others.is_empty()).then(several);
+            Choice { candidate: first, certain: false, remark }.decide(arguments)
         }
     }
 }

@@ -1,34 +1,23 @@
 //! Reading files that services can write.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, open};
+use sys::file::open_regular;
 
 /// Reads a file of at most so many bytes. Whatever is in its place, PID 1 neither waits nor grows.
 ///
 /// # Errors
 /// It cannot be opened, is no regular file, is longer, or its owner holds it by a lease (fcntl(2)).
 pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    // It is looked at before it is opened: with a FIFO or a device, to open it is to do something already. Nor is a file
-    // of /proc for reading, where a process can have its readers wait for ever: such a file says that it is empty.
-    let found = File::from(open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?);
-    let metadata = found.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.len() > most {
+    let file = open_regular(path)?;
+    let length = file.metadata()?.len();
+    if length > most {
         return Err(io::Error::other(format!("it is longer than {most} bytes")));
     }
     let mut bytes = Vec::new();
-    if metadata.len() > 0 {
-        // By its path another file could be there by now.
-        let same = format!("/proc/self/fd/{}", found.as_raw_fd());
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(same)?;
+    // A file of /proc, where a process can have its readers wait for ever, says that it is empty.
+    if length > 0 {
         file.take(most).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
@@ -37,6 +26,7 @@ pub fn read_small(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::Mode;
     use std::fs;
     use std::os::unix::fs::symlink;
 

@@ -3,12 +3,30 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use crate::error::{Doing, Result};
+
+/// Opens a regular file for reading, whoever can write it. Whatever is in its place, it is neither waited for nor made
+/// to do something: with a FIFO or a device, to open it is to do that already.
+///
+/// # Errors
+/// It cannot be opened, is no regular file, or its owner holds it by a lease (fcntl(2)).
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let found =
+        File::from(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, rustix::fs::Mode::empty())?);
+    if !found.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    // By its path another file could be there by now.
+    let same = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(same)
+}
 
 /// Reads a file of at most so many bytes.
 ///
@@ -64,12 +82,7 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 }
 
 fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    // To open a FIFO would be to wait for who writes to it.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-    }
+    let file = open_regular(path)?;
     let mut content = Vec::new();
     // One that grows meanwhile, or whose size the kernel does not say, is too large once it was read so far.
     file.take(most as u64 + 1).read_to_end(&mut content)?;

@@ -505,6 +505,7 @@ impl Manager {
             self.actions.push(Action::Log(unit.clone(), skipped.to_string()));
         }
         let unit = self.graph.resolve(unit).clone();
+        let joins_others = self.jobs.values().any(|job| !job.running);
         for (name, kind) in transaction.jobs {
             // What is up already needs no job; but the one asked for reports its end.
             let is_done = kind == JobKind::Start && self.active(&name).is_up();
@@ -512,10 +513,12 @@ impl Manager {
                 self.add_job(&name, kind);
             }
         }
-        // Jobs of two requests may wait for each other. Those that run wait for none.
-        let waiting = self.jobs.iter().filter(|(_, job)| !job.running).map(|(name, _)| name).collect();
-        let cycles = transaction::break_cycles(&self.graph, &waiting, &self.given_up);
-        self.give_up(&unit, cycles);
+        // Jobs of two requests may wait for each other; those of one do not any more, and those that run wait for none.
+        if joins_others {
+            let waiting = self.jobs.iter().filter(|(_, job)| !job.running).map(|(name, _)| name).collect();
+            let cycles = transaction::break_cycles(&self.graph, &waiting, &self.given_up);
+            self.give_up(&unit, cycles);
+        }
         self.jobs.get(&unit).map_or(self.last_job, |job| job.id)
     }
 

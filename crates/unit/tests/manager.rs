@@ -373,9 +373,7 @@ fn what_may_not_be_started_any_more_does_not_wait_for_its_next_start() {
     assert_eq!(world.active("a.service"), Active::Activating);
     let refused = format!("{text}RestrictFileSystems=ext4\n");
     world.manager.set_graph(World::of(&[("a.service", &refused)]).manager.graph().clone());
-    world.now += Duration::from_secs(1);
-    let actions = world.manager.tick(world.now);
-    world.perform(actions);
+    world.tick_in(1);
     assert_eq!(world.active("a.service"), Active::Failed);
     assert!(world.manager.is_idle());
 }
@@ -513,9 +511,7 @@ fn a_unit_that_starts_too_often_is_let_be() {
     world.request("a.service", JobKind::Start);
     for _ in 0..3 {
         world.exits("a.service", 1);
-        world.now += Duration::from_secs(1);
-        let actions = world.manager.tick(world.now);
-        world.perform(actions);
+        world.tick_in(1);
     }
     assert_eq!(world.active("a.service"), Active::Failed);
     assert_eq!(world.manager.status(&name("a.service")).result_word, "start-limit-hit");
@@ -688,9 +684,7 @@ fn a_job_that_takes_too_long_ends() {
     let mut world = World::of(&[("a.service", text)]);
     world.request("a.service", JobKind::Start);
     assert_eq!(world.manager.next_deadline(), Some(world.now + Duration::from_secs(5)));
-    world.now += Duration::from_secs(5);
-    let actions = world.manager.tick(world.now);
-    world.perform(actions);
+    world.tick_in(5);
     assert!(matches!(world.results["a.service"], JobResult::Failed(_)));
     assert_eq!(world.story(), ["+a.service", "a.service: system Poweroff"]);
 }
