@@ -88,8 +88,20 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let told = format!("{error:#}");
+            eprintln!("error: {told}{}", advice(&told));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What to do next where `told` comes down to a full disk, which any step and any tool of it may be the one to meet.
+fn advice(told: &str) -> &'static str {
+    match told.contains("No space left on device") && !told.contains("the disk is full") {
+        true => {
+            "\n  the disk is full: free some space there, or set BERTH_CACHE, TMPDIR or --out to a directory on a \
+             larger one"
+        }
+        false => "",
     }
 }

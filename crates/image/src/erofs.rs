@@ -74,7 +74,7 @@ fn require_room(file: &std::fs::File, out: &Path, tree: &FileTree) -> Result<()>
     let failed = |source: std::io::Error| Error::io("making room for", out)(source);
     let room = rustix::fs::fstatvfs(file).map_err(|errno| failed(errno.into()))?;
     match room.f_bavail.saturating_mul(room.f_frsize) < needed {
-        true => Err(failed(std::io::ErrorKind::StorageFull.into())),
+        true => Err(failed(rustix::io::Errno::NOSPC.into())),
         false => Ok(()),
     }
 }

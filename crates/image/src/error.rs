@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Each message says what was being done, to what, and where it helps, what to do next.
+/// Each message says what was being done, and to what.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Reading or writing failed.
-    #[error("{doing} {}: {cause}{}", path.display(), hint(cause))]
+    #[error("{doing} {}: {cause}", path.display())]
     Io {
         /// What was being done, such as "writing".
         doing: &'static str,
@@ -78,12 +78,5 @@ impl Error {
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |cause| Self::Io { doing, path, cause }
-    }
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull => "\n  free some space there, or choose another place with --out",
-        _ => "",
     }
 }
