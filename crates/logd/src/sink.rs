@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use journal::{ENTRY_MAX, Fields, Priority, Record};
 use sys::credentials::Credentials;
+use unit::UnitName;
 use unit::service::log::LogSettings;
 
 use crate::clock::Now;
@@ -18,6 +19,14 @@ use crate::store::Store;
 const SELF: &str = "berth-logd.service";
 /// The unit of PID 1.
 const PID_1: &str = "init.scope";
+
+/// The unit that a line of PID 1 is about: it begins with its name. Who asks for the unit's log is shown the line
+/// too.
+fn subject(line: &[u8]) -> Option<UnitName> {
+    let first = line.split(|byte| *byte == b' ').next()?;
+    let name = std::str::from_utf8(first).ok()?;
+    UnitName::parse(name.strip_suffix(':').unwrap_or(name)).ok()
+}
 /// Messages from outside any unit share one allowance.
 const NO_UNIT: &str = "processes outside units";
 
@@ -135,7 +144,12 @@ impl Sink {
             return;
         }
         let fields = Fields::with_capacity(text.len() + SMALL);
-        let fields = fields.with("PRIORITY", [priority.digit()]).with("MESSAGE", text);
+        let mut fields = fields.with("PRIORITY", [priority.digit()]).with("MESSAGE", text);
+        if speaker.unit.as_deref() == Some(PID_1)
+            && let Some(unit) = subject(text)
+        {
+            fields.push("UNIT", unit.as_str());
+        }
         self.push(speaker.context.clone(), fields);
     }
 

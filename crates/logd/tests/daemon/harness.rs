@@ -16,8 +16,18 @@ use tempfile::TempDir;
 
 pub struct Logd {
     pub dir: TempDir,
-    child: Child,
+    child: Running,
     socket: OwnedFd,
+}
+
+/// A daemon that ends with its test, also where that fails: whoever reads the test's output would wait for it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Logd {
@@ -45,7 +55,7 @@ impl Logd {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { dir, child, socket }
+        Self { dir, child: Running(child), socket }
     }
 
     pub fn send(&self, message: &str, fds: &[BorrowedFd<'_>]) {
@@ -95,9 +105,9 @@ impl Logd {
     }
 
     pub fn stop(mut self) -> (TempDir, Vec<Entry>) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+        let pid = rustix::process::Pid::from_child(&self.child.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
+        assert!(self.child.0.wait().unwrap().success());
         let entries = self.entries();
         (self.dir, entries)
     }

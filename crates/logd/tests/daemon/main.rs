@@ -39,6 +39,26 @@ fn output_is_stored_by_unit_and_also_after_a_restart() {
 }
 
 #[test]
+fn what_pid_1_says_of_a_unit_is_of_that_units_log_too() {
+    let logd = logd();
+    let mut init = logd.unit("init.scope");
+    let mut other = logd.unit("b.service");
+    for (line, about) in [
+        ("a.service: start took too long", Some("a.service")),
+        ("<4>a@x.service failed: timeout", Some("a@x.service")),
+        ("reboot: a signal asked for it", None),
+        ("nothing of a.service", None),
+    ] {
+        writeln!(init, "{line}").unwrap();
+        let entry = logd.wait_for(line.trim_start_matches("<4>"));
+        assert_eq!(field(&entry, "UNIT").as_deref(), about, "{line}");
+    }
+    // Nobody else speaks of units.
+    writeln!(other, "a.service: I am it").unwrap();
+    assert_eq!(field(&logd.wait_for("a.service: I am it"), "UNIT"), None);
+}
+
+#[test]
 fn what_is_in_the_pipe_at_the_end_is_stored() {
     let logd = logd();
     let mut a = logd.unit("a.service");
