@@ -1,6 +1,7 @@
 //! The ESP: what is on it, and changes of names. Crate `fat` orders the writes; the kernel's driver has no part in it,
 //! and may not have the ESP mounted while it is changed.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
@@ -10,7 +11,7 @@ use fat::{Disk, Volume};
 use layout::esp::{STAGING_DIR, UKI_DIR, UKI_PREFIX};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use sha2::{Digest, Sha256};
-use slots::{Entry, EntryName, Esp, Stray, entry_path};
+use slots::{Action, Entry, EntryName, Esp, Stray, entry_path};
 use verity::RootHash;
 
 use crate::{Region, uki};
@@ -18,10 +19,16 @@ use crate::{Region, uki};
 /// How much is read at a time where all of a file is, in bytes.
 const PART: usize = 1 << 20;
 
+/// What there must be room for beside a UKI, in bytes: the folders of its two names may have to grow by a cluster each.
+const SPARE: u64 = 64 << 10;
+
 /// An ESP that is open.
 pub struct Opened {
     volume: Volume<Part>,
 }
+
+/// Where something was written, and what.
+type Write = (u64, Vec<u8>);
 
 /// A part of a device or a file, as a disk.
 #[derive(Debug)]
@@ -30,22 +37,38 @@ struct Part {
     /// Held while the ESP is open, so that nobody mounts it.
     _exclusive: Option<File>,
     region: Region,
+    /// Where changes are only rehearsed: what was written, which the disk does not get.
+    rehearsed: Option<RefCell<Vec<Write>>>,
 }
 
 impl Disk for Part {
     fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(bytes, self.region.offset + offset)
+        self.file.read_exact_at(bytes, self.region.offset + offset)?;
+        let end = offset + bytes.len() as u64;
+        let Some(writes) = &self.rehearsed else { return Ok(()) };
+        for (at, written) in writes.borrow().iter() {
+            let (from, to) = (offset.max(*at), end.min(at + written.len() as u64));
+            if from < to {
+                let part = &written[(from - at) as usize..(to - at) as usize];
+                bytes[(from - offset) as usize..(to - offset) as usize].copy_from_slice(part);
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         if offset + bytes.len() as u64 > self.region.size {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it lies outside of the partition"));
         }
+        if let Some(writes) = &self.rehearsed {
+            writes.borrow_mut().push((offset, bytes.to_vec()));
+            return Ok(());
+        }
         self.file.write_all_at(bytes, self.region.offset + offset)
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.file.sync_all()
+        if self.rehearsed.is_some() { Ok(()) } else { self.file.sync_all() }
     }
 }
 
@@ -54,7 +77,14 @@ impl Opened {
     pub fn read(region: &Region) -> Result<Self> {
         let path = region.path.display();
         let file = File::open(&region.path).with_context(|| format!("open {path} (the ESP)"))?;
-        Self::of(Part { file, _exclusive: None, region: region.clone() })
+        Self::of(Part { file, _exclusive: None, region: region.clone(), rehearsed: None })
+    }
+
+    /// Opens the ESP for a rehearsal: changes are seen by whoever has it open so, and nothing is written.
+    pub fn rehearse(region: &Region) -> Result<Self> {
+        let path = region.path.display();
+        let file = File::open(&region.path).with_context(|| format!("open {path} (the ESP)"))?;
+        Self::of(Part { file, _exclusive: None, region: region.clone(), rehearsed: Some(RefCell::default()) })
     }
 
     /// Opens the ESP to change it. Another program that does so is waited for.
@@ -70,7 +100,7 @@ impl Opened {
                 OpenOptions::new().read(true).custom_flags(OFlags::EXCL.bits() as i32).open(&region.path);
             open.with_context(|| format!("the ESP, {path}, is mounted or in use: unmount it, and try again"))
         });
-        Self::of(Part { file, _exclusive: exclusive.transpose()?, region: region.clone() })
+        Self::of(Part { file, _exclusive: exclusive.transpose()?, region: region.clone(), rehearsed: None })
     }
 
     fn of(part: Part) -> Result<Self> {
@@ -150,6 +180,27 @@ impl Opened {
         Ok(())
     }
 
+    /// Rehearses what a plan removes, and whether a UKI of that size has room then.
+    pub fn must_hold(&self, plan: &[Action], size: u64) -> Result<()> {
+        for action in plan {
+            match action {
+                Action::RemoveEntry(name) => self.remove(&entry_path(name))?,
+                // Without any content: room is looked for first, and here nothing comes after that.
+                Action::WriteUki(path) => match self.create(path, size.saturating_add(SPARE), io::empty()) {
+                    Err(error) if has_run_out(&error) => {}
+                    Err(error) if matches!(error.downcast_ref(), Some(fat::Error::Full { .. })) => {
+                        return Err(error).context(
+                            "the ESP has no room for the kernel image: mount it, remove what is not Berth's, unmount it",
+                        );
+                    }
+                    other => return other,
+                },
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a file, and makes its folder.
     pub fn create(&self, path: &str, size: u64, content: impl Read) -> Result<()> {
         let Ok(size) = u32::try_from(size) else { bail!("{size} bytes are too many for a file of the ESP") };
@@ -185,6 +236,12 @@ impl Opened {
         let entry = self.volume.find(&entry_path(name))?;
         Ok(self.volume.read(&entry, 0, usize::MAX)?)
     }
+}
+
+/// Whether a file was given its room, and its content ended too soon.
+fn has_run_out(error: &anyhow::Error) -> bool {
+    let is_end = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    matches!(error.downcast_ref(), Some(fat::Error::Disk(error)) if is_end(error))
 }
 
 /// Whether a name that is no entry's may be what a cut made of one: its short form, for example.

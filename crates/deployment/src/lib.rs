@@ -125,6 +125,15 @@ impl Deployment {
         actions.iter().try_for_each(|action| self.act(action, None))
     }
 
+    /// Whether the ESP has room for a UKI of so many bytes, once a plan of [`slots::plan_install`] has removed what it
+    /// does. Nothing is changed.
+    ///
+    /// # Errors
+    /// It has not: how much is needed, and how much would be free.
+    pub fn must_hold(&self, plan: &[Action], uki_size: u64) -> Result<()> {
+        Opened::rehearse(&self.esp)?.must_hold(plan, uki_size)
+    }
+
     /// Does a plan of [`slots::plan_install`], telling of each action before it begins.
     ///
     /// # Errors

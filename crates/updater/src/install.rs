@@ -128,6 +128,11 @@ impl Content {
         self.usr.0.packed() + self.uki.0.packed()
     }
 
+    /// The size of the kernel image.
+    pub fn uki_size(&self) -> u64 {
+        self.uki.0.size
+    }
+
     /// Fetches the kernel image into a file. What an attempt before had got to is not fetched again.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use manifest::channel::{Asking, Choice, Reason, Release, choose};
 use manifest::{Manifest, Version};
 use slots::Machine;
 use update_settings::Settings;
-use update_state::State;
 use update_state::protocol::{Progress, Stage};
+use update_state::{Staged, State};
 
 use crate::clone::Origins;
 use crate::extensions::{Lacking, place};
@@ -252,8 +252,15 @@ impl Updater {
             }
             Err(error) => {
                 let why = format!("{error:#}");
+                // What was installed before is still there where the disk was not touched yet.
+                let machine = deployment.state();
+                let is_there = |staged: &Staged| {
+                    machine.as_ref().is_ok_and(|machine| is_staged(machine, &state, &staged.version))
+                };
+                let staged = state.staged.clone().filter(is_there);
                 self.store.change(|state| {
-                    state.install_failed(store::now(), &version, &self.facts.version, &why)
+                    state.install_failed(store::now(), &version, &self.facts.version, &why);
+                    state.staged = staged;
                 })?;
                 Err(error
                     .context(format!("version {version} is not installed, and {} stays", self.facts.version)))
@@ -282,6 +289,7 @@ impl Updater {
         let slot = slots::target_slot(machine)?;
         // What it says is told before anything of the disk is given up for it.
         let plan = slots::plan_install(machine, &version, content.root_hash())?;
+        deployment.must_hold(&plan, content.uki_size())?;
         let extensions = extensions.begin()?;
         content.fetch_uki().context("fetch the kernel image")?;
         let images = extensions.fetch(repository, &mut |done, total| {

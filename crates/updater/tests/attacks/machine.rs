@@ -206,6 +206,24 @@ impl Machine {
         Deployment::of_parts(slots, region(1, 40), Some(self.running))
     }
 
+    /// Changes the ESP as somebody who has mounted it does.
+    pub fn on_esp(&self, change: impl FnOnce(&fatfs::FileSystem<&mut Cursor<Vec<u8>>>)) {
+        let mut esp = Cursor::new(self.bytes()[MIB as usize..41 * MIB as usize].to_vec());
+        change(&fatfs::FileSystem::new(&mut esp, fatfs::FsOptions::new()).unwrap());
+        let file = File::options().write(true).open(&self.image).unwrap();
+        file.write_all_at(esp.get_ref(), MIB).unwrap();
+    }
+
+    /// Fills the ESP with a file of somebody's, up to so many free bytes.
+    pub fn fill_esp(&self, free: u64) {
+        self.on_esp(|esp| {
+            let stats = esp.stats().unwrap();
+            let all = u64::from(stats.free_clusters()) * u64::from(stats.cluster_size());
+            let mut file = esp.root_dir().create_file("other.bin").unwrap();
+            file.write_all(&vec![0; (all - free) as usize]).unwrap();
+        });
+    }
+
     pub fn apply(&self) -> Result<Outcome> {
         self.updater.apply(&self.disk(), None, Box::new(|_| ()))
     }

@@ -352,6 +352,33 @@ fn a_slot_that_is_too_small() {
 }
 
 #[test]
+fn an_esp_that_is_too_full() {
+    let scene = Scene::new();
+    scene.machine.takes("2.0.0");
+    let usrhash = scene.maker.build("3.0.0", |_| ()).manifest.usr.root_hash;
+    let large = uki::fixture::smallest(&format!("usrhash={usrhash}"), &vec![3; 600_000]);
+    let release = release::Fixture { usr: &usr("3.0.0"), uki: &large, ..release::Fixture::of("3.0.0") };
+    scene.maker.open().add(&release.write(&scene.hoard()).unwrap(), CHANNEL).unwrap();
+    // What the kernel image of 2.0.0 takes, which goes, and this is less than that of 3.0.0 needs.
+    scene.machine.fill_esp(300 << 10);
+    let before = scene.machine.bytes();
+    let error = format!("{:#}", scene.machine.apply().unwrap_err());
+    assert!(error.contains("no room for the kernel image") && error.contains("bytes are needed"), "{error}");
+    assert!(before == scene.machine.bytes(), "the disk was written to");
+    assert_eq!(scene.machine.next().to_string(), "2.0.0");
+    let staged = scene.machine.updater.store.read().unwrap().staged;
+    assert_eq!(staged.unwrap().version.to_string(), "2.0.0", "what was installed before still is");
+    // The half of an image that a cut left is tidied up first, and counts as room.
+    scene.machine.on_esp(|esp| esp.root_dir().remove("other.bin").unwrap());
+    scene.machine.on_esp(|esp| {
+        let mut file = esp.root_dir().create_file("EFI/berth/2.5.0.new").unwrap();
+        file.write_all(&[0; 500 << 10]).unwrap();
+    });
+    scene.machine.fill_esp(0);
+    scene.machine.takes("3.0.0");
+}
+
+#[test]
 fn endless_data() {
     let scene = Scene::new();
     for name in ["timestamp.json", "snapshot.json", "targets.json", "channel.json", "2.root.json"] {
