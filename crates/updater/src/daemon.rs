@@ -23,7 +23,7 @@ use zoneinfo::Zoneinfo;
 use crate::mirrors::Patience;
 use crate::restart::{Restart, is_due, restart};
 use crate::updater::is_staged;
-use crate::{Facts, Outcome, Store, Trust, Updater, banner, note, settings, store};
+use crate::{Facts, Found, Outcome, Store, Trust, Updater, banner, note, settings, store};
 
 /// How long it waits for somebody before it ends.
 const IDLE: Timespec = Timespec { tv_sec: 3, tv_nsec: 0 };
@@ -139,21 +139,47 @@ impl Shared {
         let last = state.last_check.as_ref().map(|check| Duration::from_secs(check.at));
         let (now, up) = (sys::machine::wall_clock(), sys::machine::monotonic());
         if is_due(last, now, up, settings.check_interval, spread()) {
-            let updater = self.updater(settings.clone())?;
-            self.note(Some(Progress { stage: Stage::Checking, version: None, done: 0, total: 0 }));
-            let found = updater.check();
-            self.note(None);
-            let found = found.context("look for an update")?;
-            println!("{}", found.text);
-            let available = found.version.as_ref().map(ToString::to_string);
-            note(init_client::tell(Event::UpdateChecked { available }));
-            if found.version.is_some() {
-                let deployment = Deployment::of_running()?;
-                let outcome = updater.apply(&deployment, None, Box::new(|_| ()));
-                self.installed(&outcome?)?;
-            }
+            // No server that fails keeps the machine from restarting for what is installed.
+            note(self.look(&settings));
         }
         self.restart_if_due(&settings)
+    }
+
+    /// Looks, and installs.
+    fn look(&self, settings: &Settings) -> Result<()> {
+        let updater = self.updater(settings.clone())?;
+        self.note(Some(Progress { stage: Stage::Checking, version: None, done: 0, total: 0 }));
+        let found = self.check(&updater);
+        self.note(None);
+        let found = found.context("look for an update")?;
+        println!("{}", found.text);
+        let available = found.version.as_ref().map(ToString::to_string);
+        note(init_client::tell(Event::UpdateChecked { available }));
+        if found.version.is_some() {
+            let deployment = Deployment::of_running()?;
+            let outcome = updater.apply(&deployment, None, Box::new(|_| ()));
+            self.forget_restart();
+            self.installed(&outcome?)?;
+        }
+        Ok(())
+    }
+
+    /// Looks for an update, and gives up what waits for a restart and was withdrawn.
+    fn check(&self, updater: &Updater) -> Result<Found> {
+        let found = updater.check()?;
+        if let Some((version, why)) = &found.withdrawn {
+            updater.unstage(&Deployment::of_running()?, version, why)?;
+            self.forget_restart();
+        }
+        Ok(found)
+    }
+
+    /// Takes back the wish to restart, where nothing waits for that any more.
+    fn forget_restart(&self) {
+        let nothing_waits = self.store.read().is_ok_and(|state| state.staged.is_none());
+        if nothing_waits && fs::remove_file(layout::path::RESTART_WANTED).is_ok() {
+            note(banner::renew());
+        }
     }
 
     /// Tells of what was installed.
@@ -176,6 +202,9 @@ impl Shared {
             return Ok(());
         };
         if restart(settings, sys::machine::wall_clock(), &Zoneinfo::of_machine()) != Restart::Now {
+            return Ok(());
+        }
+        if state.refused_versions().contains(&staged.version) {
             return Ok(());
         }
         let machine = Deployment::of_running()?.state()?;
@@ -204,13 +233,14 @@ impl Shared {
             Request::History => Ok(Answer::History { records: self.store.read()?.history }),
             Request::Check => {
                 let _busy = self.begin()?;
-                let found = self.updater(settings)?.check()?;
+                let found = self.check(&self.updater(settings)?)?;
                 Ok(Answer::Checked { available: found.version, message: found.text })
             }
             Request::Apply { version, restart } => {
                 let _busy = self.begin()?;
                 let outcome = self.apply(settings, version.as_ref(), stream);
                 self.note(None);
+                self.forget_restart();
                 let outcome = outcome?;
                 self.installed(&outcome)?;
                 let message = words(&outcome);
@@ -234,8 +264,16 @@ impl Shared {
             }
             Request::Pin { version } => {
                 let version = version.unwrap_or_else(|| self.facts.version.clone());
-                self.store.change(|state| state.pin(store::now(), &version))?;
-                Ok(Answer::Done { message: format!("updates go to version {version} and no further") })
+                // What is being installed may be past it.
+                let _busy = self.begin()?;
+                let past = self.updater(settings)?.pin(Deployment::of_running, &version)?;
+                self.forget_restart();
+                let given_up =
+                    past.map(|past| format!("; version {past}, which waited for a restart, is given up"));
+                let given_up = given_up.unwrap_or_default();
+                Ok(Answer::Done {
+                    message: format!("updates go to version {version} and no further{given_up}"),
+                })
             }
             Request::Unpin => {
                 self.store.change(|state| state.unpin(store::now()))?;

@@ -22,7 +22,7 @@ mod updater;
 
 pub use repository::{Repository, Trust};
 pub use store::Store;
-pub use updater::{Facts, Outcome, Updater};
+pub use updater::{Facts, Found, Outcome, Updater};
 
 /// Tells why something was not done that nothing waits for.
 pub fn note(result: anyhow::Result<()>) {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use deployment::Deployment;
 use layout::Slot;
-use manifest::channel::{Asking, Choice, Reason, Release, choose};
+use manifest::channel::{Asking, Channel, Choice, Reason, Release, choose};
 use manifest::{Manifest, Version};
 use slots::Machine;
 use update_settings::Settings;
 use update_state::protocol::{Progress, Stage};
-use update_state::{Staged, State};
+use update_state::{Refused, Staged, State};
 
 use crate::clone::Origins;
 use crate::extensions::{Lacking, place};
@@ -90,12 +90,17 @@ impl Facts {
     }
 }
 
+/// The longest reason that is remembered, in characters.
+const REASON_MAX: usize = 500;
+
 /// A version that can be installed, or why there is none.
 pub struct Found {
     /// The version.
     pub version: Option<Version>,
     /// In words.
     pub text: String,
+    /// What is installed, has not booted yet and was withdrawn since, and why: for [`Updater::unstage`].
+    pub withdrawn: Option<(Version, String)>,
 }
 
 impl Updater {
@@ -129,7 +134,71 @@ impl Updater {
         Ok(Found {
             version: choice.release.map(|release| release.version.clone()),
             text: self.words(&choice),
+            withdrawn: self.withdrawn(&state, &channel),
         })
+    }
+
+    /// What waits for a restart and was withdrawn, and why.
+    fn withdrawn(&self, state: &State, channel: &Channel) -> Option<(Version, String)> {
+        let staged = self.waiting(state)?;
+        let why = channel.release(&staged)?.withdrawn.as_ref()?;
+        Some((staged, format!("it was withdrawn: {why}")))
+    }
+
+    /// What is installed and has not booted yet.
+    fn waiting(&self, state: &State) -> Option<Version> {
+        let staged = state.staged.as_ref().map(|staged| staged.version.clone());
+        staged.filter(|staged| *staged != self.facts.version)
+    }
+
+    /// Gives up what is installed and has not booted yet: what runs boots on.
+    ///
+    /// # Errors
+    /// The ESP cannot be changed. It is refused all the same, so that the machine does not restart for it by itself.
+    pub fn unstage(&self, deployment: &Deployment, version: &Version, why: &str) -> Result<()> {
+        let reason: String = why.chars().take(REASON_MAX).collect();
+        let refused = Refused { version: version.clone(), reason: reason.clone(), at: store::now() };
+        self.store.change(|state| {
+            state.allow(version);
+            state.refused.push(refused.clone());
+        })?;
+        if deployment.state()?.entry(version).is_some() {
+            let doing = || format!("give up version {version}, which is not to boot: {reason}");
+            deployment.condemn(version).with_context(doing)?;
+        }
+        self.store.change(|state| {
+            state.rolled_back(store::now(), version, &self.facts.version);
+            state.allow(version);
+            state.refused.push(refused);
+            if let Some(record) = state.history.last_mut() {
+                record.detail.clone_from(&reason);
+            }
+        })?;
+        eprintln!("version {version} does not boot any more: {reason}");
+        Ok(())
+    }
+
+    /// Has the machine go to a version and not past it. What is past it and waits for a restart is given up, and told.
+    ///
+    /// # Errors
+    /// It cannot be given up, or nothing can be remembered: then the machine is not pinned.
+    pub fn pin(
+        &self,
+        deployment: impl FnOnce() -> Result<Deployment>,
+        version: &Version,
+    ) -> Result<Option<Version>> {
+        let past = self.waiting(&self.store.read().unwrap_or_default()).filter(|staged| staged > version);
+        if let Some(past) = &past {
+            self.unstage(&deployment()?, past, &format!("the machine was pinned to {version}"))?;
+        }
+        self.store.change(|state| {
+            state.pin(store::now(), version);
+            // The pin keeps it away, and nothing but the pin.
+            if let Some(past) = &past {
+                state.allow(past);
+            }
+        })?;
+        Ok(past)
     }
 
     fn asking<'a>(
@@ -218,6 +287,9 @@ impl Updater {
         let extensions = self.extensions()?;
         let asking = self.asking(&state, wanted.or(state.pinned.as_ref()), &refused, &extensions);
         let choice = choose(&asking, &channel)?;
+        if let Some((staged, why)) = self.withdrawn(&state, &channel) {
+            self.unstage(deployment, &staged, &why)?;
+        }
         let words = self.words(&choice);
         let Some(release) =
             choice.release.filter(|release| wanted.is_none_or(|wanted| release.version == *wanted))
@@ -227,6 +299,7 @@ impl Updater {
                 None => Ok(Outcome::Nothing(words)),
             };
         };
+        let state = self.store.read()?;
         let machine = deployment.state().context("look at the disk")?;
         let version = release.version.clone();
         let lacking = || Lacking::prepare(&self.root, &self.facts.version, &extensions, release, &repository);

@@ -616,6 +616,45 @@ fn poisoned_cache() {
 }
 
 #[test]
+fn what_was_withdrawn_since_it_was_installed_does_not_boot() {
+    for by_check in [true, false] {
+        let scene = Scene::new();
+        let Machine { updater, .. } = &scene.machine;
+        scene.machine.takes("2.0.0");
+        scene.maker.open().withdraw(CHANNEL, &"2.0.0".parse().unwrap(), "it eats disks").unwrap();
+        if by_check {
+            let (version, why) = updater.check().unwrap().withdrawn.unwrap();
+            updater.unstage(&scene.machine.disk(), &version, &why).unwrap();
+        } else {
+            assert!(matches!(scene.machine.apply().unwrap(), Outcome::Nothing(_)));
+        }
+        assert_eq!(scene.machine.next().to_string(), "1.0.0");
+        let state = updater.store.read().unwrap();
+        assert!(state.staged.is_none());
+        assert!(state.refused[0].reason.contains("it eats disks"), "{:?}", state.refused);
+        scene.maker.publish("3.0.0");
+        scene.machine.takes("3.0.0");
+    }
+}
+
+#[test]
+fn what_is_past_a_new_pin_does_not_boot() {
+    let scene = Scene::new();
+    let Machine { updater, .. } = &scene.machine;
+    scene.machine.takes("2.0.0");
+    let pin = |version: &str| updater.pin(|| Ok(scene.machine.disk()), &version.parse().unwrap()).unwrap();
+    assert_eq!(pin("2.0.0"), None);
+    assert_eq!(scene.machine.next().to_string(), "2.0.0");
+    assert_eq!(pin("1.0.0").unwrap().to_string(), "2.0.0");
+    assert_eq!(scene.machine.next().to_string(), "1.0.0");
+    assert!(updater.store.read().unwrap().staged.is_none());
+    assert!(matches!(scene.machine.apply().unwrap(), Outcome::Nothing(_)));
+    // Nothing but the pin keeps it away.
+    updater.store.change(|state| state.unpin(1)).unwrap();
+    scene.machine.takes("2.0.0");
+}
+
+#[test]
 fn a_withdrawn_and_a_failed_version_are_passed_over() {
     let scene = Scene::new();
     scene.maker.publish("3.0.0");
