@@ -3,6 +3,7 @@
 //! Nothing that they say is believed here. They are kept from wasting the machine's time and memory: what they send is
 //! counted, timed, and cut off.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -25,7 +26,7 @@ pub struct Patience {
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
-    /// How long an answer may be slower than [`Patience::least_rate`].
+    /// How long an answer may be slower than [`Patience::least_rate`], whatever came before.
     pub grace: Duration,
     /// What an answer must come to, in bytes a second.
     pub least_rate: u64,
@@ -170,25 +171,26 @@ impl Mirrors {
         mut body: impl Read,
         mut take: impl FnMut(&[u8]) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
-        let began = Instant::now();
-        let mut slept = Duration::ZERO;
-        let mut count = 0_u64;
+        // Only what the server takes: neither our own pauses nor a slow disk.
+        let mut waited = Duration::ZERO;
+        let mut recent = Recent { window: self.patience.grace, parts: VecDeque::new() };
         let mut buffer = vec![0; PIECE];
         loop {
+            let asked = Instant::now();
             let length =
                 body.read(&mut buffer).map_err(|error| Failure::Passing(format!("{url}: {error}")))?;
             if length == 0 {
                 return Ok(());
             }
-            count += length as u64;
+            waited += asked.elapsed();
+            let count = recent.add(waited, length as u64);
             self.received.fetch_add(length as u64, Relaxed);
-            slept += self.pace.lock().unwrap_or_else(PoisonError::into_inner).keep(length);
+            self.pace.lock().unwrap_or_else(PoisonError::into_inner).keep(length);
             let goes_on = take(&buffer[..length])?;
-            let time = began.elapsed().saturating_sub(slept);
-            if time > self.patience.grace && count / time.as_secs().max(1) < self.patience.least_rate {
+            let seconds = self.patience.grace.as_secs().max(1);
+            if goes_on && waited > self.patience.grace && count / seconds < self.patience.least_rate {
                 return Err(Failure::Passing(format!(
-                    "{url}: the server is too slow: {count} bytes in {} s",
-                    time.as_secs()
+                    "{url}: the server is too slow: {count} bytes in the last {seconds} s"
                 )));
             }
             if !goes_on {
@@ -266,13 +268,36 @@ struct Pace {
 }
 
 impl Pace {
-    /// Waits until so many bytes more may have come; how long it waited.
-    fn keep(&mut self, length: usize) -> Duration {
-        let Some(rate) = self.rate else { return Duration::ZERO };
+    /// Waits until so many bytes more may have come.
+    fn keep(&mut self, length: usize) {
+        let Some(rate) = self.rate else { return };
         let now = Instant::now();
         self.due = self.due.max(now) + Duration::from_secs_f64(length as f64 / rate as f64);
-        let wait = self.due - now;
-        thread::sleep(wait);
-        wait
+        thread::sleep(self.due - now);
+    }
+}
+
+/// Into how many parts the window of [`Recent`] is divided, so that fast answers need no more memory than slow ones.
+const PARTS: u32 = 30;
+
+/// What came of an answer of late: an average since its begin would let a server that was fast once hold the machine for
+/// hours.
+struct Recent {
+    window: Duration,
+    /// When each part of the window began, and the bytes that came in it.
+    parts: VecDeque<(Duration, u64)>,
+}
+
+impl Recent {
+    /// Adds bytes that came now. Gives what came within the window.
+    fn add(&mut self, now: Duration, bytes: u64) -> u64 {
+        match self.parts.back_mut() {
+            Some((began, count)) if now - *began < self.window / PARTS => *count += bytes,
+            _ => self.parts.push_back((now, bytes)),
+        }
+        while self.parts.front().is_some_and(|(began, _)| now - *began > self.window) {
+            self.parts.pop_front();
+        }
+        self.parts.iter().map(|(_, count)| count).sum()
     }
 }

@@ -399,6 +399,18 @@ fn slow_data() {
 }
 
 #[test]
+fn data_that_is_slow_only_later() {
+    let scene = Scene::new();
+    // By its average since the begin each answer would be fast enough for a minute and more.
+    scene.server.lies(|path, _| is_archive(path).then_some(Lie::DripFrom(80 << 10)));
+    let began = std::time::Instant::now();
+    scene.machine.refuses("too slow");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    scene.server.is_honest();
+    scene.machine.takes("2.0.0");
+}
+
+#[test]
 fn a_length_of_2_to_the_63() {
     let scene = Scene::new();
     let name = "berth_2.0.0.manifest.json";

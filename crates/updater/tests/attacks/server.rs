@@ -22,6 +22,8 @@ pub enum Lie {
     Endless,
     /// A byte now and then.
     Drip,
+    /// The answer up to here, and then a byte now and then.
+    DripFrom(usize),
     /// The answer, up to here.
     CutAt(usize),
 }
@@ -113,6 +115,17 @@ fn answer(mut stream: &TcpStream, folder: &Path, lies: &Lies, requests: &AtomicU
                 loop {
                     stream.write_all(&[b' '; 65536]).ok()?;
                 }
+            }
+            Some(Lie::DripFrom(at)) => {
+                let file = file?;
+                let range = range.unwrap_or(0..file.len());
+                let rest = range.start.saturating_add(at).min(range.end)..range.end;
+                partial(stream, &file, range, at);
+                for byte in &file[rest] {
+                    stream.write_all(&[*byte]).ok()?;
+                    thread::sleep(Duration::from_millis(100));
+                }
+                return Some(());
             }
             Some(Lie::Drip) => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").ok()?;
