@@ -14,10 +14,8 @@ use tough::{IntoVec, Limits, RepositoryLoader, TargetName};
 use url::Url;
 
 use crate::mirrors::{Failure, Mirrors};
-use crate::tuf::{Asking, BASE, Seen};
+use crate::tuf::{Asking, BASE, MOST_ROOT, MOST_SMALL, MOST_TARGETS, Seen};
 
-/// The most that metadata may have, in bytes. A repository of a thousand releases has some hundred thousand.
-const MOST_METADATA: u64 = 4 << 20;
 /// The most that the index of a channel and a manifest may have, in bytes.
 const MOST_TEXT: u64 = 4 << 20;
 /// The most that an archive's header may have, in bytes: some 80 a chunk.
@@ -90,10 +88,10 @@ impl Repository {
                 .transport(asking.clone())
                 .datastore(copy)
                 .limits(Limits {
-                    max_root_size: MOST_METADATA,
-                    max_targets_size: MOST_METADATA,
-                    max_timestamp_size: MOST_METADATA,
-                    max_snapshot_size: MOST_METADATA,
+                    max_root_size: MOST_ROOT,
+                    max_targets_size: MOST_TARGETS,
+                    max_timestamp_size: MOST_SMALL,
+                    max_snapshot_size: MOST_SMALL,
                     max_root_updates: MOST_ROOTS,
                 });
             let loaded = runtime.block_on(loader.load());

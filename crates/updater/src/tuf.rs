@@ -20,6 +20,29 @@ pub const BASE: &str = "repository://server/";
 /// The most that a file of a repository may have that is fetched as a whole, in bytes.
 const MOST: u64 = 16 << 20;
 
+/// The most that timestamp and snapshot may have, in bytes: each names one file.
+///
+/// `tough` parses before it verifies, and of some JSON memory takes thirty times its size and more. The bounds of what no
+/// signed hash is known of before, root and timestamp, keep that far below what the service has.
+pub const MOST_SMALL: u64 = 64 << 10;
+/// The most that a root may have, in bytes.
+pub const MOST_ROOT: u64 = 512 << 10;
+/// The most that targets may have, in bytes; a repository of a thousand releases has some hundred thousand. They are held
+/// to the hash in the snapshot before they are parsed.
+pub const MOST_TARGETS: u64 = 4 << 20;
+
+/// The most that a file may have. `tough`'s own limits do not hold where a length is signed, and come after the file was
+/// read.
+fn most(path: &str) -> u64 {
+    let is = |role: &str| path.starts_with(layout::repository::METADATA) && path.ends_with(role);
+    match () {
+        () if is("timestamp.json") || is(".snapshot.json") => MOST_SMALL,
+        () if is(".root.json") => MOST_ROOT,
+        () if is(".targets.json") => MOST_TARGETS,
+        () => MOST,
+    }
+}
+
 /// Asks the server that is current.
 #[derive(Clone)]
 pub struct Asking {
@@ -56,7 +79,7 @@ impl fmt::Debug for Asking {
 impl Transport for Asking {
     async fn fetch(&self, url: Url) -> Result<TransportStream, TransportError> {
         let path = url.path().trim_start_matches('/');
-        let bytes = self.mirrors.get(self.mirror.load(Relaxed), path, MOST).map_err(|failure| {
+        let bytes = self.mirrors.get(self.mirror.load(Relaxed), path, most(path)).map_err(|failure| {
             let kind = match failure {
                 Failure::Missing(_) => TransportErrorKind::FileNotFound,
                 _ => TransportErrorKind::Other,

@@ -390,6 +390,35 @@ fn endless_data() {
 }
 
 #[test]
+fn metadata_that_would_take_more_memory_than_there_is() {
+    let scene = Scene::new();
+    // It is JSON of the right form with a field more, which a parser keeps.
+    let swollen = |bytes: &[u8], size: usize| {
+        let many = format!("{{\"signed\":{{\"x\":[{}1],", "1,".repeat(size / 2));
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let rest = text.split_once("\"signed\"").and_then(|(_, rest)| rest.split_once('{')).unwrap().1;
+        [many.as_bytes(), rest.as_bytes()].concat()
+    };
+    for (name, size, most) in [
+        ("timestamp.json", 64 << 10, "larger than 65536 bytes"),
+        ("snapshot.json", 64 << 10, "larger than 65536 bytes"),
+        ("2.root.json", 512 << 10, "larger than 524288 bytes"),
+        (".targets.json", 4 << 20, "larger than 4194304 bytes"),
+    ] {
+        scene.server.lies(move |path, bytes| {
+            let bytes = if bytes.is_empty() { b"{\"signed\":{}}" } else { bytes };
+            path.ends_with(name).then(|| Lie::File(swollen(bytes, size)))
+        });
+        scene.machine.refuses_untouched(most);
+        // The next mirror is asked.
+        let honest = Server::new(&scene.maker.folder);
+        Machine::new(&scene.maker, &[&scene.server.url, &honest.url]).updater.check().unwrap();
+    }
+    scene.server.is_honest();
+    scene.machine.takes("2.0.0");
+}
+
+#[test]
 fn slow_data() {
     let scene = Scene::new();
     scene.server.lies(|path, _| path.ends_with("timestamp.json").then_some(Lie::Drip));
