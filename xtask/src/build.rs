@@ -166,7 +166,8 @@ impl Work {
         self.compare_compilers(&lock.rustc, &toolchain.version)?;
         let mut wanted = self.checkout.wanted(&[&self.spec], extensions)?;
         wanted.remove(plan::DAEMONS);
-        let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.how.locked)?;
+        let resolved = inputs::resolve(&lock, &wanted, &self.cache, self.options.how.locked)
+            .map_err(|error| self.placed(error, extensions))?;
         for departure in &resolved.departures {
             self.progress.line(&format!("warning: not as locked: {departure}"));
         }
@@ -174,6 +175,20 @@ impl Work {
         let plan =
             Plan::new(&self.checkout.root, &self.spec, &resolved, &lock, &toolchain, &self.cache, effort)?;
         Ok(Planned { plan, resolved, toolchain, effort })
+    }
+
+    /// An error about a package of a spec, with its place there.
+    fn placed(&self, error: anyhow::Error, extensions: &[&ExtensionSpec]) -> anyhow::Error {
+        let Some(sandbox::Error::NoPackage(name)) = error.downcast_ref() else { return error };
+        let of_image = (&self.spec.source, &self.spec.userland);
+        let of_extensions = extensions.iter().map(|spec| (&spec.source, &spec.userland));
+        let named = of_extensions.chain([of_image]).find(|(_, userland)| userland.contains_key(name));
+        match named {
+            Some((source, _)) => source
+                .error(&["userland", name], format!("the Debian archive has no package `{name}`"))
+                .into(),
+            None => error,
+        }
     }
 
     /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests

@@ -3,7 +3,8 @@
 use crate::inputs::{Resolved, USERLAND};
 use crate::steps::programs::Toolchain;
 use crate::steps::{
-    boot, component, crate_component, disk, extension, go, kernel, programs, test_container, tools, usr,
+    boot, component, crate_component, disk, extension, go, kernel, programs, test_container, tools,
+    userland_files, usr,
 };
 use crate::{Cache, Lock, Step};
 use anyhow::{Context as _, Result};
@@ -128,6 +129,7 @@ impl Plan {
             kernel: Arc::clone(&kernel),
             programs: Arc::clone(&programs),
             userland: Arc::clone(&userland),
+            userland_files: userland_files::step(spec, &userland),
             components: components.clone(),
         };
         let usr = usr::step(spec, effort.compression(), root, &code, &parts)?;

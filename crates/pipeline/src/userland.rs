@@ -2,7 +2,8 @@
 
 use crate::{elf, read};
 use anyhow::{Context as _, Result, bail};
-use sandbox::FILE_LISTS;
+use sandbox::{FILE_LISTS, Tree};
+use spec::{Source, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ pub const CERTIFICATES: &str = "ca-certificates";
 /// An unpacked set of packages.
 pub struct Userland {
     tree: PathBuf,
-    /// The package that each file is of, by path.
-    owners: BTreeMap<String, String>,
+    /// The packages that each file, or folder, is of, by path.
+    owners: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Userland {
@@ -25,7 +26,7 @@ impl Userland {
     pub fn open(tree: &Path) -> Result<Self> {
         let lists = tree.join(FILE_LISTS);
         let reading = || format!("reading {}", lists.display());
-        let mut owners = BTreeMap::new();
+        let mut owners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for entry in fs::read_dir(&lists).with_context(reading)? {
             let entry = entry.with_context(reading)?;
             let package = entry.file_name().to_string_lossy().into_owned();
@@ -37,7 +38,7 @@ impl Userland {
                 } else {
                     format!("/usr{path}")
                 };
-                owners.insert(merged, package.clone());
+                owners.entry(merged).or_default().insert(package.clone());
             }
         }
         Ok(Self { tree: tree.to_owned(), owners })
@@ -50,24 +51,32 @@ impl Userland {
 
     /// The package that a file is of.
     pub fn owner(&self, path: &str) -> &str {
-        self.owners.get(path).map_or("unknown", String::as_str)
+        self.owners.get(path).and_then(BTreeSet::first).map_or("unknown", String::as_str)
     }
 
-    /// All files and links (directories opened up) that `wanted` names, the targets of links, and
-    /// the libraries that they need: absolute paths.
+    /// All files and links (directories opened up) that `wanted`, the `userland` of `source`, names, the
+    /// targets of links, and the libraries that they need: absolute paths.
     ///
     /// # Errors
     /// A named file does not exist, or is of another package.
-    pub fn select(&self, wanted: &BTreeMap<String, Vec<String>>) -> Result<BTreeSet<String>> {
+    pub fn select(
+        &self,
+        wanted: &BTreeMap<String, Vec<String>>,
+        source: &Source,
+    ) -> Result<BTreeSet<String>> {
         let mut selected = BTreeSet::new();
         for (package, paths) in wanted {
-            for path in paths {
+            for (index, path) in paths.iter().enumerate() {
+                let wrong =
+                    |message: String| source.error(&["userland", package, &index.to_string()], message);
+                let path = path.trim_end_matches('/');
                 if self.path(path).symlink_metadata().is_err() {
-                    bail!("userland: package {package} has no file {path}{}", self.hint(package, path));
+                    let hint = self.hint(package, path);
+                    return Err(wrong(format!("package {package} has no file {path}{hint}")).into());
                 }
-                let owner = self.owner(path);
-                if owner != package {
-                    bail!("userland: {path} is of package {owner}, not of {package}");
+                if !self.owners.get(path).is_some_and(|owners| owners.contains(package)) {
+                    let owner = self.owner(path);
+                    return Err(wrong(format!("{path} is of package {owner}, not of {package}")).into());
                 }
                 self.open_up(path, &mut selected)?;
             }
@@ -99,14 +108,33 @@ impl Userland {
         Ok(())
     }
 
-    /// Where the package has a file of that name.
+    /// Where the package has a file of that name, or of one near it.
     fn hint(&self, package: &str, path: &str) -> String {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let found = self
-            .owners
-            .iter()
-            .find(|(path, owner)| *owner == package && path.rsplit('/').next() == Some(name));
-        found.map(|(path, _)| format!("; it has {path}")).unwrap_or_default()
+        let name = path.rsplit('/').next();
+        let of_package = || {
+            self.owners.iter().filter(|(_, owners)| owners.contains(package)).map(|(path, _)| path.as_str())
+        };
+        let found = of_package().find(|path| path.rsplit('/').next() == name);
+        found
+            .or_else(|| nearest(path, of_package()))
+            .map(|path| format!("; it has {path}"))
+            .unwrap_or_default()
+    }
+
+    /// That busybox has these programs, the `applets` of `source`, by its own account.
+    ///
+    /// # Errors
+    /// It has not, or cannot be asked.
+    pub fn require_applets(&self, applets: &BTreeSet<String>, source: &Source) -> Result<()> {
+        if applets.is_empty() {
+            return Ok(());
+        }
+        let command = Tree::at(self.tree.clone()).command("/usr/bin/busybox").arg("--list");
+        let output = command.output().context("asking busybox for its programs")?;
+        if !output.status.success() {
+            bail!("asking busybox for its programs: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        all_known(applets, &String::from_utf8_lossy(&output.stdout), source)
     }
 
     /// Every certificate that Debian trusts by default, as one PEM text.
@@ -142,6 +170,18 @@ impl Userland {
         }
         names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" AND ")
     }
+}
+
+/// That `applets` are all among `known`, a name a line.
+fn all_known(applets: &BTreeSet<String>, known: &str, source: &Source) -> Result<()> {
+    let known: BTreeSet<&str> = known.lines().collect();
+    let Some(applet) = applets.iter().find(|applet| !known.contains(applet.as_str())) else {
+        return Ok(());
+    };
+    let near = nearest(applet, known);
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let message = format!("Debian's busybox has no program `{applet}`{hint}");
+    Err(source.error(&["applets", applet], message).into())
 }
 
 /// The absolute path that a link at `link` with content `target` leads to.
@@ -195,11 +235,41 @@ mod tests {
         let userland = Userland::open(tree).unwrap();
         let select = |paths: &[&str]| {
             let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-            userland.select(&BTreeMap::from([("p".to_owned(), paths)]))
+            userland.select(&BTreeMap::from([("p".to_owned(), paths)]), &Source::default())
         };
         let found: Vec<String> = select(&["/usr/bin/alias", "/usr/share/d"]).unwrap().into_iter().collect();
         assert_eq!(found, ["/usr/bin/alias", "/usr/bin/real", "/usr/share/d/one"]);
         let error = select(&["/usr/sbin/real"]).unwrap_err().to_string();
         assert!(error.contains("package p has no file /usr/sbin/real; it has /usr/bin/real"), "{error}");
+        let error = select(&["/usr/bin/reel"]).unwrap_err().to_string();
+        assert!(error.contains("package p has no file /usr/bin/reel; it has /usr/bin/real"), "{error}");
+    }
+
+    #[test]
+    fn programs_that_busybox_has_not_are_named() {
+        let check = |applet: &str| {
+            all_known(&BTreeSet::from([applet.to_owned()]), "cat\nls\nxz\n", &Source::default())
+        };
+        check("ls").unwrap();
+        let error = check("xzz").unwrap_err().to_string();
+        assert!(error.contains("no program `xzz`; did you mean `xz`?"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_is_of_every_package_that_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = directory.path();
+        for path in ["usr/share/d", FILE_LISTS] {
+            fs::create_dir_all(tree.join(path)).unwrap();
+        }
+        fs::write(tree.join("usr/share/d/one"), "x").unwrap();
+        for package in ["p", "q"] {
+            fs::write(tree.join(FILE_LISTS).join(package), "./usr/share/d/\n").unwrap();
+        }
+        let userland = Userland::open(tree).unwrap();
+        for (package, is_its) in [("p", true), ("q", true), ("r", false)] {
+            let wanted = BTreeMap::from([(package.to_owned(), vec!["/usr/share/d".to_owned()])]);
+            assert_eq!(userland.select(&wanted, &Source::default()).is_ok(), is_its, "{package}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::nearest;
 use crate::raw::{RawDisk, RawUpdate};
-use crate::{RawSpec, Size};
+use crate::{Error, RawSpec, Size, Source};
 use manifest::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +59,8 @@ pub struct ImageSpec {
     pub minimum_version: Version,
     /// Machines that have seen a higher one do not take this image.
     pub security_epoch: u64,
+    /// What it was read from.
+    pub source: Source,
 }
 
 /// Where updates come from, and whose.
@@ -76,13 +78,25 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
+impl Problem {
+    pub(crate) fn of(&self, source: &Source) -> Error {
+        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        source.error(&path, &self.message)
+    }
+}
+
 pub(crate) fn problem<const N: usize>(path: [&str; N], message: impl Into<String>) -> Problem {
     Problem { path: path.map(str::to_owned).to_vec(), message: message.into() }
 }
 
 const MIB: u64 = 1 << 20;
 
-pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Problem> {
+pub(crate) fn check(raw: RawSpec, catalog: &Catalog, source: Source) -> Result<ImageSpec, Error> {
+    let spec = mean(raw, catalog).map_err(|problem| problem.of(&source))?;
+    Ok(ImageSpec { source, ..spec })
+}
+
+fn mean(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Problem> {
     check_word("name", &raw.name)?;
     check_word("channel", &raw.channel)?;
     let version = Version::parse(&raw.version).map_err(|error| problem(["version"], error.to_string()))?;
@@ -99,6 +113,7 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
         check_names(&["kernel", "options"], "kernel option", raw.kernel.options, &catalog.kernel_options)?;
     let components = check_names(&["components"], "component", raw.components, &catalog.components)?;
     check_userland(&raw.userland, &["/usr/", "/etc/"])?;
+    let applets = check_applets(raw.applets, &raw.userland)?;
     let (update, minimum_version) = check_update(&raw.update, &version)?;
     Ok(ImageSpec {
         name: raw.name,
@@ -109,11 +124,12 @@ pub(crate) fn check(raw: RawSpec, catalog: &Catalog) -> Result<ImageSpec, Proble
         kernel_options,
         components,
         userland: raw.userland,
-        applets: raw.applets.into_iter().collect(),
+        applets,
         disk: check_disk(&raw.disk, catalog.sizes)?,
         update,
         minimum_version,
         security_epoch: raw.update.security_epoch,
+        source: Source::default(),
     })
 }
 
@@ -194,6 +210,32 @@ pub(crate) fn check_userland(
     Ok(())
 }
 
+/// Where Debian's packages have busybox.
+const BUSYBOX: &str = "/usr/bin/busybox";
+
+/// The programs of busybox, each the name of a file, and there once.
+fn check_applets(
+    names: Vec<String>,
+    userland: &BTreeMap<String, Vec<String>>,
+) -> Result<BTreeSet<String>, Problem> {
+    if !names.is_empty() && !userland.values().flatten().any(|path| path == BUSYBOX) {
+        let message =
+            format!("programs of busybox, which the image has not: take {BUSYBOX} in `userland`, too");
+        return Err(problem(["applets"], message));
+    }
+    let mut found = BTreeSet::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let at = |message: String| problem(["applets", &index.to_string()], message);
+        if name.is_empty() || name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) {
+            return Err(at(format!("`{name}` is not the name of a program of busybox, such as `ls`")));
+        }
+        if !found.insert(name.clone()) {
+            return Err(at(format!("applet `{name}` is named twice")));
+        }
+    }
+    Ok(found)
+}
+
 pub(crate) fn check_word(key: &str, value: &str) -> Result<(), Problem> {
     let fine = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && value.starts_with(|c: char| c.is_ascii_lowercase());
@@ -225,11 +267,14 @@ fn check_disk(raw: &RawDisk, default: DiskSizes) -> Result<DiskSizes, Problem> {
             Ok(bytes)
         }
     };
+    let usr = size("usr", &raw.usr, default.usr, MIB)?;
+    // What the hash tree of a full slot takes.
+    let tree = verity::HashTree::size_for(usr).next_multiple_of(MIB);
     Ok(DiskSizes {
         // Below 33 MiB of 512-byte clusters a FAT is no FAT32 (fatgen103, FAT type determination).
         esp: size("esp", &raw.esp, default.esp, 64 * MIB)?,
-        usr: size("usr", &raw.usr, default.usr, MIB)?,
-        usr_verity: size("usr-verity", &raw.usr_verity, default.usr_verity, MIB)?,
+        usr,
+        usr_verity: size("usr-verity", &raw.usr_verity, default.usr_verity.max(tree), tree)?,
         root: size("root", &raw.root, default.root, 64 * MIB)?,
     })
 }

@@ -57,7 +57,7 @@ impl Error {
 }
 
 /// The valid name that `wrong` was most likely meant to be, if one is near enough.
-pub(crate) fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wrong: &str, valid: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     valid
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Problem, check_names, check_userland, check_word, problem};
-use crate::{Catalog, Error, locate};
+use crate::{Catalog, Error, Source};
 
 /// An extension spec as it stands in the YAML. What each key means is in docs/extensions.md.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,6 +29,8 @@ pub struct ExtensionSpec {
     pub userland: BTreeMap<String, Vec<String>>,
     /// The folder, beside the spec, whose `usr` and `opt` go in as they are.
     pub files: Option<String>,
+    /// What it was read from.
+    pub source: Source,
 }
 
 /// Reads the spec of an extension. `file` is its name, for errors only.
@@ -37,13 +39,11 @@ pub struct ExtensionSpec {
 /// The first thing that is wrong, with its place.
 pub fn parse_extension(file: &str, text: &str, catalog: &Catalog) -> Result<ExtensionSpec, Error> {
     let raw = crate::read(file, text)?;
-    check(raw, catalog).map_err(|problem| Error {
-        place: locate::place(file, text, &problem.path),
-        message: problem.message,
-    })
+    let source = Source { file: file.to_owned(), text: text.to_owned(), overrides: Vec::new() };
+    check(raw, catalog, source.clone()).map_err(|problem| problem.of(&source))
 }
 
-fn check(raw: RawExtension, catalog: &Catalog) -> Result<ExtensionSpec, Problem> {
+fn check(raw: RawExtension, catalog: &Catalog, source: Source) -> Result<ExtensionSpec, Problem> {
     check_word("name", &raw.name)?;
     let components = check_names(&["components"], "component", raw.components, &catalog.components)?;
     // /etc is no part of an extension.
@@ -58,7 +58,7 @@ fn check(raw: RawExtension, catalog: &Catalog) -> Result<ExtensionSpec, Problem>
     if components.is_empty() && raw.userland.is_empty() && raw.files.is_none() {
         return Err(problem([], "there is nothing in it: name components, userland or files"));
     }
-    Ok(ExtensionSpec { name: raw.name, components, userland: raw.userland, files: raw.files })
+    Ok(ExtensionSpec { name: raw.name, components, userland: raw.userland, files: raw.files, source })
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ mod raw;
 mod size;
 
 pub use check::{Catalog, DiskSizes, ImageSpec, UpdateSource};
-pub use error::{Error, Place};
+pub use error::{Error, Place, nearest};
 pub use extension::{ExtensionSpec, parse_extension};
+pub use locate::Source;
 pub use overrides::Override;
 pub use raw::RawSpec;
 pub use size::{InvalidSize, Size};
@@ -28,13 +29,8 @@ pub fn parse(file: &str, text: &str, overrides: &[Override], catalog: &Catalog) 
     if !overrides.is_empty() {
         raw = overrides::apply(file, text, overrides)?;
     }
-    check::check(raw, catalog).map_err(|problem| {
-        let place = overrides
-            .iter()
-            .find(|one| problem.path.iter().map(String::as_str).eq(one.path()))
-            .map_or_else(|| locate::place(file, text, &problem.path), |one| Place::Override(one.to_string()));
-        Error { place, message: problem.message }
-    })
+    let source = Source { file: file.to_owned(), text: text.to_owned(), overrides: overrides.to_vec() };
+    check::check(raw, catalog, source)
 }
 
 fn read<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, Error> {

@@ -58,26 +58,13 @@ pub(crate) fn apply(file: &str, text: &str, overrides: &[Override]) -> Result<Ra
             node = map.entry(Value::String(key.to_owned())).or_insert(Value::Null);
         }
         *node = serde_yaml::from_str(one.value()).map_err(failed)?;
-        // Read after each one, so that a complaint names the right one.
-        spec = Some(RawSpec::deserialize_from(&tree).map_err(failed)?);
+        // Read after each one, so that a complaint names the right one; and as text, as the file is: there a
+        // number is a string where one is meant.
+        let text = serde_yaml::to_string(&tree).map_err(failed)?;
+        spec = Some(serde_yaml::from_str(&text).map_err(failed)?);
     }
     match spec {
         Some(spec) => Ok(spec),
         None => serde_yaml::from_str(text).map_err(|error| Error::from_yaml(file, &error)),
-    }
-}
-
-impl RawSpec {
-    fn deserialize_from(tree: &Value) -> Result<Self, serde_yaml::Error> {
-        // A version like `1.2` reads as a number in YAML; what a person means is the text.
-        let mut tree = tree.clone();
-        for key in ["version", "name", "channel"] {
-            if let Some(value) = tree.get_mut(key)
-                && let Value::Number(number) = value
-            {
-                *value = Value::String(number.to_string());
-            }
-        }
-        serde_yaml::from_value(tree)
     }
 }

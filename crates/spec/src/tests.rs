@@ -89,6 +89,11 @@ fn each_complaint_has_its_place_and_the_nearest_valid_name() {
         ("512MiB", "99999999TiB", &["x.yaml:11:8", "not a size"]),
         ("512MiB", "100TiB", &["x.yaml:11:8", "too large"]),
         ("512MiB", "0MiB", &["x.yaml:11:8", "at least 1MiB"]),
+        ("512MiB", "512MiB\n  usr-verity: 4MiB", &["x.yaml:12:15", "too small", "at least 5MiB"]),
+        ("[sh]", "[sh, \"\"]", &["x.yaml:9:15", "not the name of a program of busybox"]),
+        ("[sh]", "[sh, bin/ls]", &["x.yaml:9:15", "`bin/ls`"]),
+        ("[sh]", "[sh, sh]", &["x.yaml:9:15", "named twice"]),
+        ("[/usr/bin/busybox]", "[]", &["x.yaml:9:10", "take /usr/bin/busybox"]),
         ("version: 1.2.3", "version: 1.2.3-rc1", &["x.yaml:2:10", "1.2.3-rc1"]),
         ("version: 1.2.3", "version: [1]", &["x.yaml:2:10", "invalid type"]),
         ("name: berth", "name: Berth OS", &["x.yaml:1:7", "not a name"]),
@@ -120,7 +125,11 @@ fn overrides_go_in_and_are_blamed_by_name() {
     };
     assert_eq!(set(&["version=2.0.0"]).unwrap().version.to_string(), "2.0.0");
     assert_eq!(set(&["disk.root=2GiB", "components=[etcd]"]).unwrap().disk.root, 2 << 30);
+    // What YAML reads as a number is the text that it was written as, where a text is meant.
+    assert_eq!(set(&["disk.root=1073741824"]).unwrap().disk.root, 1 << 30);
     for (text, expected) in [
+        ("userland={busybox: [/usr/bin/busybox, /var/x]}", "below /usr/"),
+        ("version=2.1", "fewer than three numbers"),
         ("versoin=2.0.0", "did you mean `version`?"),
         ("disk.usr=lots", "`lots` is not a size"),
         ("components=etcd", "invalid type"),
@@ -140,4 +149,26 @@ fn sizes_read_as_written() {
         assert!(text.parse::<Size>().is_err(), "{text}");
     }
     assert_eq!(Size(3 << 30).to_string(), "3GiB");
+}
+
+#[test]
+fn the_slot_of_the_hash_tree_grows_with_that_of_usr() {
+    let disk = |usr: &str| parse("x.yaml", &GOOD.replace("512MiB", usr), &[], &catalog()).unwrap().disk;
+    assert_eq!(disk("512MiB").usr_verity, 16 << 20, "the layout's is enough");
+    assert_eq!(disk("8GiB").usr_verity, 65 << 20);
+}
+
+#[test]
+fn what_a_build_finds_wrong_has_its_place_too() {
+    let overrides = ["disk.usr=1GiB".parse().unwrap()];
+    let source = parse("x.yaml", GOOD, &overrides, &catalog()).unwrap().source;
+    for (path, expected) in [
+        (["userland", "busybox-static", "0"].as_slice(), "x.yaml:8:20: no"),
+        (&["userland"], "x.yaml:8:3: no"),
+        (&["applets", "sh"], "x.yaml:9:11: no"),
+        (&["disk", "root"], "x.yaml:11:3: no"),
+        (&["disk", "usr"], "--set disk.usr=1GiB: no"),
+    ] {
+        assert_eq!(source.error(path, "no").to_string(), expected);
+    }
 }

@@ -64,7 +64,9 @@ pub fn raw(
             root: &root,
             epoch: spec.source_date_epoch,
         };
-        disk::write(&context.output().join("disk.img"), &parts)?;
+        // Only the ESP can be too small: the slots were looked at with what is in them.
+        disk::write(&context.output().join("disk.img"), &parts)
+            .map_err(usr::placed(&spec.source, &["disk", "esp"]))?;
         fs::remove_file(&root).with_context(|| format!("removing {}", root.display()))
     }))
 }

@@ -105,7 +105,7 @@ fn lay_userland(
     spec: &ExtensionSpec,
     there: &BTreeSet<String>,
 ) -> Result<()> {
-    for path in userland.select(&spec.userland)? {
+    for path in userland.select(&spec.userland, &spec.source)? {
         let mut part = FileTree::new();
         for (inside, node) in taken(userland, &path)?.iter() {
             let is_new = node.kind == Kind::Directory || !there.contains(&format!("/usr/{inside}"));
@@ -113,7 +113,8 @@ fn lay_userland(
             if is_new {
                 part.put(&format!("usr/{inside}"), node.clone())?;
             } else if is_named() {
-                bail!("userland: the base has {path} already: take it out of the extension");
+                let message = format!("the base has {path} already: take it out of the extension");
+                return Err(spec.source.error(&["userland"], message).into());
             }
         }
         tree.merge(part).with_context(|| format!("laying {path} into the extension"))?;

@@ -10,4 +10,5 @@ pub mod kernel;
 pub mod programs;
 pub mod test_container;
 pub mod tools;
+pub mod userland_files;
 pub mod usr;

@@ -3,6 +3,7 @@
 //! Output: `usr.erofs`, `usr.verity`, `roothash`, `os-release`, `files.json` ([`FileRecord`]s), and [`GUARD`] and
 //! [`LOADER`] as `/usr` has them.
 
+use crate::steps::userland_files;
 use crate::userland::{CERTIFICATES, Userland};
 use crate::{Context, Recipe, Step, read};
 use anyhow::{Context as _, Result, bail};
@@ -13,7 +14,7 @@ use layout::{disk, path};
 use sandbox::Tree;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use spec::{ImageSpec, UpdateSource};
+use spec::{ImageSpec, Source, UpdateSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub programs: Arc<Step>,
     /// The userland's tree.
     pub userland: Arc<Step>,
+    /// Which of its files go in.
+    pub userland_files: Arc<Step>,
     /// Each component, by name.
     pub components: BTreeMap<String, Arc<Step>>,
 }
@@ -80,10 +83,10 @@ pub fn step(
     parts: &Parts,
 ) -> Result<Arc<Step>> {
     let rootfs = &root.join("images/rootfs");
-    let source = spec.update.as_ref().map(|source| Source::read(root, source, &spec.channel)).transpose()?;
+    let source =
+        spec.update.as_ref().map(|source| UpdateFiles::read(root, source, &spec.channel)).transpose()?;
     let mut recipe = Recipe::new("usr", include_str!("usr.rs"))
         .parameter("userland.rs", include_str!("../userland.rs"))
-        .parameter("elf.rs", include_str!("../elf.rs"))
         .parameter("spec", format!("{:?} {:?} {:?}", spec.version, spec.userland, spec.applets))
         // It is in the salt of the hash tree.
         .parameter("name", &spec.name)
@@ -96,7 +99,8 @@ pub fn step(
         .needs(&parts.build)
         .needs(&parts.kernel)
         .needs(&parts.programs)
-        .needs(&parts.userland);
+        .needs(&parts.userland)
+        .needs(&parts.userland_files);
     for directory in code {
         recipe = recipe.files(directory)?;
     }
@@ -104,8 +108,9 @@ pub fn step(
         recipe = recipe.needs(component);
     }
     let (spec, rootfs) = (spec.clone(), rootfs.to_owned());
-    let [build, kernel, programs, userland] =
-        [&parts.build, &parts.kernel, &parts.programs, &parts.userland].map(|step| step.name().to_owned());
+    let [build, kernel, programs, userland, userland_files] =
+        [&parts.build, &parts.kernel, &parts.programs, &parts.userland, &parts.userland_files]
+            .map(|step| step.name().to_owned());
     let components: BTreeMap<String, String> =
         parts.components.iter().map(|(name, step)| (name.clone(), step.name().to_owned())).collect();
     Ok(recipe.action(move |context| {
@@ -120,7 +125,8 @@ pub fn step(
         if let Some(source) = &source {
             assembly.lay_source(source)?;
         }
-        assembly.lay_userland(&Userland::open(context.input(&userland)?)?, &spec)?;
+        let files = userland_files::read(context.input(&userland_files)?)?;
+        assembly.lay_userland(&Userland::open(context.input(&userland)?)?, &files, &spec)?;
         let tools = Tree::at(context.input(&build)?.to_owned());
         assembly.lay_boot_chain(context, &tools)?;
         write(context, &tools, &spec, compression, assembly)
@@ -129,12 +135,12 @@ pub fn step(
 
 /// Where updates come from, as files of the image.
 #[derive(Debug)]
-struct Source {
+struct UpdateFiles {
     root: String,
     settings: String,
 }
 
-impl Source {
+impl UpdateFiles {
     fn read(root: &Path, source: &UpdateSource, channel: &str) -> Result<Self> {
         let path = root.join(&source.root);
         let reading = || {
@@ -244,7 +250,7 @@ impl Assembly {
         Ok(())
     }
 
-    fn lay_source(&mut self, source: &Source) -> Result<()> {
+    fn lay_source(&mut self, source: &UpdateFiles) -> Result<()> {
         let mut part = FileTree::new();
         for (path, text) in [(path::UPDATE_ROOTS[1], &source.root), (path::UPDATE_SETTINGS, &source.settings)]
         {
@@ -253,10 +259,15 @@ impl Assembly {
         self.add(part, "spec")
     }
 
-    fn lay_userland(&mut self, userland: &Userland, spec: &ImageSpec) -> Result<()> {
-        for path in userland.select(&spec.userland)? {
-            let part = taken(userland, &path)?;
-            self.add(part, &format!("debian {}", userland.owner(&path)))?;
+    fn lay_userland(
+        &mut self,
+        userland: &Userland,
+        files: &BTreeSet<String>,
+        spec: &ImageSpec,
+    ) -> Result<()> {
+        for path in files {
+            let part = taken(userland, path)?;
+            self.add(part, &format!("debian {}", userland.owner(path)))?;
         }
         if spec.userland.contains_key(CERTIFICATES) {
             let mut part = FileTree::new();
@@ -265,12 +276,8 @@ impl Assembly {
             part.file(&path, 0o644, Content::Bytes(bundle.into_bytes()))?;
             self.add(part, &format!("debian {CERTIFICATES}"))?;
         }
-        let known = applets(userland)?;
         let mut part = FileTree::new();
         for applet in &spec.applets {
-            if !known.contains(applet) {
-                bail!("applets: Debian's busybox has no program `{applet}`: take it out of the spec");
-            }
             let path = format!("bin/{applet}");
             // A program of its own is better than busybox's.
             if self.tree.get(&path).is_none() {
@@ -309,13 +316,6 @@ pub(crate) fn taken(userland: &Userland, path: &str) -> Result<FileTree> {
     Ok(part)
 }
 
-/// The programs that the userland's busybox is, by its own account.
-fn applets(userland: &Userland) -> Result<BTreeSet<String>> {
-    let command = Tree::at(userland.path("/")).command("/usr/bin/busybox").arg("--list");
-    let output = command.output().context("asking busybox for its programs")?;
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
-}
-
 /// A path of the running system, relative to /usr.
 fn in_usr(path: &str) -> &str {
     path.strip_prefix("/usr/").unwrap_or(path)
@@ -329,6 +329,14 @@ fn place(path: &str) -> String {
     match path.strip_prefix("/usr/sbin/") {
         Some(name) => format!("bin/{name}"),
         None => in_usr(path).to_owned(),
+    }
+}
+
+/// For `map_err`: that something does not fit is an error of the size at `path` of the spec.
+pub(crate) fn placed(source: &Source, path: &[&str]) -> impl FnOnce(image::Error) -> anyhow::Error {
+    move |error| match error {
+        image::Error::TooLarge(error) => source.error(path, error.to_string()).into(),
+        other => other.into(),
     }
 }
 
@@ -347,19 +355,15 @@ fn write(
     let length = |path: &Path| -> Result<u64> {
         Ok(fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len())
     };
-    size::check("/usr", length(&erofs)?, "a slot (disk.usr)", spec.disk.usr, &tree)?;
+    size::check("/usr", length(&erofs)?, "a slot (disk.usr)", spec.disk.usr, &tree)
+        .map_err(placed(&spec.source, &["disk", "usr"]))?;
 
     context.say("hashing /usr");
     let verity = out("usr.verity");
     let salt = Sha256::digest(format!("{} {}", spec.name, spec.version));
     let root_hash = image::verity::format(&erofs, &verity, &salt, disk::USR_FS_UUID)?;
-    size::check(
-        "the hash tree",
-        length(&verity)?,
-        "its slot (disk.usr-verity)",
-        spec.disk.usr_verity,
-        &tree,
-    )?;
+    size::check("the hash tree", length(&verity)?, "its slot (disk.usr-verity)", spec.disk.usr_verity, &tree)
+        .map_err(placed(&spec.source, &["disk", "usr-verity"]))?;
 
     let mut records = Vec::new();
     for (path, node) in tree.iter() {
@@ -396,7 +400,9 @@ mod tests {
         let source =
             |root: &str| UpdateSource { root: root.to_owned(), url: "https://u.example/b".to_owned() };
         let mut assembly = Assembly::default();
-        assembly.lay_source(&Source::read(checkout.path(), &source("root.json"), "beta").unwrap()).unwrap();
+        assembly
+            .lay_source(&UpdateFiles::read(checkout.path(), &source("root.json"), "beta").unwrap())
+            .unwrap();
         let text = |path: &str| match &assembly.tree.get(path).unwrap().kind {
             Kind::File(content) => String::from_utf8(content.read().unwrap()).unwrap(),
             _ => panic!("{path} is no file"),
@@ -405,7 +411,7 @@ mod tests {
         assert_eq!(text("share/berth/update/root.json"), r#"{"signed": {"_type": "root"}}"#);
 
         for (name, says) in [("none.json", "keys init"), ("targets.json", "no root of keys")] {
-            let error = Source::read(checkout.path(), &source(name), "beta").unwrap_err();
+            let error = UpdateFiles::read(checkout.path(), &source(name), "beta").unwrap_err();
             assert!(format!("{error:#}").contains(says), "{error:#}");
         }
     }
