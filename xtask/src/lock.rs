@@ -1,7 +1,7 @@
 //! `cargo xtask lock`: moves images/inputs.lock to the newest inputs.
 
 use crate::checkout::Checkout;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use pipeline::bundle::{self, BUNDLE_VARIABLE};
 use pipeline::steps::{go, programs, tools};
@@ -77,7 +77,18 @@ impl Lock {
             new.sets.insert(set.clone(), archive.resolve(names)?);
         }
         let version = self.go.clone().or_else(|| old.go.as_ref().map(|go| go.version.clone()));
-        new.go = Some(go_toolchain(&new, &version.unwrap_or_else(|| FIRST_GO.to_owned()), cache)?);
+        let go = go_toolchain(&new, &version.unwrap_or_else(|| FIRST_GO.to_owned()), cache)?;
+        if let Some(old) = old.go.as_ref().filter(|old| old.version == go.version && old.sha256 != go.sha256)
+        {
+            bail!(
+                "the Go toolchain {} has SHA-256 {}, images/inputs.lock says {}: remove downloads/go of the cache; \
+                 if it comes again as it is, do not build with it",
+                go.version,
+                go.sha256,
+                old.sha256
+            );
+        }
+        new.go = Some(go);
 
         let differences = old.differences(&new);
         let path = checkout.lock_path();

@@ -39,9 +39,12 @@ impl Reproduce {
         eprintln!("the first build");
         let first = work.build(&FORMATS, &first_out, false)?;
 
+        let _lock = work.cache.lock("reproduce", &|holder| eprintln!("  {holder} does the same: waiting"))?;
+        let directory = work.cache.directory("work")?;
+        sweep(&directory)?;
         let place = tempfile::Builder::new()
-            .prefix("berth-reproduce-")
-            .tempdir_in(work.cache.directory("work")?)
+            .prefix(PREFIX)
+            .tempdir_in(directory)
             .context("making a directory for the second build")?;
         let copy = place.path().join("another/place/for/sources");
         copy_sources(&root, &copy)?;
@@ -60,6 +63,22 @@ impl Reproduce {
         eprintln!("the second build took {:.0} s", start.elapsed().as_secs_f64());
         compare(&first.directory, &first.manifest, &second.directory, &second.manifest)
     }
+}
+
+/// What the folders of second builds begin with.
+const PREFIX: &str = "berth-reproduce-";
+
+/// Removes what killed runs have left.
+fn sweep(directory: &Path) -> Result<()> {
+    let listing = || format!("listing {}", directory.display());
+    for entry in fs::read_dir(directory).with_context(listing)? {
+        let entry = entry.with_context(listing)?;
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let path = entry.path();
+            pipeline::remove_tree(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies what git knows of, or would take: the checkout as it is, without what was built in it.

@@ -150,7 +150,10 @@ pub(crate) fn partial_name(key: Key) -> String {
 }
 
 /// Removes a directory tree, also where a tool left directories without write permission.
-pub(crate) fn remove_tree(path: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// Something of it cannot be removed.
+pub fn remove_tree(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fn open_up(path: &Path) {
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));

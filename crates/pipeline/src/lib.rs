@@ -24,7 +24,7 @@ mod step;
 pub mod steps;
 pub mod userland;
 
-pub use cache::{CACHE_VARIABLE, Cache};
+pub use cache::{CACHE_VARIABLE, Cache, remove_tree};
 pub use key::{Key, hash_bytes, hash_file, hash_tree};
 pub use lock_file::{GoToolchain, Lock};
 pub use plan::Plan;

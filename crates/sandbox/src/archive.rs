@@ -42,13 +42,15 @@ impl Archive {
         self.index.get(name)?.iter().find(|package| package.version == version).cloned()
     }
 
-    /// Fetches what `store` lacks of `packages`.
+    /// Fetches what `store` lacks of `packages`. Whoever holds an archive is alone with its apt, and fetches alone.
     pub fn fetch(&self, packages: &[Package], store: &Path) -> Result<()> {
         let missing: Vec<&Package> = packages.iter().filter(|p| !stored(store, p).is_file()).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let partial = store.join(format!(".partial-{}", std::process::id()));
+        let partial = store.join(PARTIAL);
+        // What a killed build has left.
+        let _ = fs::remove_dir_all(&partial);
         fs::create_dir_all(&partial).map_err(Error::io("making", &partial))?;
         let names: Vec<String> = missing.iter().map(|p| format!("{}={}", p.name, p.version)).collect();
         let fetched = self.apt.download(&names, &partial).and_then(|()| {
@@ -65,6 +67,9 @@ impl Archive {
         fetched
     }
 }
+
+/// Where files are in a store while they are fetched.
+const PARTIAL: &str = ".partial";
 
 /// Where `store` keeps the `.deb` of `package`.
 pub(crate) fn stored(store: &Path, package: &Package) -> PathBuf {

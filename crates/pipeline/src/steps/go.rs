@@ -76,8 +76,10 @@ fn make_executable(directory: &Path) -> Result<()> {
 pub fn fetch_toolchain(tree: &Tree, version: &str, cache: &Cache) -> Result<PathBuf> {
     let modules = modules(cache)?;
     let name = module_version(version);
-    let zip = modules.join(format!("cache/download/{TOOLCHAINS}/@v/{name}.zip"));
-    if zip.is_file() && module_directory(&modules, version).is_dir() {
+    let file = |ending| modules.join(format!("cache/download/{TOOLCHAINS}/@v/{name}.{ending}"));
+    let zip = file("zip");
+    // While Go unpacks, and where that was cut short, there is a file `partial` (cmd/go, modfetch).
+    if zip.is_file() && module_directory(&modules, version).is_dir() && !file("partial").exists() {
         return Ok(zip);
     }
     let command = tree.command(BOOTSTRAP).args(["mod", "download", &format!("{TOOLCHAINS}@{name}")]);

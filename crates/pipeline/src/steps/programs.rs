@@ -243,7 +243,7 @@ pub fn fetch_crates(workspace: &Path, cache: &Cache) -> Result<PathBuf> {
     for component in &components {
         wanted.push_str(&read::text(&component.join("Cargo.lock"))?);
     }
-    if fs::read_to_string(&fetched).is_ok_and(|text| text == wanted) {
+    if crates.is_dir() && fs::read_to_string(&fetched).is_ok_and(|text| text == wanted) {
         return Ok(crates);
     }
     let _ = fs::remove_file(&fetched);
