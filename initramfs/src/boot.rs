@@ -10,13 +10,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use event::Stage;
+use layout::Guid;
 use layout::args::INITRAMFS_START_ENV;
 use layout::path::{INIT, OS_RELEASE, SYSROOT};
 use sys::machine::{End, monotonic};
 use sys::mount::{Mount, MountFlags, bind, detach, move_mount};
 use sys::switch_root::switch_root;
 
-use crate::arguments::{self, Arguments, RootSource};
+use crate::arguments::{self, Arguments, RootSource, UsrSource};
 use crate::partitions::BootDisk;
 use crate::provisioning::{self, Provisioning};
 use crate::{attempts, disks, firmware, kernel_log, read_ahead, root, usr};
@@ -146,17 +147,17 @@ pub fn run() -> Result<Infallible> {
         ));
         None
     });
+    for folder in [USR, SYSROOT] {
+        fs::create_dir_all(folder).with_context(|| format!("make the folder {folder}"))?;
+    }
     Step::Find.begin();
-    let boot = disks::find(&arguments, esp)?;
+    let boot = disks::find(&arguments, esp).inspect_err(|_| noted_loss(&arguments, esp))?;
     disks::announce(&boot);
     Step::Partition.begin();
     let mut disk = match arguments.root {
         RootSource::Disk => BootDisk::settle(&boot.disk)?,
         RootSource::Memory => BootDisk::untouched(&boot.disk)?,
     };
-    for folder in [USR, SYSROOT] {
-        fs::create_dir_all(folder).with_context(|| format!("make the folder {folder}"))?;
-    }
     let is_mounted = arguments.root == RootSource::Disk && attempts::count(&boot, &disk);
     Step::Usr.begin();
     usr::mount(&boot, &disk, Path::new(USR))?;
@@ -184,6 +185,16 @@ pub fn run() -> Result<Infallible> {
     }
     switch_root(Path::new(SYSROOT))?;
     become_init(start)
+}
+
+/// A `/usr` whose hash tree is gone from the disk is no reason to fail for ever where there is another version.
+fn noted_loss(arguments: &Arguments, esp: Option<Guid>) {
+    let UsrSource::Slot(wanted) = arguments.usr;
+    let lost = disks::lost(arguments, esp);
+    let noted = lost.and_then(|disk| disk.map_or(Ok(()), |disk| attempts::count_lost(&disk, wanted)));
+    if let Err(error) = noted {
+        kernel_log::alarm(&format!("{error:#}"));
+    }
 }
 
 /// A clock that stands before the image was built is wrong: to what is fetched from now on, no certificate would be

@@ -12,8 +12,8 @@ use sys::partition_table::{self, geometry, read_at};
 use sys::uevent::{Next, Uevents};
 
 use crate::arguments::Arguments;
-use crate::kernel_log;
 use crate::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
+use crate::{kernel_log, plan};
 use disk_table::{self as gpt, Geometry, Table};
 
 /// How long the boot disk may take to appear: slow RAID controllers and USB need many seconds.
@@ -41,6 +41,14 @@ pub fn find(arguments: &Arguments, esp: Option<Guid>) -> Result<Boot> {
         };
         wait(&uevents, begin, patience, &mut told, failure)?;
     }
+}
+
+/// The disk that was booted from and has lost what was to be booted: see [`crate::plan::lost`].
+///
+/// # Errors
+/// The disks cannot be listed.
+pub fn lost(arguments: &Arguments, esp: Option<Guid>) -> Result<Option<Candidate>> {
+    Ok(plan::lost(arguments, esp, &survey()?).cloned())
 }
 
 /// Waits for a block device to appear or change.

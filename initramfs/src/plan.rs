@@ -165,6 +165,19 @@ pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decis
     }
 }
 
+/// The disk that the loader was started from, where that is certain and neither of its slots holds the wanted `/usr`.
+pub fn lost<'a>(arguments: &Arguments, esp: Option<Guid>, disks: &'a [Disk]) -> Option<&'a Candidate> {
+    let UsrSource::Slot(wanted) = &arguments.usr;
+    let esp = esp?;
+    let mut meant = disks.iter().filter_map(|disk| match disk {
+        Disk::Ours(candidate) if candidate.has_esp(esp) => Some(candidate.as_ref()),
+        _ => None,
+    });
+    let only = meant.next().filter(|candidate| candidate.slot_of(wanted).is_none())?;
+    let is_named = arguments.disk.as_ref().is_none_or(|name| *name == only.name);
+    (is_named && arguments.root == RootSource::Disk && meant.next().is_none()).then_some(only)
+}
+
 /// The disk to boot from, if it holds what is wanted.
 struct Choice<'a> {
     candidate: &'a Candidate,

@@ -6,7 +6,7 @@ mod support;
 
 use disk_table::amend;
 use initramfs::arguments::Arguments;
-use initramfs::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
+use initramfs::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide, lost};
 use layout::disk::{ESP, PARTITIONS, ROOT};
 use layout::{Guid, Slot};
 use support::identifiers;
@@ -188,6 +188,26 @@ fn a_hash_that_neither_slot_has_is_a_failed_boot_that_names_both() {
     let named = arguments(wanted, "berth.disk=vda");
     let empty = refused(decide(&named, None, &[berth("vda", 1, Some(OLD), None)]));
     assert!(empty.cause.contains("slot B holds nothing (there is no verity superblock)"), "{}", empty.cause);
+}
+
+#[test]
+fn what_was_lost_is_certain_only_of_the_disk_that_was_booted_from() {
+    let wanted = RootHash([0x33; 32]);
+    let damaged = || berth("vda", 1, Some(OLD), None);
+    let elsewhere = || berth("vdb", 2, Some(OLD), None);
+    for (name, hash, more, esp, disks, expected) in [
+        ("the loader's disk", wanted, "", esp_of(1), vec![elsewhere(), damaged()], Some("vda")),
+        ("named, too", wanted, "berth.disk=vda", esp_of(1), vec![damaged()], Some("vda")),
+        ("another is named", wanted, "berth.disk=vdb", esp_of(1), vec![damaged(), elsewhere()], None),
+        ("nobody says which", wanted, "", None, vec![damaged()], None),
+        ("not there", wanted, "", esp_of(1), vec![elsewhere(), other("sda")], None),
+        ("a copy is there", wanted, "", esp_of(1), vec![damaged(), berth("vdc", 1, Some(OLD), None)], None),
+        ("it is there", OLD, "", esp_of(1), vec![damaged()], None),
+        ("ROOT is in memory", wanted, "root=tmpfs", esp_of(1), vec![damaged()], None),
+    ] {
+        let found = lost(&arguments(hash, more), esp, &disks).map(|disk| disk.name.as_str());
+        assert_eq!(found, expected, "{name}");
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use vm::{Disk, Vm};
 /// For some boots in a row.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A disk that was booted once, with a later version on it that is good, and whose slot went bad.
-fn with_one_that_turned_bad() -> vm::Result<Disk> {
+/// A disk that was booted once, with a later version on it that is good, and of which a byte of a partition went bad.
+fn with_one_that_turned_bad(partition: &layout::Partition, offset: u64) -> vm::Result<Disk> {
     let disk = Disk::copy(bed(), None)?;
     let mut vm = Vm::uefi(bed()).disk(&disk).boot()?;
     vm.wait_until_ready()?;
@@ -25,13 +25,13 @@ fn with_one_that_turned_bad() -> vm::Result<Disk> {
     let (from, to) = (EntryName::fresh(version.clone()), EntryName::good(version.clone()));
     let deployment = Deployment::of_image(disk.file(), None).unwrap();
     deployment.apply(&[Action::Rename { from, to }]).unwrap();
-    disk::flip(bed(), &disk, layout::disk::USR_B.label, disk::EROFS_SUPERBLOCK)?;
+    disk::flip(bed(), &disk, partition.label, offset)?;
     Ok(disk)
 }
 
 #[test]
 fn a_good_version_that_turned_bad_gives_way_to_the_one_before() -> vm::Result<()> {
-    let disk = with_one_that_turned_bad()?;
+    let disk = with_one_that_turned_bad(&layout::disk::USR_B, disk::EROFS_SUPERBLOCK)?;
     let vm = Vm::uefi(bed()).disk(&disk).boot()?;
     vm.wait_for_console("dm-verity device corrupted", LIMIT)?;
     let version = &Version::next().manifest.version;
@@ -41,5 +41,19 @@ fn a_good_version_that_turned_bad_gives_way_to_the_one_before() -> vm::Result<()
     let slots = vm.shell().run("berthctl slots")?;
     let given_up = format!("given up berth_{version}+0.efi");
     assert!(slots.contains("runs, and boots next") && slots.contains(&given_up), "{slots}");
+    Ok(())
+}
+
+#[test]
+fn a_good_version_whose_hash_tree_is_gone_gives_way_to_the_one_before() -> vm::Result<()> {
+    let disk = with_one_that_turned_bad(&layout::disk::USR_B_VERITY, 0)?;
+    let vm = Vm::uefi(bed()).disk(&disk).boot()?;
+    vm.wait_for_console("no slot holds the /usr that this kernel was made for", LIMIT)?;
+    let version = &Version::next().manifest.version;
+    let words = format!("version {version} was booted 4 times and did not prove itself");
+    vm.wait_for_console(&words, LIMIT)?;
+    vm.wait_for_console("berth: reached multi-user.target", LIMIT)?;
+    let slots = vm.shell().run("berthctl slots")?;
+    assert!(slots.contains("runs, and boots next") && !slots.contains(&version.to_string()), "{slots}");
     Ok(())
 }
