@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, chown, symlink};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use litemap::LiteMap;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, bind, getpeername, getsockname,
@@ -314,7 +314,15 @@ fn fifo(config: &Socket, path: &str) -> Result<OwnedFd> {
 }
 
 fn set_owner(config: &Socket, path: &Path) -> Result<()> {
-    rustix::fs::chmod(path, Mode::from_raw_mode(config.mode)).context("SocketMode=")?;
+    // By a handle: its folder may be a service's, and what that puts in its place is not followed.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let node = rustix::fs::open(path, flags, Mode::empty())?;
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(&node)?.st_mode);
+    if !matches!(kind, FileType::Socket | FileType::Fifo) {
+        bail!("{} was taken away while it was made", path.display());
+    }
+    let handle = format!("/proc/self/fd/{}", node.as_raw_fd());
+    rustix::fs::chmod(handle, Mode::from_raw_mode(config.mode)).context("SocketMode=")?;
     if config.user.is_none() && config.group.is_none() {
         return Ok(());
     }
@@ -323,7 +331,8 @@ fn set_owner(config: &Socket, path: &Path) -> Result<()> {
     let group =
         config.group.as_deref().map(|group| users.group(group)).transpose().context("SocketGroup=")?;
     let gid = group.or_else(|| user.as_ref().map(|user| user.gid));
-    chown(path, user.map(|user| user.uid), gid).context("SocketUser=, SocketGroup=")
+    let (uid, gid) = (user.map(|user| Uid::from_raw(user.uid)), gid.map(Gid::from_raw));
+    chownat(&node, "", uid, gid, AtFlags::EMPTY_PATH).context("SocketUser=, SocketGroup=")
 }
 
 fn make_link(target: &Path, link: &Path) -> Result<()> {
