@@ -196,8 +196,13 @@ impl Work {
     pub fn build(&self, formats: &[Format], directory: &Path, for_tests: bool) -> Result<Built> {
         let Planned { plan, resolved, .. } = self.plan(&[])?;
         // The tree that licences are read in may be missing though all that was made of it is there.
-        let mut targets =
-            vec![plan.usr.clone(), plan.boot.clone(), plan.kernel.clone(), plan.userland.clone()];
+        let mut targets = vec![
+            plan.usr.clone(),
+            plan.boot.clone(),
+            plan.kernel.clone(),
+            plan.userland.clone(),
+            plan.programs.clone(),
+        ];
         targets.extend(plan.components.values().cloned());
         targets.extend(formats.iter().map(|format| match format {
             Format::Disk => plan.disk.clone(),
@@ -294,7 +299,7 @@ fn json(built: &Built) -> Result<String> {
         .iter()
         .map(|artifact| {
             serde_json::json!({
-                "path": built.directory.join(&artifact.name),
+                "path": built.directory.join(&artifact.name).display().to_string(),
                 "kind": artifact.kind,
                 "size": artifact.size,
                 "sha256": artifact.sha256,
@@ -305,7 +310,7 @@ fn json(built: &Built) -> Result<String> {
         "product": built.manifest.product,
         "version": built.manifest.version,
         "usr_root_hash": built.manifest.usr.root_hash,
-        "manifest": built.directory.join("manifest.json"),
+        "manifest": built.directory.join("manifest.json").display().to_string(),
         "artifacts": artifacts,
     });
     serde_json::to_string_pretty(&object).context("writing the result as JSON")

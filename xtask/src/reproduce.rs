@@ -49,7 +49,9 @@ impl Reproduce {
         let copy = place.path().join("another/place/for/sources");
         copy_sources(&root, &copy)?;
         let second_cache = Cache::at(&place.path().join("cache"))?;
+        // What is shared is changed by one build at a time.
         share(&work.cache, &second_cache, "downloads")?;
+        share(&work.cache, &second_cache, "locks")?;
         if let Some(step) = &self.skip {
             fs::create_dir_all(second_cache.root().join("steps")).context("making the second cache")?;
             share(&work.cache, &second_cache, &format!("steps/{step}"))?;

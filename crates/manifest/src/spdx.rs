@@ -1,5 +1,7 @@
 //! The bill of materials, as SPDX 2.3 JSON (specification chapters 6, 7 and 11).
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -7,6 +9,8 @@ use crate::model::{Component, Manifest, to_json};
 
 const NO_ASSERTION: &str = "NOASSERTION";
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+/// What the names of licences begin with that are not on SPDX's list (annex D).
+const LICENCE_REF: &str = "LicenseRef-";
 const IMAGE: &str = "SPDXRef-image";
 
 #[derive(Serialize)]
@@ -20,7 +24,18 @@ struct Document {
     document_namespace: String,
     creation_info: CreationInfo,
     packages: Vec<Package>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    has_extracted_licensing_infos: Vec<OtherLicence>,
     relationships: Vec<Relationship>,
+}
+
+/// A licence that is not on SPDX's list (chapter 10).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OtherLicence {
+    license_id: String,
+    name: String,
+    extracted_text: String,
 }
 
 #[derive(Serialize)]
@@ -88,6 +103,16 @@ pub fn document(manifest: &Manifest) -> String {
         }))
         .collect();
 
+    let others: BTreeMap<&str, &str> = components
+        .iter()
+        .flat_map(|component| other_licences(&component.licence).map(|id| (id, component.name.as_str())))
+        .collect();
+    let others = others.into_iter().map(|(id, package)| OtherLicence {
+        license_id: id.to_owned(),
+        name: id.rsplit_once(LICENCE_REF).map_or(id, |(_, name)| name).to_owned(),
+        extracted_text: format!("Its text is in the copyright file of the package {package}."),
+    });
+
     let describes = Relationship {
         spdx_element_id: DOCUMENT,
         relationship_type: "DESCRIBES",
@@ -111,6 +136,7 @@ pub fn document(manifest: &Manifest) -> String {
             created: utc(manifest.source_date_epoch),
             creators: ["Tool: berth-xtask".to_owned()],
         },
+        has_extracted_licensing_infos: others.collect(),
         packages,
         relationships,
     })
@@ -140,6 +166,13 @@ fn package(id: String, component: &Component) -> Package {
             .into_iter()
             .collect(),
     }
+}
+
+/// What an expression names that is not on SPDX's list.
+fn other_licences(expression: &str) -> impl Iterator<Item = &str> {
+    expression
+        .split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'))
+        .filter(|word| word.starts_with(LICENCE_REF))
 }
 
 /// A name with only the characters that an SPDX identifier may have.

@@ -40,6 +40,12 @@ fn example() -> Manifest {
         components: vec![
             component("linux", "6.12.118", "GPL-2.0-only", "pkg:deb/debian/linux@6.12.118-1"),
             component("etcd", "3.7.3", "Apache-2.0", "pkg:golang/go.etcd.io/etcd/server/v3@v3.7.3"),
+            component(
+                "libmd0",
+                "1.1.0-2+b1",
+                "(ISC OR MIT) AND LicenseRef-Debian-public-domain",
+                "pkg:deb/debian/libmd0@1.1.0-2%2Bb1",
+            ),
             component("busybox/sh", "1.37", "", "built by hand"),
         ],
         artifacts: vec![

@@ -173,6 +173,7 @@ pub fn remove_tree(path: &Path) -> std::io::Result<()> {
 }
 
 fn command_line() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     format!("cargo xtask {}", arguments.join(" "))
 }

@@ -13,6 +13,7 @@ pub mod elf;
 pub mod inputs;
 pub mod kconfig;
 mod key;
+mod licence;
 mod lock_file;
 pub mod multicall;
 pub mod plan;

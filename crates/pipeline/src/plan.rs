@@ -66,6 +66,8 @@ pub struct Plan {
     pub userland: Arc<Step>,
     /// The kernel.
     pub kernel: Arc<Step>,
+    /// Our own programs.
+    pub programs: Arc<Step>,
     /// Each component, by name.
     pub components: BTreeMap<String, Arc<Step>>,
     /// /usr.
@@ -136,7 +138,7 @@ impl Plan {
         let parts = boot::Parts {
             build: Arc::clone(&build),
             kernel: Arc::clone(&kernel),
-            programs,
+            programs: Arc::clone(&programs),
             usr: Arc::clone(&usr),
         };
         let boot = boot::step(spec, &root.join("initramfs/cpio.list"), &code, &parts)?;
@@ -149,6 +151,7 @@ impl Plan {
             test_tools,
             userland,
             kernel,
+            programs,
             components,
             usr,
             boot,

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256 as Hash};
 use spec::ImageSpec;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -150,6 +150,7 @@ fn copy(from: &Path, to: &Path) -> Result<Published> {
     let mut source = Hashing { source, hash: Hash::new() };
     let size = image::sparse::copy(&mut source, &target, 0).with_context(copying)?;
     target.set_len(size).with_context(copying)?;
+    target.sync_all().with_context(copying)?;
     drop(target);
     fs::rename(&partial, to).with_context(copying)?;
     let metadata = fs::metadata(to).with_context(copying)?;
@@ -173,7 +174,8 @@ impl Read for Hashing<'_> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let partial = partial_path(path);
-    fs::write(&partial, bytes)
+    File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&partial, path))
         .with_context(|| format!("writing {}", path.display()))
 }
@@ -241,32 +243,48 @@ fn of_go(description: crate::component::Component, modules: &str) -> Vec<Compone
         licence: description.licence,
         source: format!("pkg:golang/{}@v{}", description.source, description.version),
     }];
-    all.extend(modules.lines().filter_map(|line| line.split_once(' ')).map(|(module, version)| Component {
+    all.extend(listed(modules).map(|(module, version, licence)| Component {
         name: module.to_owned(),
         version: version.trim_start_matches('v').to_owned(),
-        licence: String::new(),
-        source: format!("pkg:golang/{module}@{version}"),
+        licence: licence.to_owned(),
+        source: format!("pkg:golang/{module}@{}", in_purl(version)),
     }));
     all
 }
 
 /// A component that is made of crates, and the crates linked into it.
 fn of_crates(description: &crate_component::Description, modules: &str) -> Vec<Component> {
-    let component = |name: &str, version: &str, licence: &str, package: &str| Component {
+    let crate_component::Description { name, version, licence, package, .. } = description;
+    let mut all = vec![of_crate(name, version, licence, package)];
+    all.extend(crates(modules));
+    all
+}
+
+/// The crates of a step's `modules.txt`.
+fn crates(modules: &str) -> impl Iterator<Item = Component> {
+    listed(modules).map(|(name, version, licence)| of_crate(name, version, licence, name))
+}
+
+fn of_crate(name: &str, version: &str, licence: &str, package: &str) -> Component {
+    Component {
         name: name.to_owned(),
         version: version.to_owned(),
         licence: licence.to_owned(),
-        source: format!("pkg:cargo/{package}@{version}"),
-    };
-    let crate_component::Description { name, version, licence, package, .. } = description;
-    let mut all = vec![component(name, version, licence, package)];
-    for line in modules.lines() {
-        let mut fields = line.splitn(3, ' ');
-        if let (Some(name), Some(version)) = (fields.next(), fields.next()) {
-            all.push(component(name, version, fields.next().unwrap_or_default(), name));
-        }
+        source: format!("pkg:cargo/{package}@{}", in_purl(version)),
     }
-    all
+}
+
+/// Name, version and licence of each line of a `modules.txt`.
+fn listed(modules: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+    modules.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ' ');
+        Some((fields.next()?, fields.next()?, fields.next().unwrap_or_default()))
+    })
+}
+
+/// A version in a package URL (its specification, "Rules for each purl component"): a plus is a blank there.
+fn in_purl(version: &str) -> String {
+    version.replace('+', "%2B")
 }
 
 /// Everything that is in the image: Debian packages that files were taken from, components with
@@ -284,21 +302,35 @@ fn components(
         licence: "Apache-2.0".to_owned(),
         source: "this repository".to_owned(),
     }];
+    let packages: BTreeMap<&str, &Package> =
+        resolved.sets.values().flatten().map(|package| (package.name.as_str(), package)).collect();
     for (name, step) in &plan.components {
         let directory = root.join("images/components").join(name);
         let path = cache.output(step).join("modules.txt");
-        all.extend(match crate_component::is_one(&directory) {
-            true => of_crates(&crate_component::describe(&directory)?, &read::text(&path)?),
-            false => of_go(component::describe(&directory)?, &read::text(&path)?),
-        });
+        let modules = read::text(&path)?;
+        if crate_component::is_one(&directory) {
+            all.extend(of_crates(&crate_component::describe(&directory)?, &modules));
+            continue;
+        }
+        let component = component::describe(&directory)?;
+        for library in component.cgo.iter().flat_map(|cgo| &cgo.static_libraries) {
+            let package = packages.get(library.package.as_str());
+            let name = &library.package;
+            let package = package.with_context(|| format!("images/packages.yaml does not name {name}"))?;
+            all.push(Component {
+                name: name.clone(),
+                version: package.version.clone(),
+                licence: library.licence.clone(),
+                source: format!("pkg:deb/debian/{name}@{}", in_purl(&package.version)),
+            });
+        }
+        all.extend(of_go(component, &modules));
     }
     let path = cache.output(&plan.usr).join("files.json");
     let bytes = read::bytes(&path)?;
     let files: Vec<crate::steps::usr::FileRecord> =
         serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?;
     let userland = crate::userland::Userland::open(&cache.output(&plan.userland))?;
-    let packages: BTreeMap<&str, &Package> =
-        resolved.sets.values().flatten().map(|package| (package.name.as_str(), package)).collect();
     let mut used: Vec<&str> = files.iter().filter_map(|file| file.origin.strip_prefix("debian ")).collect();
     used.push("linux-source-6.12");
     used.sort_unstable();
@@ -315,9 +347,10 @@ fn components(
             name: name.to_owned(),
             version: package.version.clone(),
             licence,
-            source: format!("pkg:deb/debian/{name}@{}", package.version),
+            source: format!("pkg:deb/debian/{name}@{}", in_purl(&package.version)),
         });
     }
+    all.extend(crates(&read::text(&cache.output(&plan.programs).join("modules.txt"))?));
     all.sort();
     all.dedup();
     Ok(all)

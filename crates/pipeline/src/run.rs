@@ -142,13 +142,21 @@ fn make(step: &Arc<Step>, cache: &Cache, progress: &Arc<Progress>, jobs: usize) 
         say: Box::new(move |what| speaker.say(&speaking, what)),
         jobs,
     };
-    if let Err(error) = (step.action)(&context) {
+    // On the disk before its name says that it is whole: the host's power may go, too.
+    let made = (step.action)(&context).and_then(|()| step.require_unchanged()).and_then(|()| sync(&partial));
+    if let Err(error) = made {
         let _ = writeln!(&context.log, "{error:#}");
         let _ = remove_tree(&partial);
         return Err(failed(name, &error, &context.log_path));
     }
     fs::rename(&partial, &output).with_context(|| format!("keeping {}", output.display()))?;
     Ok(Outcome::Made)
+}
+
+fn sync(path: &Path) -> Result<()> {
+    let syncing = || format!("writing {} to the disk", path.display());
+    let folder = File::open(path).with_context(syncing)?;
+    rustix::fs::syncfs(folder).with_context(syncing)
 }
 
 fn failed(step: &str, error: &anyhow::Error, log: &Path) -> anyhow::Error {

@@ -16,6 +16,8 @@ pub struct Step {
     pub(crate) name: String,
     pub(crate) key: Key,
     pub(crate) needs: Vec<Arc<Step>>,
+    /// The files that it was declared to depend on, and their hashes then.
+    files: Vec<(PathBuf, String)>,
     pub(crate) action: Action,
 }
 
@@ -29,6 +31,17 @@ impl Step {
     pub fn key(&self) -> Key {
         self.key
     }
+
+    /// That the files are still what the key says: an action reads them long after they were hashed, and what is
+    /// kept under a key is taken for what it says by every later build.
+    pub(crate) fn require_unchanged(&self) -> Result<()> {
+        for (path, hash) in &self.files {
+            if hash_tree(path)? != *hash {
+                bail!("{} was changed while the step was made: build again", path.display());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A step in the making: declares what the output depends on.
@@ -36,6 +49,7 @@ pub struct Recipe {
     name: String,
     hash: Sha256,
     needs: Vec<Arc<Step>>,
+    files: Vec<(PathBuf, String)>,
 }
 
 impl Recipe {
@@ -45,7 +59,7 @@ impl Recipe {
         let mut hash = Sha256::new();
         add(&mut hash, name.as_bytes());
         add(&mut hash, code.as_bytes());
-        Self { name: name.to_owned(), hash, needs: Vec::new() }
+        Self { name: name.to_owned(), hash, needs: Vec::new(), files: Vec::new() }
     }
 
     /// Declares a value that the output depends on.
@@ -60,9 +74,10 @@ impl Recipe {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn files(self, path: &Path) -> Result<Self> {
+    pub fn files(mut self, path: &Path) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let hash = hash_tree(path).with_context(|| format!("an input of step `{}`", self.name))?;
+        self.files.push((path.to_owned(), hash.clone()));
         Ok(self.parameter(&name, hash))
     }
 
@@ -81,6 +96,7 @@ impl Recipe {
             name: self.name,
             key: Key::new(self.hash),
             needs: self.needs,
+            files: self.files,
             action: Box::new(action),
         })
     }

@@ -1,6 +1,6 @@
 //! The files that a spec takes from Debian packages, with the libraries that they need.
 
-use crate::{elf, read};
+use crate::{elf, licence, read};
 use anyhow::{Context as _, Result, bail};
 use sandbox::{FILE_LISTS, Tree};
 use spec::{Source, nearest};
@@ -157,18 +157,11 @@ impl Userland {
         Ok(bundle)
     }
 
-    /// The licences that a package's copyright file names, as SPDX would have them where the file
-    /// is machine-readable (DEP 5); empty where it is not.
+    /// The licences that a package's copyright file names, as an SPDX expression; empty where it is not
+    /// machine-readable.
     pub fn licence(&self, package: &str) -> String {
         let path = self.path(&format!("/usr/share/doc/{package}/copyright"));
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let mut names: BTreeSet<&str> = BTreeSet::new();
-        for line in text.lines() {
-            if let Some(name) = line.strip_prefix("License:") {
-                names.insert(name.trim());
-            }
-        }
-        names.into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" AND ")
+        licence::of_debian(&fs::read_to_string(path).unwrap_or_default())
     }
 }
 

@@ -90,6 +90,29 @@ fn a_steps_key_knows_every_kind_of_input() {
 }
 
 #[test]
+fn what_changes_while_a_step_is_made_is_not_kept_under_the_key_of_what_was() {
+    let bench = Bench::new();
+    let source = bench.path().join("source");
+    fs::write(&source, "before").unwrap();
+    let step = |editor: Option<&str>| {
+        let (source, editor) = (source.clone(), editor.map(str::to_owned));
+        Recipe::new("step", "code").files(&source.clone()).unwrap().action(move |context| {
+            if let Some(text) = &editor {
+                fs::write(&source, text)?;
+            }
+            fs::copy(&source, context.output().join("out"))?;
+            Ok(())
+        })
+    };
+    let error = bench.make(&[step(Some("after"))]).unwrap_err().to_string();
+    assert!(error.contains("source was changed while the step was made: build again"), "{error}");
+    fs::write(&source, "before").unwrap();
+    let again = step(None);
+    assert_eq!(bench.make(std::slice::from_ref(&again)).unwrap(), 1);
+    assert_eq!(bench.read(&again), "before");
+}
+
+#[test]
 fn a_step_that_is_there_is_not_looked_behind() {
     let bench = Bench::new();
     let count = Arc::new(AtomicUsize::new(0));

@@ -4,6 +4,7 @@
 //! module linked into them, for the bill of materials.
 
 use crate::component::{Binary, BuildMode, Component, Program};
+use crate::licence::Texts;
 use crate::steps::go;
 use crate::{Cache, Context, Recipe, Step, multicall, read};
 use anyhow::{Context as _, Result, bail};
@@ -61,6 +62,7 @@ pub fn step(directory: &Path, toolchain: &Arc<Step>, build: &Arc<Step>, cache: &
     let component = describe(directory)?;
     let recipe = Recipe::new(&name(&component.name), include_str!("component.rs"))
         .parameter("multicall", include_str!("../multicall.rs"))
+        .parameter("licence", include_str!("../licence.rs"))
         .files(directory)?
         .needs(build)
         .needs(toolchain);
@@ -224,12 +226,15 @@ impl Build<'_> {
         let output = self.context.capture("reading a program's modules", command)?;
         let path = self.context.output().join("modules.txt");
         let mut known = fs::read_to_string(&path).unwrap_or_default();
+        let licences = Texts::read()?;
         for line in String::from_utf8_lossy(&output).lines() {
             let fields: Vec<&str> = line.split_whitespace().collect();
             if let ["dep", module, version, ..] = fields.as_slice() {
-                let line = format!("{module} {version}\n");
-                if !known.contains(&line) {
-                    known.push_str(&line);
+                let start = format!("{module} {version} ");
+                if !known.lines().any(|line| line.starts_with(&start)) {
+                    let folder = go::modules(self.cache)?.join(folder_name(module, version));
+                    let licence = if folder.is_dir() { licences.of_folder(&folder)? } else { String::new() };
+                    known.push_str(&format!("{start}{licence}\n"));
                 }
             }
         }
@@ -243,7 +248,9 @@ impl Build<'_> {
         fs::create_dir_all(&module).with_context(|| format!("making {}", module.display()))?;
         for file in ["go.mod", "go.sum"] {
             let from = self.directory.join(file);
-            fs::copy(&from, module.join(file)).with_context(|| format!("copying {}", from.display()))?;
+            // Not by a copy, which could not be written anew where the original is read-only.
+            fs::write(module.join(file), read::bytes(&from)?)
+                .with_context(|| format!("copying {}", from.display()))?;
         }
         Ok(module)
     }
@@ -306,6 +313,19 @@ impl Build<'_> {
 
 fn names(binary: &Binary) -> Vec<&str> {
     binary.programs.iter().map(Program::name).collect()
+}
+
+/// A module's folder in the module cache, where capital letters are written as `!` and the small one (Go Modules
+/// Reference, "Module cache").
+fn folder_name(module: &str, version: &str) -> String {
+    let mut name = String::new();
+    for c in format!("{module}@{version}").chars() {
+        if c.is_ascii_uppercase() {
+            name.push('!');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 /// Where a path of the image is below a folder.

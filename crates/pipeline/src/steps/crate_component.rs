@@ -124,15 +124,7 @@ fn make(
         symlink(name(first), &link).with_context(|| format!("linking {}", link.display()))?;
     }
 
-    // What is linked: without what only builds it, or is for other systems.
-    let command = cargo
-        .command("tree")?
-        .args(["--target", TARGET, "--edges", "normal,no-proc-macro", "--prefix", "none"])
-        .args(["--format", "{p}\t{l}"]);
-    let listed = context.capture("listing a program's crates", command)?;
-    let path = context.output().join("modules.txt");
-    fs::write(&path, modules(&String::from_utf8_lossy(&listed), &description.package))
-        .with_context(|| format!("writing {}", path.display()))
+    cargo.list_modules(&[], &description.package)
 }
 
 /// The name of the component's own package, which its program has too.
@@ -147,12 +139,15 @@ fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// A line a crate, `NAME VERSION LICENCE`, of what `cargo tree` lists, but for the component and what it is taken
-/// from.
-fn modules(listed: &str, package: &str) -> String {
+/// A line a crate, `NAME VERSION LICENCE`, of what `cargo tree` lists, but for `package` and for what stands in a
+/// folder of the sources.
+pub(crate) fn modules(listed: &str, package: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
-    for line in listed.lines().skip(1) {
+    for line in listed.lines() {
         let (crate_, licence) = line.split_once('\t').unwrap_or((line, ""));
+        if crate_.contains(" (/") {
+            continue;
+        }
         let mut words = crate_.split_whitespace();
         let (Some(name), Some(version)) =
             (words.next(), words.next().and_then(|word| word.strip_prefix('v')))
@@ -189,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_is_linked_is_listed_once() {
-        let listed = "ntpd-rs v1.9.0 (/sources)\t\nntpd v1.9.0\tMIT\nlibc v0.2.1\tMIT OR Apache-2.0\n\
+        let listed = "ntpd-rs v1.9.0 (/sources)\t\nntpd v1.9.0\tMIT\nsys v0.1.0 (/sources/sys)\tMIT (*)\nlibc v0.2.1\tMIT OR Apache-2.0\n\
                       rand v0.8.5\tMIT/Apache-2.0\nlibc v0.2.1\tMIT OR Apache-2.0 (*)\n";
         let expected = "libc 0.2.1 MIT OR Apache-2.0\nrand 0.8.5 MIT OR Apache-2.0\n";
         assert_eq!(modules(listed, "ntpd"), expected);

@@ -172,7 +172,7 @@ fn make(
         let to = context.output().join(program);
         fs::copy(&from, &to).with_context(|| format!("keeping {}", from.display()))?;
     }
-    Ok(())
+    cargo.list_modules(programs, "")
 }
 
 /// The host's cargo inside the tools tree, without a network.
@@ -188,6 +188,23 @@ pub(crate) struct Cargo<'a> {
 }
 
 impl Cargo<'_> {
+    /// Notes in `modules.txt` of the output which crates are linked into these packages (all where none is named),
+    /// but for `but` and those of the sources.
+    pub fn list_modules(&self, packages: &[String], but: &str) -> Result<()> {
+        // What is linked: without what only builds it, or is for other systems.
+        let mut command = self
+            .command("tree")?
+            .args(["--target", TARGET, "--edges", "normal,no-proc-macro", "--prefix", "none"])
+            .args(["--format", "{p}\t{l}"]);
+        for package in packages {
+            command = command.args(["--package", package]);
+        }
+        let listed = self.context.capture("listing the crates of programs", command)?;
+        let path = self.context.output().join("modules.txt");
+        fs::write(&path, crate_component::modules(&String::from_utf8_lossy(&listed), but))
+            .with_context(|| format!("writing {}", path.display()))
+    }
+
     /// A command of cargo's, in the folder of the sources.
     pub fn command(&self, name: &str) -> Result<Command> {
         let tree = Tree::at(self.context.input(BUILD)?.to_owned());
@@ -261,7 +278,11 @@ pub fn fetch_crates(workspace: &Path, cache: &Cache) -> Result<PathBuf> {
     Ok(crates)
 }
 
-/// Makes `to` hold what `from` holds, touching only what differs.
+/// What is below a crate's folder and no source: what cargo-fuzz makes, and what cargo does.
+const NO_SOURCES: [&str; 2] = ["fuzz", "target"];
+
+/// Makes `to` hold the folders and files that `from` holds, touching only what differs. What an editor leaves beside
+/// them (links that lead nowhere, files that go again) is passed over.
 pub(crate) fn mirror(from: &Path, to: &Path) -> Result<()> {
     let mirroring = || format!("mirroring {} to {}", from.display(), to.display());
     if !from.is_dir() {
@@ -275,8 +296,12 @@ pub(crate) fn mirror(from: &Path, to: &Path) -> Result<()> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(from).with_context(mirroring)? {
         let name = entry.with_context(mirroring)?.file_name();
-        mirror(&from.join(&name), &to.join(&name))?;
-        names.insert(name);
+        let Ok(kind) = fs::metadata(from.join(&name)).map(|metadata| metadata.file_type()) else { continue };
+        let is_source = kind.is_file() || kind.is_dir() && !NO_SOURCES.iter().any(|other| name == *other);
+        if is_source {
+            mirror(&from.join(&name), &to.join(&name))?;
+            names.insert(name);
+        }
     }
     for entry in fs::read_dir(to).with_context(mirroring)? {
         let entry = entry.with_context(mirroring)?;
@@ -311,5 +336,18 @@ mod tests {
         assert_eq!(time("a/same"), before);
         assert_eq!(fs::read_to_string(to.join("changed")).unwrap(), "2");
         assert!(!to.join("gone").exists());
+    }
+
+    #[test]
+    fn what_is_no_source_is_passed_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::create_dir_all(from.join("fuzz/target")).unwrap();
+        fs::write(from.join("main.rs"), "1").unwrap();
+        std::os::unix::fs::symlink("user@host.1:2", from.join(".#main.rs")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, from.join("fifo"), 0o600.into()).unwrap();
+        mirror(&from, &to).unwrap();
+        let names = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["main.rs"]);
     }
 }

@@ -190,7 +190,7 @@ impl Assembly {
         laid.host_dir(&rootfs.join("usr"), "")?;
         laid.host_dir(&rootfs.join("etc"), in_usr(path::ETC_LOWER))?;
         let mut part = FileTree::new();
-        for (path, node) in laid.iter() {
+        for (path, node) in laid.iter().filter(|(path, _)| !is_of_editor(path)) {
             match (path.strip_suffix(".in"), &node.kind) {
                 (Some(path), Kind::File(content)) => {
                     let text =
@@ -286,6 +286,12 @@ impl Assembly {
         }
         self.add(part, "debian busybox")
     }
+}
+
+/// Whether a path is of what an editor leaves beside the files that it has open.
+fn is_of_editor(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.ends_with('~') || name.ends_with(".swp") || name.starts_with(".#") || name.starts_with('#')
 }
 
 /// Debian's file or link at an absolute path, in its place below /usr. Nothing is taken of a link to its own name.
