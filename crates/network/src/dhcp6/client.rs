@@ -173,8 +173,10 @@ fn start(state: State, want: Want, now: Moment) -> Next {
         (State::Idle(_) | State::Informed(..) | State::Asking(..), Want::Address) => {
             (State::Soliciting(Exchange::new(RequestKind::Solicit, now, delay), None), Vec::new())
         }
-        (State::Idle(None), Want::Settings) => {
-            (State::Asking(Exchange::new(RequestKind::Information, now, delay), None), Vec::new())
+        // A lease from before goes: here, nobody gives addresses.
+        (State::Idle(held), Want::Settings) => {
+            let exchange = Exchange::new(RequestKind::Information, now, delay);
+            (State::Asking(exchange, None), withdraw(held.as_ref()))
         }
         (state, _) => (state, Vec::new()),
     }

@@ -117,6 +117,11 @@ fn answers_and_what_follows() {
             21,
             vec!["21 withdraw 1", "21 solicit"],
         ),
+        (
+            with(vec![(9, Event::Stop), (20, Event::Start(Want::Settings)), (20, status(Status::Success))]),
+            20,
+            vec!["20 withdraw 1", "20 information", "20 apply 0"],
+        ),
         (with(vec![(9, Event::Stop)]), 1001, vec!["1 apply 1", "1001 withdraw 1"]),
         (
             with(vec![(3, Event::Duplicate(US))]),
