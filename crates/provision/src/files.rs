@@ -64,7 +64,8 @@ pub fn apply(
     people::apply(&tree, config, &mounts.made, tell)?;
     let entries = order::entries(config, &|path| tree.resolve(path))?;
     journal.begin(&tree, &entries).map_err(noted)?;
-    let accounts = settings_apply::host::accounts(tree.root());
+    let accounts = settings_apply::host::accounts(tree.root())
+        .map_err(|error| Failure::new("", format!("{error:#}"), people::LOOK_AT_DISK))?;
     let mut maker = Maker { tree: &tree, accounts: &accounts, fetch };
     for entry in &entries {
         maker.make(entry)?;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use layout::path::SETTINGS_DONE;
+use settings::accounts::Accounts;
 use settings::modules_load;
 use settings::path::is_below;
 use settings::specifier::Specifiers;
@@ -50,20 +51,24 @@ pub fn accounts(root: &Root, specifiers: &Specifiers, tell: &mut dyn FnMut(Strin
     Config::read(&sources(root, "sysusers.d", "sysusers.extra", tell), specifiers)
 }
 
-/// What tmpfiles.d says.
+/// What tmpfiles.d says. Where it cannot be read who the system's accounts are, it has none but root.
 pub fn files(
     root: &Root,
     specifiers: &Specifiers,
     boot: bool,
     tell: &mut dyn FnMut(String),
 ) -> (Plan, Vec<Fault>) {
+    let accounts = host::accounts(root).unwrap_or_else(|error| {
+        tell(format!("{error:#}"));
+        Accounts::read([], [])
+    });
     let context = Context {
         boot,
         graceful: false,
         include: &[],
         exclude: &NOT_AT_BOOT.map(str::to_owned),
         specifiers,
-        accounts: &host::accounts(root),
+        accounts: &accounts,
         credential: &credential,
     };
     Plan::read(&sources(root, "tmpfiles.d", "tmpfiles.extra", tell), &context)

@@ -1,5 +1,6 @@
 //! What lines ask a system about: what specifiers stand for, who its accounts are.
 
+use anyhow::Result;
 use settings::accounts::Accounts;
 use settings::specifier::Specifiers;
 use unit::text::environment;
@@ -51,9 +52,12 @@ pub fn specifiers(root: &Root) -> Specifiers {
 }
 
 /// The users and groups of a system: those of the image count where /etc names no other.
-pub fn accounts(root: &Root) -> Accounts {
-    let texts = |paths: [&str; 2]| paths.map(|path| root.text(path).unwrap_or_default());
-    let passwd = texts(["/etc/passwd", "/usr/lib/passwd"]);
-    let group = texts(["/etc/group", "/usr/lib/group"]);
-    Accounts::read(passwd.iter().map(String::as_str), group.iter().map(String::as_str))
+///
+/// # Errors
+/// A file of them is there, and cannot be read: names could be taken for another's.
+pub fn accounts(root: &Root) -> Result<Accounts> {
+    let text = |path: &str| Ok::<_, anyhow::Error>(root.accounts(path)?.unwrap_or_default());
+    let passwd = [text("/etc/passwd")?, text("/usr/lib/passwd")?];
+    let group = [text("/etc/group")?, text("/usr/lib/group")?];
+    Ok(Accounts::read(passwd.iter().map(String::as_str), group.iter().map(String::as_str)))
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, statx};
 use rustix::fs::{Statx, StatxFlags};
 use settings::Source;
+use settings::accounts::decode;
 use settings::files::{self, Found};
 
 /// Standard input, as a file's name.
@@ -85,7 +86,18 @@ impl Root {
         read_all(File::from(self.at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?))
     }
 
-    /// Reads a file as text; nothing where it is not there or is none.
+    /// Reads a file of accounts, whatever bytes are in it ([`decode`]); nothing where it is not there.
+    ///
+    /// # Errors
+    /// It is there, and cannot be read: whoever took it for missing would write it anew without what is in it.
+    pub fn accounts(&self, path: &str) -> Result<Option<String>> {
+        match self.read(Path::new(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Ok(Some(decode(&read.with_context(|| format!("cannot read {path}"))?))),
+        }
+    }
+
+    /// Reads a file as text; nothing where it is not there or is none. Not for what is then written.
     pub fn text(&self, path: &str) -> Option<String> {
         String::from_utf8(self.read(Path::new(path)).ok()?).ok()
     }

@@ -1,7 +1,7 @@
 //! Users and groups, made.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, fcntl_lock};
+use settings::accounts::encode;
 use settings::sysusers::{Changes, Config, Plan, Seen, Texts};
 
 use crate::Root;
@@ -24,13 +25,16 @@ const FILES: [(&str, u32); 4] =
     [("/etc/group", 0o644), ("/etc/gshadow", 0o600), ("/etc/passwd", 0o644), ("/etc/shadow", 0o600)];
 
 /// The four files as they are; nothing where one is missing.
-pub fn texts(root: &Root) -> Texts {
-    Texts {
-        group: root.text(FILES[0].0),
-        gshadow: root.text(FILES[1].0),
-        passwd: root.text(FILES[2].0),
-        shadow: root.text(FILES[3].0),
-    }
+///
+/// # Errors
+/// One is there, and cannot be read.
+pub fn texts(root: &Root) -> Result<Texts> {
+    Ok(Texts {
+        group: root.accounts(FILES[0].0)?,
+        gshadow: root.accounts(FILES[1].0)?,
+        passwd: root.accounts(FILES[2].0)?,
+        shadow: root.accounts(FILES[3].0)?,
+    })
 }
 
 /// Days since 1970, by the clock or what stands for it.
@@ -38,9 +42,13 @@ pub fn today() -> u64 {
     now().as_secs() / DAY
 }
 
-/// What is to be made for lines, by what the system has now.
+/// What is to be made for lines, by what the system has now. Where that cannot be known, it is the error that the plan
+/// has, and nothing else.
 pub fn plan(root: &Root, config: &Config) -> Plan {
-    let texts = texts(root);
+    let texts = match texts(root) {
+        Ok(texts) => texts,
+        Err(error) => return Plan { errors: vec![format!("{error:#}")], ..Plan::default() },
+    };
     let owner = |path: &str| {
         let found = root.look(Path::new(path), true).ok()?;
         Some((path.to_owned(), (found.stx_uid, found.stx_gid)))
@@ -112,7 +120,8 @@ pub fn write(root: &Root, changes: &Changes) -> Result<()> {
 fn write_beside(path: &Path, mode: u32, text: &str) -> Result<PathBuf> {
     let old = match fs::symlink_metadata(path) {
         Ok(old) if !old.is_file() => bail!("it is no file"),
-        old => old.ok(),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        old => Some(old?),
     };
     let rights = old.as_ref().map_or((mode, None), |old| (old.mode() & 0o7777, Some((old.uid(), old.gid()))));
     if old.is_some() {
@@ -120,7 +129,7 @@ fn write_beside(path: &Path, mode: u32, text: &str) -> Result<PathBuf> {
         let copy = write_new(&with_suffix(path, "-+"), rights, &fs::read(path)?)?;
         fs::rename(copy, kept)?;
     }
-    write_new(&with_suffix(path, "+"), rights, text.as_bytes())
+    write_new(&with_suffix(path, "+"), rights, &encode(text))
 }
 
 fn write_new(path: &Path, (mode, owner): (u32, Option<(u32, u32)>), bytes: &[u8]) -> Result<PathBuf> {

@@ -55,6 +55,45 @@ pub fn is_foreign(line: &str) -> bool {
     line.is_empty() || line.starts_with([':', '+', '-', '#'])
 }
 
+/// What stands for a byte that is no UTF-8, in a text that keeps it: this and the byte. They are for private use.
+const STAND_INS: u32 = 0x10_ff00;
+
+/// The text of a file of accounts, whatever bytes are in it: [`encode`] gives the same bytes back, so that the lines
+/// that are nobody's to change can stay as they are.
+pub fn decode(bytes: &[u8]) -> String {
+    let stand_in =
+        |byte: u8| char::from_u32(STAND_INS + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match stood_for(c) {
+                None => text.push(c),
+                // One that the file itself has is not to become a byte.
+                Some(_) => text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(stand_in)),
+            }
+        }
+        text.extend(chunk.invalid().iter().copied().map(stand_in));
+    }
+    text
+}
+
+/// The bytes of a file of accounts.
+pub fn encode(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match stood_for(c) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// The byte that a character stands for.
+fn stood_for(c: char) -> Option<u8> {
+    u8::try_from(u32::from(c).checked_sub(STAND_INS)?).ok().filter(|byte| !byte.is_ascii())
+}
+
 /// Reads a user or group id.
 ///
 /// # Errors
@@ -97,6 +136,23 @@ mod tests {
         assert_eq!(users, [("a", 7), ("c", 5), ("root", 0)]);
         let groups: Vec<_> = accounts.groups.iter().map(|(name, id)| (name.as_str(), *id)).collect();
         assert_eq!(groups, [("g", 12), ("h", 13), ("root", 0)]);
+    }
+
+    #[test]
+    fn bytes_come_back_as_they_were() {
+        for (bytes, text) in [
+            (&b"a:x:1\n"[..], Some("a:x:1\n")),
+            ("j\u{f6}rg:x:1".as_bytes(), Some("j\u{f6}rg:x:1")),
+            (b"j\xf6rg:x:1:\xff\xfe\n", None),
+            (b"\xc3", None),
+            (b"\xf0\x9f\x98:\n\0", None),
+            ("\u{10fff6}\u{10ff00}\u{10ffff}\u{fffd}".as_bytes(), None),
+        ] {
+            let decoded = decode(bytes);
+            assert_eq!(encode(&decoded), bytes, "{decoded:?}");
+            assert_eq!(text.unwrap_or(&decoded), decoded);
+        }
+        assert_eq!(account(&decode(b"a:\xf6:7:\xff")), Some(Account { name: "a", id: 7 }));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     let read = |names: &[String]| names.iter().map(|name| root.named_source(name, KIND)).collect();
     let mut given = super::given(&root, &parsed, KIND, read)?;
     given.sources.extend(extra("tmpfiles.extra")?);
-    let (plan, faults) = plan(&root, &parsed, &given.sources);
+    let (plan, faults) = plan(&root, &parsed, &given.sources)?;
     let has_bad_lines = super::tell_all(&faults) || given.has_unreadable;
     super::mask_nothing();
     let is_well = Runner::new(&root, &plan, parsed.has("dry-run"), &mut tell).run(&operations);
@@ -95,7 +95,7 @@ pub fn run(arguments: Vec<String>) -> Result<u8> {
     })
 }
 
-fn plan(root: &Root, parsed: &Parsed, sources: &[Source]) -> (Plan, Vec<Fault>) {
+fn plan(root: &Root, parsed: &Parsed, sources: &[Source]) -> Result<(Plan, Vec<Fault>)> {
     let include: Vec<String> = parsed.values("prefix").map(str::to_owned).collect();
     let mut exclude: BTreeSet<String> = parsed.values("exclude-prefix").map(str::to_owned).collect();
     if parsed.has("exclude-volatile") {
@@ -108,8 +108,8 @@ fn plan(root: &Root, parsed: &Parsed, sources: &[Source]) -> (Plan, Vec<Fault>) 
         include: &include,
         exclude: &exclude,
         specifiers: &host::specifiers(root),
-        accounts: &host::accounts(root),
+        accounts: &host::accounts(root)?,
         credential: &credential,
     };
-    Plan::read(sources, &context)
+    Ok(Plan::read(sources, &context))
 }

@@ -20,7 +20,7 @@ const KEYS: &str = ".ssh/authorized_keys.d/ignition";
 const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 /// What to do about a failure of which only the system knows more.
-const LOOK_AT_DISK: &str = "check that the disk is large enough and not damaged";
+pub const LOOK_AT_DISK: &str = "check that the disk is large enough and not damaged";
 
 /// A user before and after.
 struct Change<'a> {
@@ -41,7 +41,8 @@ pub fn apply(
     tell: &mut dyn FnMut(String),
 ) -> Result<(), Failure> {
     let Some(passwd) = &config.passwd else { return Ok(()) };
-    let old = sysusers::texts(tree.root());
+    let old = sysusers::texts(tree.root())
+        .map_err(|error| Failure::new("$.passwd", format!("{error:#}"), LOOK_AT_DISK))?;
     let mut files = Files::read(&old, sysusers::today());
     for (index, group) in passwd.groups.iter().flatten().enumerate() {
         let at = format!("$.passwd.groups.{index}");
@@ -174,7 +175,7 @@ impl Change<'_> {
 /// There is no such user, or the home cannot be written to.
 pub fn set_keys(root: &Path, name: &str, keys: &[String], below: &str) -> io::Result<()> {
     let tree = Tree::open(root).map_err(io::Error::other)?;
-    let texts = sysusers::texts(tree.root());
+    let texts = sysusers::texts(tree.root()).map_err(io::Error::other)?;
     let user = Files::read(&texts, sysusers::today()).user(name);
     let user = user.ok_or_else(|| io::Error::other(format!("there is no user {name}")))?;
     let place = tree.resolve(&Path::new(&user.home).join(below))?;

@@ -232,6 +232,35 @@ fn what_cannot_be_leaves_the_files_as_they_were() {
 }
 
 #[test]
+fn other_lines_stay_whatever_is_in_them() {
+    if !is_root() {
+        return;
+    }
+    let old = [PASSWD.as_bytes(), b"old:x:77:77:J\xf6rg:/:/bin/sh\n"].concat();
+    let users = json!({"passwd": {"users": [{"name": "a", "gecos": "\u{f6}"}]}});
+    let mut root = Root::new(&[]);
+    std::fs::write(root.path("/etc/passwd"), &old).unwrap();
+    assert_eq!(root.apply(users.clone()), Ok(()));
+    let added = "a:x:1000:1000:\u{f6}:/home/a:/usr/bin/sh\n".as_bytes();
+    assert_eq!(std::fs::read(root.path("/etc/passwd")).unwrap(), [&old, added].concat());
+    // What cannot be read is not missing.
+    for path in ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"] {
+        let mut root = Root::new(&[]);
+        std::fs::File::create(root.path(path)).unwrap().set_len((16 << 20) + 1).unwrap();
+        let expected = format!("$.passwd: cannot read {path}: it is larger than 16 MiB");
+        let failure = root.apply(users.clone()).unwrap_err();
+        assert!(failure.starts_with(&expected), "{failure}");
+        let files = [
+            File("/etc/passwd", PASSWD),
+            File("/etc/shadow", SHADOW),
+            File("/etc/group", GROUP),
+            File("/etc/gshadow", GSHADOW),
+        ];
+        assert_eq!(root.wrong(&files).len(), 1, "only {path}");
+    }
+}
+
+#[test]
 fn a_shell_that_the_image_lacks_is_told() {
     if !is_root() {
         return;
