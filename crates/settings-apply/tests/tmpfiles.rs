@@ -1,9 +1,10 @@
 //! Files and folders, made and cleaned up in a folder of the test's own, where something goes wrong on the way.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as tests do")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use settings::Source;
 use settings::accounts::Accounts;
@@ -11,6 +12,7 @@ use settings::specifier::Specifiers;
 use settings::tmpfiles::{Context, Operation, Plan};
 use settings_apply::Root;
 use settings_apply::tmpfiles::Runner;
+use sys::mount::{Mount, MountFlags};
 
 /// Does what a line says, in the running system. What was told.
 fn run(line: &str, operation: Operation) -> Vec<String> {
@@ -79,6 +81,48 @@ fn a_copy_that_failed_is_made_anew() {
         fs::remove_dir_all(into.join("copy")).unwrap();
         fs::remove_dir_all(&source).unwrap();
     }
+}
+
+/// What a file system is mounted on whose server is gone.
+struct Dead(PathBuf);
+
+impl Dead {
+    /// None where this user cannot mount one.
+    fn mount(on: PathBuf) -> Option<Dead> {
+        let server = File::options().read(true).write(true).open("/dev/fuse").ok()?;
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", server.as_raw_fd());
+        let source = Path::new("none");
+        Mount { source, kind: "fuse", flags: MountFlags::empty(), options: &options }.on(&on).ok()?;
+        Some(Dead(on))
+    }
+}
+
+impl Drop for Dead {
+    fn drop(&mut self) {
+        sys::mount::unmount(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_looked_at_does_not_end_a_clean_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..9).map(|i| i.to_string()).collect();
+    names.iter().for_each(|name| fs::create_dir(folder.path().join(name)).unwrap());
+    let Some(dead) = Dead::mount(folder.path().join("4")) else { return };
+    let (line, dead_path) = (format!("D {} - - - 0", folder.path().display()), dead.0.display().to_string());
+    for operation in [Operation::Clean, Operation::Remove] {
+        names.iter().filter(|name| *name != "4").for_each(|name| {
+            fs::create_dir_all(folder.path().join(name)).unwrap();
+        });
+        let told = run(&line, operation);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with(&format!("cannot look at {dead_path}: ")), "{told:?}");
+        assert!(told[1].contains("1 in "), "{told:?}");
+        let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["4"]);
+    }
+    // Nor is what another line keeps looked at.
+    assert_eq!(run(&format!("{line}\nx {dead_path}"), Operation::Clean), [""; 0]);
 }
 
 #[test]

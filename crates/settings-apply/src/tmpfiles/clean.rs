@@ -112,15 +112,22 @@ impl Runner<'_> {
         let (mut is_changed, mut failed) = (false, 0);
         for name in names(&folder) {
             let below = path.join(&name);
+            if self.plan.names(&below.to_string_lossy()) {
+                continue;
+            }
             let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
             let is = match statx(&folder, &name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME) {
                 // It is gone, or not for us to see.
                 Err(Errno::NOENT | Errno::ACCESS) => continue,
-                is => is?,
+                // Such as where a file system is mounted whose server is gone.
+                Err(error) => {
+                    failed += 1;
+                    self.say(format!("cannot look at {}: {error}", below.display()));
+                    continue;
+                }
+                Ok(is) => is,
             };
-            if is.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
-                || self.plan.names(&below.to_string_lossy())
-            {
+            if is.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
                 continue;
             }
             let swept = match FileType::from_raw_mode(is.stx_mode.into()) {
