@@ -32,7 +32,7 @@ pub type Fetch<'a> = dyn FnMut(&Resource, &mut File) -> Result<(), Failure> + 'a
 /// Has a new root be as a config wants it, on the config's own file systems as well, whose devices have `names`. What
 /// is worth a warning is told. When it is done, all is on the disks.
 ///
-/// Where this breaks off, the next run begins by undoing the files and links that it made. [`forget`] ends that.
+/// Where this breaks off, the next run begins by undoing the accounts, files and links that it made. [`forget`] ends that.
 ///
 /// # Errors
 /// A part of the config cannot be followed. What was done before it stays: the machine is not to start then.
@@ -45,23 +45,16 @@ pub fn apply(
 ) -> Result<(), Failure> {
     let tree =
         Tree::open(root).map_err(|error| Failure::new("", format!("{error:#}"), "mount ROOT first"))?;
-    let noted = |error: std::io::Error| {
-        let cause = format!("cannot note or undo what a run makes, in {STATE}: {error}");
-        Failure::new(
-            "",
-            cause,
-            "check that the disk is not damaged; writing the image anew begins from nothing",
-        )
-    };
-    let journal = Journal::open(&tree).map_err(noted)?;
+    let mut journal = Journal::open(&tree).map_err(noted)?;
     let mounts = Mounts::mount(&tree, config, names, tell)?;
     if journal.undo(&tree).map_err(noted)? {
         tell(
-            "an earlier run did not come to its end: the files and links that it made are made anew"
+            "an earlier run did not come to its end: the accounts, files and links that it made are made anew"
                 .to_owned(),
         );
     }
-    people::apply(&tree, config, &mounts.made, tell)?;
+    journal.add_folders(&mounts.made);
+    people::apply(&tree, config, &mut journal, tell)?;
     let entries = order::entries(config, &|path| tree.resolve(path))?;
     journal.begin(&tree, &entries).map_err(noted)?;
     let accounts = settings_apply::host::accounts(tree.root())
@@ -75,6 +68,12 @@ pub fn apply(
         Failure::new("", format!("cannot write all that was made to the disk: {error}"), "check the disk")
     })?;
     mounts.unmount()
+}
+
+/// Says why what a run makes cannot be noted or undone.
+fn noted(error: std::io::Error) -> Failure {
+    let cause = format!("cannot note or undo what a run makes, in {STATE}: {error}");
+    Failure::new("", cause, "check that the disk is not damaged; writing the image anew begins from nothing")
 }
 
 /// Has no later run undo what was made: to be called when it is marked that the machine was set up.

@@ -21,7 +21,7 @@ const ROOT_SHELLS: [&str; 2] = ["/bin/bash", "/bin/sh"];
 const DAY: u64 = 24 * 60 * 60;
 
 /// The four files, each with the permissions that a new one gets.
-const FILES: [(&str, u32); 4] =
+pub const FILES: [(&str, u32); 4] =
     [("/etc/group", 0o644), ("/etc/gshadow", 0o600), ("/etc/passwd", 0o644), ("/etc/shadow", 0o600)];
 
 /// The four files as they are; nothing where one is missing.
@@ -92,7 +92,8 @@ pub fn lock(root: &Root) -> Result<Lock> {
 /// with a dash at the end of their names, as programs that change accounts do.
 ///
 /// # Errors
-/// A file cannot be written; those that were not put in their place yet are as they were.
+/// A file cannot be written; those that were not put in their place yet are as they were. So it is after a power cut:
+/// whoever must have all or none notes what was there before.
 pub fn write(root: &Root, changes: &Changes) -> Result<()> {
     let texts = [&changes.group, &changes.gshadow, &changes.passwd, &changes.shadow];
     let mut ready = Vec::new();

@@ -1,5 +1,6 @@
 //! Users and groups: their files, their homes, the keys that they log in by.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,9 @@ use rustix::fs::FileType;
 use settings_apply::sysusers;
 
 use super::accounts::{self, Files, Refusal};
-use super::place;
+use super::journal::Journal;
 use super::tree::{Owner, Tree};
+use super::{noted, place};
 use crate::failure::Failure;
 
 /// Where keys stand below a home: a file of their own, so that other sources of keys have theirs.
@@ -30,14 +32,15 @@ struct Change<'a> {
     new: Option<accounts::User>,
 }
 
-/// Has users and groups be as a config wants them. `made` are folders that were made to mount something on.
+/// Has users and groups be as a config wants them. What is about to be made or changed is noted first, so that a run
+/// that does not come to its end can be undone: its accounts alone would be in the way of the next.
 ///
 /// # Errors
 /// One cannot be so. The files of accounts are written only when it is known that all can.
 pub fn apply(
     tree: &Tree,
     config: &Config,
-    made: &[PathBuf],
+    journal: &mut Journal,
     tell: &mut dyn FnMut(String),
 ) -> Result<(), Failure> {
     let Some(passwd) = &config.passwd else { return Ok(()) };
@@ -58,16 +61,20 @@ pub fn apply(
             .map_err(|refusal| refused(&at, "user", &user.name, refusal))?;
         changes.push(Change { at, wanted: user, new: files.user(&user.name), old });
     }
+    let made = journal.folders().to_owned();
+    let mut paths: Vec<PathBuf> = sysusers::FILES.iter().map(|(path, _)| PathBuf::from(path)).collect();
+    changes.iter().for_each(|change| paths.extend(change.paths(tree)));
+    journal.begin_people(tree, &paths).map_err(noted)?;
     sysusers::write(tree.root(), &files.changes(&old)).map_err(|error| {
         Failure::new("$.passwd", format!("cannot write the users and groups: {error:#}"), LOOK_AT_DISK)
     })?;
     for change in &changes {
-        change.make_home(tree, made, tell).map_err(|error| {
+        change.make_home(tree, &made, tell).map_err(|error| {
             let home = change.new.as_ref().or(change.old.as_ref()).map_or("", |user| user.home.as_str());
             let cause = format!("cannot see to the home {home} of user {}: {error}", change.wanted.name);
             Failure::new(&change.at, cause, "another homeDir, or noCreateHome")
         })?;
-        change.write_keys(tree)?;
+        change.write_keys(tree, &made)?;
     }
     Ok(())
 }
@@ -92,6 +99,28 @@ fn usable_shell(tree: &Tree, at: &str, user: &User, tell: &mut dyn FnMut(String)
 }
 
 impl Change<'_> {
+    /// What is made for the user: the home and the file of keys, with the folders on the way to them.
+    fn paths(&self, tree: &Tree) -> Vec<PathBuf> {
+        let Some(user) = &self.new else { return Vec::new() };
+        if self.old.as_ref().is_some_and(|old| old.home != user.home) {
+            // That home may be one that is moved, and not new.
+            return Vec::new();
+        }
+        let home = Path::new(&user.home);
+        let has_keys = self.wanted.ssh_authorized_keys.as_ref().is_some_and(|keys| !keys.is_empty());
+        let made = [self.makes_home(user).then(|| home.to_owned()), has_keys.then(|| home.join(KEYS))];
+        // A path that leads nowhere is told by who makes something there.
+        let places = made.into_iter().flatten().filter_map(|path| tree.resolve(&path).ok());
+        let paths: BTreeSet<PathBuf> =
+            places.flat_map(|path| path.ancestors().map(Path::to_owned).collect::<Vec<_>>()).collect();
+        paths.into_iter().collect()
+    }
+
+    /// Whether the user gets a home. System users of the image have homes that their services make.
+    fn makes_home(&self, user: &accounts::User) -> bool {
+        self.wanted.no_create_home != Some(true) && (self.old.is_none() || user.user >= FIRST_PERSON)
+    }
+
     fn make_home(&self, tree: &Tree, made: &[PathBuf], tell: &mut dyn FnMut(String)) -> io::Result<()> {
         let user = match (&self.old, &self.new) {
             (Some(old), None) => return remove_home(tree, old, tell),
@@ -106,9 +135,7 @@ impl Change<'_> {
         }
         let home = tree.resolve(Path::new(&user.home))?;
         let owner = Owner { user: user.user, group: user.group };
-        // System users of the image have homes that their services make.
-        let is_person = self.old.is_none() || user.user >= FIRST_PERSON;
-        if is_person && home.file_name().is_some() && tree.root().look(&home, true).is_err() {
+        if self.makes_home(user) && home.file_name().is_some() && tree.root().look(&home, true).is_err() {
             if let Some(refusal) = place::refusal(&home) {
                 tell(format!(
                     "{}: no home is made for user {}: {}",
@@ -118,11 +145,7 @@ impl Change<'_> {
             }
             make_private(tree, &home, owner)?;
         }
-        for folder in made.iter().filter(|folder| folder.starts_with(&user.home)) {
-            tree.own(folder, owner)?;
-            tree.permit_folder(folder, PRIVATE_FOLDER)?;
-        }
-        Ok(())
+        own_new(tree, made, &home, owner)
     }
 
     /// Has what a user had be the user's still.
@@ -138,13 +161,18 @@ impl Change<'_> {
         {
             tree.rename(&from, &to)?;
             home = &to;
+        } else if tree.look(&from)?.is_none()
+            && tree.look(&to)?.is_some_and(|found| [old.user, new.user].contains(&found.owner.user))
+        {
+            // A run that did not come to its end moved it.
+            home = &to;
         }
         let (had, has) =
             (Owner { user: old.user, group: old.group }, Owner { user: new.user, group: new.group });
         if had != has && is_home(home) { change_owner(tree, home, had, has) } else { Ok(()) }
     }
 
-    fn write_keys(&self, tree: &Tree) -> Result<(), Failure> {
+    fn write_keys(&self, tree: &Tree, made: &[PathBuf]) -> Result<(), Failure> {
         let keys = self.wanted.ssh_authorized_keys.as_deref().unwrap_or_default();
         let (Some(user), false) = (&self.new, keys.is_empty()) else { return Ok(()) };
         let at = format!("{}.sshAuthorizedKeys", self.at);
@@ -163,6 +191,8 @@ impl Change<'_> {
             text.push('\n');
         }
         let owner = Owner { user: user.user, group: user.group };
+        let home = tree.resolve(Path::new(&user.home)).map_err(failed)?;
+        own_new(tree, made, &home, owner).map_err(failed)?;
         make_private(tree, place.parent().unwrap_or(&place), owner).map_err(failed)?;
         tree.write(&place, text.as_bytes(), owner, PRIVATE_FILE).map_err(failed)
     }
@@ -197,6 +227,16 @@ fn make_private(tree: &Tree, path: &Path, owner: Owner) -> io::Result<()> {
     tree.folder(path, &mut |folder| made.push(folder.to_owned()))?;
     let is_users = |folder: &&PathBuf| folder.as_path() != Path::new("/home") && folder.parent().is_some();
     for folder in made.iter().filter(is_users) {
+        tree.own(folder, owner)?;
+        tree.permit_folder(folder, PRIVATE_FOLDER)?;
+    }
+    Ok(())
+}
+
+/// Makes the folders of a home that are new, and that others or a run that did not come to its end made, the user's.
+fn own_new(tree: &Tree, made: &[PathBuf], home: &Path, owner: Owner) -> io::Result<()> {
+    let is_home = home.file_name().is_some();
+    for folder in made.iter().filter(|folder| is_home && folder.starts_with(home)) {
         tree.own(folder, owner)?;
         tree.permit_folder(folder, PRIVATE_FOLDER)?;
     }

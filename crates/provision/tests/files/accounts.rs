@@ -1,5 +1,7 @@
 //! Users and groups: the reference's cases by their names, and ours.
 
+use std::os::unix::fs::MetadataExt;
+
 use serde_json::json;
 
 use crate::harness::At::{File, Folder, Link, Mode, Nothing, Owner};
@@ -258,6 +260,87 @@ fn other_lines_stay_whatever_is_in_them() {
         ];
         assert_eq!(root.wrong(&files).len(), 1, "only {path}");
     }
+}
+
+#[test]
+fn accounts_of_a_run_that_broke_off_are_made_anew() {
+    if !is_root() {
+        return;
+    }
+    let config = |user: serde_json::Value, file: &str| {
+        json!({
+            "passwd": {
+                "groups": [{"name": "crew", "gid": 3000}],
+                "users": [user, {"name": "core", "uid": 1234, "homeDir": "/home/captain"}],
+            },
+            "storage": {"files": [{"path": "/srv/a", "contents": {"source": file}}]},
+        })
+    };
+    let old =
+        [("/etc/group", GROUP), ("/etc/gshadow", GSHADOW), ("/etc/passwd", PASSWD), ("/etc/shadow", SHADOW)];
+    // How many of the files have got their places when the power goes: with none and all of them, the run broke off
+    // before and after.
+    for renamed in 0..=old.len() {
+        let before = [
+            File("/home/core/early", "x"),
+            File("/home/core/late", "x"),
+            Owner("/home/core/early", 500, 500),
+            Owner("/home/core/late", 500, 500),
+            Owner("/home/core", 500, 500),
+            Mode("/home/core", 0o750),
+        ];
+        let mut root = Root::new(&before);
+        let user = json!({"name": "a", "uid": 1500, "groups": ["crew"], "sshAuthorizedKeys": ["wrong"]});
+        let failure = root.apply(config(user, "http://127.0.0.1:8080/asdf")).unwrap_err();
+        assert!(failure.starts_with("$.storage.files.0.contents: "), "{failure}");
+        for (path, text) in &old[renamed..] {
+            std::fs::write(root.path(path), text).unwrap();
+        }
+        match renamed < old.len() {
+            true => {
+                std::fs::remove_dir_all(root.path("/home/a")).unwrap();
+                std::fs::rename(root.path("/home/captain"), root.path("/home/core")).unwrap();
+                before.into_iter().filter(|at| matches!(at, Owner(..))).for_each(|at| root.set_up(at));
+            }
+            // A change of owners that was not at its end.
+            false => root.set_up(Owner("/home/captain/late", 500, 500)),
+        }
+        // What the config says by now.
+        let user = json!({"name": "a", "uid": 1600});
+        assert_eq!(root.apply(config(user, "data:,a")), Ok(()), "{renamed}");
+        let after = [
+            Nothing("/home/core"),
+            Owner("/home/captain", 1234, 500),
+            Mode("/home/captain", 0o750),
+            Owner("/home/captain/early", 1234, 500),
+            Owner("/home/captain/late", 1234, 500),
+            Owner("/home/a", 1600, 1600),
+            Mode("/home/a", 0o700),
+            Nothing("/home/a/.ssh/authorized_keys.d/ignition"),
+            Mode("/etc/shadow", 0o600),
+        ];
+        assert_eq!(root.wrong(&after), [""; 0], "{renamed}");
+        let mut fresh = Root::new(&before);
+        fresh.apply(config(json!({"name": "a", "uid": 1600}), "data:,a")).unwrap();
+        for (path, _) in old {
+            let read = |root: &Root| std::fs::read_to_string(root.path(path)).unwrap();
+            assert_eq!(read(&root), read(&fresh), "{renamed}");
+        }
+        provision::files::forget(&root.path("/")).unwrap();
+        assert_eq!(std::fs::read_dir(root.path("/var/lib/berth")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn copies_of_the_accounts_are_for_nobody_elses_eyes() {
+    if !is_root() {
+        return;
+    }
+    let mut root = Root::new(&[]);
+    root.apply(json!({"passwd": {"users": [{"name": "a"}]}})).unwrap();
+    let kept = std::fs::read_dir(root.path("/var/lib/berth")).unwrap();
+    let modes: Vec<u32> = kept.map(|entry| entry.unwrap().metadata().unwrap().mode() & 0o7777).collect();
+    assert_eq!(modes, [0o600; 5]);
 }
 
 #[test]

@@ -92,7 +92,8 @@ impl Root {
         self.folder.path().join(path.trim_start_matches('/'))
     }
 
-    fn set_up(&self, at: At) {
+    /// Has something be there.
+    pub fn set_up(&self, at: At) {
         let make_parent = |path: &str| fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
         match at {
             File(path, text) => {

@@ -178,7 +178,7 @@ fn a_run_that_broke_off_is_undone_by_the_next() {
     assert_eq!(root.apply(last.clone()), Ok(()));
     assert_eq!(
         root.told,
-        ["an earlier run did not come to its end: the files and links that it made are made anew"]
+        ["an earlier run did not come to its end: the accounts, files and links that it made are made anew"]
     );
     let after = [
         File("/etc/hosts", "localhost\nmore"),
