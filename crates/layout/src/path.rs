@@ -147,6 +147,8 @@ pub const UPDATER_SOCKET: &str = "/run/berth/updater.sock";
 pub const BOOT_ATTEMPTS: &str = "/var/lib/berth/boot-attempts";
 /// That this machine was provisioned: written last. A ROOT without it is at its first boot.
 pub const PROVISIONED: &str = "/var/lib/berth/provisioned";
+/// The platform that the first boot found, and its disc: what a later boot believes a disc by. Below [`STATE_OF_ROOT`], too.
+pub const PLATFORM: &str = "/var/lib/berth/platform";
 /// That a first boot has begun, and why the last one failed where it did.
 pub const PROVISIONING: &str = "/var/lib/berth/provisioning";
 /// What Ignition leaves of a first boot, for programs that look for it.

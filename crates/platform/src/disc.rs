@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use devices::superblock::{Probe, Source, probe};
 use sys::mount::{Mount, MountFlags};
 
-use crate::{Error, Guest, Result};
+use crate::record::{self, Record};
+use crate::{Error, Guest, Platform, Result};
 
 /// The most that is read of a file.
 const MOST: u64 = 16 << 20;
@@ -91,10 +92,72 @@ pub fn read_folder(folder: &Path, files: &[&str]) -> Result<Files> {
 
 /// The discs of this machine, as the kernel shows them; nobody needs to have made links to them.
 #[derive(Debug)]
-pub struct Machine;
+pub struct Machine {
+    /// Whether the first boot is over, and what it left word of.
+    later: Option<Option<Record>>,
+}
+
+/// A device that can be a platform's disc by the file system on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// The kernel's name of it.
+    pub name: String,
+    /// The file system.
+    pub kind: &'static str,
+    /// Its label in small letters.
+    pub label: String,
+    pub uuid: Option<String>,
+    /// Where it is attached, as [`record::place`] has it.
+    pub place: String,
+    /// Whether it is in an optical drive.
+    pub is_optical: bool,
+}
+
+impl Machine {
+    /// As the first boot sees it: every disc counts.
+    pub fn at_first_boot() -> Self {
+        Self { later: None }
+    }
+
+    /// As a later boot sees it, with the first boot's record, if there is one: of discs with a platform's label those count
+    /// that the record is of.
+    pub fn later(record: Option<Record>) -> Self {
+        Self { later: Some(record) }
+    }
+
+    /// The record that the first boot on this platform leaves.
+    pub fn record(&self, platform: Platform) -> Record {
+        // Elsewhere no disk has to be read for it.
+        let discs = if platform.may_have_disc() { found() } else { vec![] };
+        Record::new(platform, &discs)
+    }
+
+    /// What is to be said of discs that do not count, in a line, on a machine of this platform.
+    pub fn remark(&self, platform: Platform) -> Option<String> {
+        let record = self.later.as_ref()?.as_ref();
+        let might_count = platform.may_have_disc() || matches!(platform, Platform::Metal | Platform::Qemu);
+        if might_count { record::remark(&found(), record) } else { None }
+    }
+
+    /// The disc with this label that counts.
+    fn labelled(&self, label: &str) -> Result<Option<Found>> {
+        let mut all = found_in_turn().filter(|disc| disc.label.eq_ignore_ascii_case(label));
+        let Some(record) = &self.later else { return Ok(all.next()) };
+        let all: Vec<Found> = all.collect();
+        match record::chosen(&all.iter().collect::<Vec<_>>(), record.as_ref()) {
+            Ok(disc) => Ok(disc.cloned()),
+            Err(names) => Err(Error::Several { label: label.to_owned(), devices: names.join(", ") }),
+        }
+    }
+}
 
 impl Discs for Machine {
     fn read(&self, wanted: Wanted, files: &[&str]) -> Result<Option<Files>> {
+        if let Wanted::Label(label) = wanted {
+            let Some(disc) = self.labelled(label)? else { return Ok(None) };
+            let device = Path::new("/dev").join(&disc.name);
+            return mounted(&device, disc.kind, |folder| read_folder(folder, files)).map(Some);
+        }
         for name in block_devices() {
             let device = Path::new("/dev").join(&name);
             let is_drive = name.starts_with("sr");
@@ -103,11 +166,6 @@ impl Discs for Machine {
                 continue;
             }
             match wanted {
-                Wanted::Label(label) => {
-                    if let Some(kind) = labelled(&device, label) {
-                        return mounted(&device, kind, |folder| read_folder(folder, files)).map(Some);
-                    }
-                }
                 Wanted::Optical(mark) if is_drive => {
                     for kind in ["udf", "iso9660"] {
                         let read = mounted(&device, kind, |folder| {
@@ -122,16 +180,29 @@ impl Discs for Machine {
                         }
                     }
                 }
-                Wanted::Optical(_) => {}
+                Wanted::Optical(_) | Wanted::Label(_) => {}
             }
         }
         Ok(None)
     }
 
     fn labels(&self) -> Vec<String> {
-        let devices = block_devices().into_iter().map(|name| Path::new("/dev").join(name));
-        devices.filter_map(|device| Some(label(&device)?.1)).collect()
+        let discs = found();
+        let Some(record) = &self.later else { return discs.into_iter().map(|disc| disc.label).collect() };
+        // Of several that are as good as each other, reading them will complain.
+        let counts = |disc: &Found| !matches!(record::chosen(&[disc], record.as_ref()), Ok(None));
+        discs.into_iter().filter(counts).map(|disc| disc.label).collect()
     }
+}
+
+/// All devices that can be a platform's disc.
+fn found() -> Vec<Found> {
+    found_in_turn().collect()
+}
+
+/// The same, each read when it is asked for.
+fn found_in_turn() -> impl Iterator<Item = Found> {
+    block_devices().into_iter().filter_map(|name| look(&name))
 }
 
 /// Names of disks, partitions and drives that could hold such a disc.
@@ -155,23 +226,23 @@ fn has_medium(device: &Path) -> bool {
     open(device).is_ok_and(|drive| sys::cdrom::has_medium(drive.as_fd()).unwrap_or(false))
 }
 
-/// The kind of the file system on a device, where it is one that can be a disc's with that label.
-fn labelled(device: &Path, wanted: &str) -> Option<&'static str> {
-    label(device).filter(|(_, label)| label.eq_ignore_ascii_case(wanted)).map(|(kind, _)| kind)
-}
-
-/// Kind and label, in small letters, of a file system that can be a disc's.
-fn label(device: &Path) -> Option<(&'static str, String)> {
-    let file = open(device).ok()?;
+/// What is on a device, where it can be a disc's.
+fn look(name: &str) -> Option<Found> {
+    let file = open(&Path::new("/dev").join(name)).ok()?;
+    let is_optical = name.starts_with("sr");
     // Each read of a drive without a medium takes its time to fail.
-    let is_drive = device.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"sr"));
-    if is_drive && !sys::cdrom::has_medium(file.as_fd()).unwrap_or(true) {
+    if is_optical && !sys::cdrom::has_medium(file.as_fd()).unwrap_or(true) {
         return None;
     }
     let size = (&file).seek(SeekFrom::End(0)).ok()?;
     let Probe::One(contents) = probe(&Node { file, size }) else { return None };
     let label = String::from_utf8_lossy(contents.label.as_deref().unwrap_or_default()).to_ascii_lowercase();
-    ["iso9660", "vfat"].contains(&contents.kind).then_some((contents.kind, label))
+    if !["iso9660", "vfat"].contains(&contents.kind) {
+        return None;
+    }
+    let path = fs::canonicalize(Path::new("/sys/class/block").join(name)).unwrap_or_default();
+    let place = record::place(&path.to_string_lossy());
+    Some(Found { name: name.to_owned(), kind: contents.kind, label, uuid: contents.uuid, place, is_optical })
 }
 
 struct Node {

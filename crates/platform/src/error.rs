@@ -23,6 +23,14 @@ pub enum Error {
         /// The system's word.
         cause: String,
     },
+    /// Discs of which the machine's own cannot be told.
+    #[error("several discs have the label {label}: {devices}; which of them is this machine's is not known")]
+    Several {
+        /// Their label.
+        label: String,
+        /// The kernel's names of them.
+        devices: String,
+    },
     /// An id that is no platform's.
     #[error("{id:?} is no platform that Berth knows: {known} are", known = crate::Platform::ids())]
     Unknown {
@@ -47,6 +55,7 @@ impl Error {
             Self::Fetch(error) => error.advice(),
             Self::Garbage { .. } => "look at what the machine was given as user data or metadata",
             Self::Read { .. } => "attach the disc again, or look into the hypervisor's log",
+            Self::Several { .. } => "detach all but the one that the platform made for this machine",
             Self::Unknown { .. } | Self::NotVmware { .. } => {
                 "correct the kernel argument ignition.platform.id, or leave it out"
             }

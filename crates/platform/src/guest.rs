@@ -34,7 +34,7 @@ impl<'a> Guest<'a> {
             root: PathBuf::from("/"),
             patience: None,
             disc_wait: Duration::from_secs(30),
-            discs: Box::new(Machine),
+            discs: Box::new(Machine::at_first_boot()),
             say,
         }
     }

@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod guest;
 mod metadata;
 mod providers;
+mod record;
 mod service;
 mod unpack;
 mod xml;
@@ -25,6 +26,7 @@ pub use crate::disc::{Discs, Files, Machine, Wanted, read_folder};
 pub use crate::error::{Error, Result};
 pub use crate::guest::Guest;
 pub use crate::metadata::Metadata;
+pub use crate::record::Record;
 
 use crate::providers::{aws, azure, digitalocean, gcp, hetzner, nocloud, openstack, qemu, vmware};
 
@@ -85,10 +87,10 @@ impl Platform {
     }
 
     /// The platform that this machine runs on: the one that the kernel's command line names, else the one that is found.
-    pub fn of_machine(command_line: &str) -> Result<Self> {
+    pub fn of_machine(command_line: &str, discs: &dyn Discs) -> Result<Self> {
         match layout::args::value(command_line, layout::args::PLATFORM_ID) {
             Some(id) => Self::from_id(&id),
-            None => Ok(detect(Path::new("/"), &Machine)),
+            None => Ok(detect(Path::new("/"), discs)),
         }
     }
 
@@ -100,6 +102,11 @@ impl Platform {
     /// Whether its config is on the network, or may be.
     pub fn needs_network(self) -> bool {
         !matches!(self, Self::Metal | Self::NoCloud | Self::ProxmoxVe | Self::Qemu | Self::Vmware)
+    }
+
+    /// Whether its config and metadata may be on a disc with a label.
+    pub(crate) fn may_have_disc(self) -> bool {
+        matches!(self, Self::NoCloud | Self::OpenStack | Self::ProxmoxVe)
     }
 
     /// Whether it has metadata.

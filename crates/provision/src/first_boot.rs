@@ -11,8 +11,8 @@ use std::rc::Rc;
 use event::provisioning::{Progress, ROOT_IS_MOUNTED};
 use ignition::config::Config;
 use layout::disk::ESP;
-use layout::path::{IGNITION, PROVISIONED, PROVISIONING};
-use platform::{Guest, Platform};
+use layout::path::{IGNITION, PLATFORM, PROVISIONED, PROVISIONING};
+use platform::{Guest, Machine, Platform, Record};
 use sys::mount::{Mount, MountFlags, unmount};
 
 use crate::acquire::Acquired;
@@ -49,7 +49,8 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     let command_line =
         fs::read_to_string("/proc/cmdline").map_err(|e| broken("read the kernel's arguments", &e))?;
     let mut fetcher = Fetcher::new(Rc::clone(network));
-    let platform = Platform::of_machine(&command_line).map_err(|error| unknown(&error))?;
+    let discs = Machine::at_first_boot();
+    let platform = Platform::of_machine(&command_line, &discs).map_err(|error| unknown(&error))?;
     let ask = |tell: &mut dyn FnMut(String)| {
         if platform.needs_network() {
             network.borrow_mut().bring_up()?;
@@ -59,6 +60,8 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     };
     let Acquired { config, is_own } =
         acquire::acquire(&mut fetcher, Path::new(IGNITION), &command_line, platform.id(), ask)?;
+    // What the config makes of the disks is not to be taken for a disc of the platform.
+    let record = discs.record(platform);
     let mut tell = |text: &str| kernel_log::alarm(text);
     let names = Names::new(Some(boot_disk));
     if new_arguments(&config, &command_line, &names)? {
@@ -74,7 +77,7 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
     report::write(root, is_own).map_err(|error| {
         Failure::new("", error.to_string(), "check that the disk is not damaged, and has space")
     })?;
-    mark(root, &config).map_err(|error| broken("mark the machine as provisioned", &error))?;
+    mark(root, &config, &record).map_err(|error| broken("mark the machine as provisioned", &error))?;
     files::forget(root).map_err(|error| {
         Failure::new("", format!("cannot remove the notes of this run: {error:#}"), "check the disk")
     })?;
@@ -123,12 +126,16 @@ fn unknown(error: &platform::Error) -> Failure {
 }
 
 /// What comes last: from now on the machine is not provisioned again.
-fn mark(root: &Path, config: &Config) -> io::Result<()> {
+fn mark(root: &Path, config: &Config, record: &Record) -> io::Result<()> {
     let at = |path: &str| root.join(path.trim_start_matches('/'));
+    let write = |path: &Path, text: &str| {
+        let mut file = File::create(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
     let path = at(PROVISIONED);
-    let mut file = File::create(&path)?;
-    writeln!(file, "{}", config.ignition.version)?;
-    file.sync_all()?;
+    write(&at(PLATFORM), &record.text())?;
+    write(&path, &format!("{}\n", config.ignition.version))?;
     if let Some(folder) = path.parent() {
         File::open(folder)?.sync_all()?;
     }
@@ -152,4 +159,21 @@ fn hear_that_root_is_mounted() -> io::Result<()> {
 
 fn broken(doing: &str, error: &io::Error) -> Failure {
     Failure::new("", format!("cannot {doing}: {error}"), "boot another version of the system")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_has_the_platform_beside_it() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("var/lib/berth")).unwrap();
+        let config: Config = serde_json::from_str(r#"{"ignition": {"version": "3.6.0"}}"#).unwrap();
+        let record = Record { platform: Platform::NoCloud, uuid: Some("1A2B-3C4D".to_owned()), place: None };
+        mark(root.path(), &config, &record).unwrap();
+        let read = |path: &str| fs::read_to_string(root.path().join(path.trim_start_matches('/'))).unwrap();
+        assert_eq!(read(PROVISIONED), "3.6.0\n");
+        assert_eq!(Record::parse(&read(PLATFORM)), Some(record));
+    }
 }

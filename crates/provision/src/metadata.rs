@@ -1,13 +1,14 @@
 //! What a running machine learns of its platform on each boot: attributes, SSH keys, its name, time servers; and that
 //! the platform is told when the machine is up.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use anyhow::{Context, Result, anyhow};
+use layout::path::{PLATFORM, STATE, STATE_OF_ROOT};
 use layout::platform::{ATTRIBUTES, FLATCAR_ATTRIBUTES, SSH_KEYS};
-use platform::{Guest, Metadata, Platform};
+use platform::{Guest, Machine, Metadata, Platform, Record};
 
 use crate::files;
 
@@ -18,15 +19,37 @@ const USER: &str = "core";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The platform that this machine runs on: the one that the kernel's command line names, else the one that is found.
-pub fn platform() -> Result<Platform> {
+fn platform(discs: &Machine) -> Result<Platform> {
     let line = fs::read_to_string("/proc/cmdline").context("cannot read the kernel's command line")?;
-    Platform::of_machine(&line).map_err(|error| advised(&error))
+    Platform::of_machine(&line, discs).map_err(|error| advised(&error))
+}
+
+/// The discs that this machine believes, after the first boot.
+fn discs() -> Result<Machine> {
+    Ok(Machine::later(record(&[STATE_OF_ROOT, STATE].map(Path::new))?))
+}
+
+/// What the first boot recorded, in the first of the folders of state that there is; None by a release that kept none.
+fn record(states: &[&Path]) -> Result<Option<Record>> {
+    let Some(state) = states.iter().find(|state| state.is_dir()) else { return Ok(None) };
+    let path = state.join(Path::new(PLATFORM).file_name().unwrap_or_default());
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let parsed = Record::parse(&text);
+    let bad = || format!("{} names no platform; try: remove it, and read docs/platforms.md", path.display());
+    parsed.with_context(bad).map(Some)
 }
 
 /// Asks the platform, and writes what it says for those that want to know.
 pub fn write() -> Result<()> {
-    let platform = platform()?;
-    let metadata = ask(|guest| platform.metadata(guest))?;
+    let discs = discs()?;
+    let platform = platform(&discs)?;
+    if let Some(remark) = discs.remark(platform) {
+        eprintln!("{remark}");
+    }
+    let metadata = ask(discs, |guest| platform.metadata(guest))?;
     for remark in &metadata.remarks {
         eprintln!("{remark}");
     }
@@ -50,16 +73,17 @@ pub fn write() -> Result<()> {
 
 /// Tells the platform that this machine is up, where it wants to know.
 pub fn check_in() -> Result<()> {
-    let platform = platform()?;
-    if ask(|guest| platform.check_in(guest))? {
+    let discs = discs()?;
+    let platform = platform(&discs)?;
+    if ask(discs, |guest| platform.check_in(guest))? {
         println!("platform {}: told that this machine is up", platform.id());
     }
     Ok(())
 }
 
-fn ask<T>(question: impl FnOnce(&mut Guest<'_>) -> platform::Result<T>) -> Result<T> {
+fn ask<T>(discs: Machine, question: impl FnOnce(&mut Guest<'_>) -> platform::Result<T>) -> Result<T> {
     let mut say = |words: &str| eprintln!("{words}");
-    let mut guest = Guest { patience: Some(PATIENCE), ..Guest::new(&mut say) };
+    let mut guest = Guest { patience: Some(PATIENCE), discs: Box::new(discs), ..Guest::new(&mut say) };
     question(&mut guest).map_err(|error| advised(&error))
 }
 
@@ -139,6 +163,26 @@ mod tests {
         );
         let read = unit::text::environment::parse(&texts[0]);
         assert_eq!(read[1], ("AFTERBURN_AWS_TAG".to_owned(), "a \"b\" $c".to_owned()));
+    }
+
+    #[test]
+    fn the_record_is_that_of_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let [root, var] = ["root", "var"].map(|name| folder.path().join(name));
+        let states = [root.as_path(), var.as_path()];
+        let platform = || record(&states).unwrap().map(|record| record.platform);
+        assert_eq!(platform(), None);
+        fs::create_dir(&var).unwrap();
+        fs::write(var.join("platform"), "platform=nocloud\n").unwrap();
+        assert_eq!(platform(), Some(Platform::NoCloud));
+        // Where ROOT's state is there, nothing else is asked.
+        fs::create_dir(&root).unwrap();
+        assert_eq!(platform(), None);
+        fs::write(root.join("platform"), "platform=metal\n").unwrap();
+        assert_eq!(platform(), Some(Platform::Metal));
+        // A damaged record is not as good as none.
+        fs::write(root.join("platform"), "").unwrap();
+        assert!(record(&states).unwrap_err().to_string().contains("names no platform"));
     }
 
     #[test]
