@@ -51,8 +51,13 @@ impl Modules {
 
     /// Loads what an alias needs, such as a device's `MODALIAS`. Nothing for one that no module has.
     pub fn load_alias(&mut self, alias: &str) -> Vec<Outcome> {
+        self.of_alias(alias).iter().flat_map(|module| self.load(module)).collect()
+    }
+
+    /// The names of the modules that an alias stands for, as [`is_loaded`] takes them.
+    pub fn of_alias(&self, alias: &str) -> Vec<String> {
         let modules = self.index.modules(alias, &self.configuration);
-        modules.iter().flat_map(|module| self.load(module)).collect()
+        modules.iter().map(|module| devices::modules::plain(module)).collect()
     }
 
     /// Loads a module of this name and what it needs. Nothing is done for what is there.
