@@ -1,5 +1,7 @@
 //! What a config asks for that Berth does not have. Such a config is valid, but provisioning by it is refused.
 
+use layout::args::words;
+
 use crate::config::{Config, Resource};
 use crate::report::Severity;
 use crate::rules::{Finding, list};
@@ -15,6 +17,7 @@ pub fn check(config: &Config) -> Vec<Finding> {
             found.push(finding(format!("{at}.source"), message));
         }
     }
+    found.extend(arguments(config));
     let Some(storage) = &config.storage else { return found };
     if !list(&storage.luks).is_empty() {
         let message = "Berth has no LUKS (neither cryptsetup nor clevis): leave encrypted volumes away";
@@ -24,6 +27,28 @@ pub fn check(config: &Config) -> Vec<Finding> {
         if filesystem.format.as_deref() == Some("btrfs") {
             let message = "Berth makes no btrfs: use ext4 or xfs";
             found.push(finding(format!("$.storage.filesystems.{index}.format"), message.to_owned()));
+        }
+    }
+    found
+}
+
+/// Kernel arguments that are both wanted and unwanted. Ignition compares texts, but a text may have several arguments, and
+/// what is done is done to each: the machine would start again without end.
+fn arguments(config: &Config) -> Vec<Finding> {
+    let Some(arguments) = &config.kernel_arguments else { return vec![] };
+    let mut found = Vec::new();
+    for (index, gone) in list(&arguments.should_not_exist).iter().enumerate() {
+        for (other, there) in list(&arguments.should_exist).iter().enumerate() {
+            // The same text twice is an error by Ignition's rules.
+            let both = words(gone).filter(|word| gone != there && words(there).any(|wanted| wanted == *word));
+            found.extend(both.map(|(name, value)| {
+                let word = value.map_or(name.clone(), |value| format!("{name}={value}"));
+                let message = format!(
+                    "the kernel argument {word} is in shouldNotExist.{index} ({gone:?}) and in shouldExist.{other} \
+                     ({there:?}): take it out of one of them"
+                );
+                finding(format!("$.kernelArguments.shouldNotExist.{index}"), message)
+            }));
         }
     }
     found

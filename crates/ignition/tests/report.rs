@@ -82,6 +82,28 @@ fn what_berth_does_not_have_is_told_and_refuses_no_config_by_itself() {
 }
 
 #[test]
+fn an_argument_that_is_wanted_and_unwanted_is_named_with_both_places() {
+    for (there, gone, expected) in [
+        ("a b", "a", Some("a is in shouldNotExist.1 (\"a\") and in shouldExist.1 (\"a b\")")),
+        ("a=1 b", "c a=1", Some("a=1 is in shouldNotExist.1 (\"c a=1\") and in shouldExist.1 (\"a=1 b\")")),
+        ("a=1 b", "a", None),
+        ("a=\"b c\"", "c", None),
+        ("a b", "ab", None),
+    ] {
+        let text = serde_json::json!({
+            "ignition": {"version": "3.5.0"},
+            "kernelArguments": {"shouldExist": ["x", there], "shouldNotExist": ["y", gone]},
+        });
+        let missing = ignition::missing(&parse(text.to_string().as_bytes()).config.unwrap());
+        assert_eq!(missing.is_fatal(), expected.is_some(), "{missing}");
+        if let Some(expected) = expected {
+            assert_eq!(missing.entries[0].path, "$.kernelArguments.shouldNotExist.1");
+            assert!(missing.to_string().contains(expected), "{missing}");
+        }
+    }
+}
+
+#[test]
 fn a_config_is_written_without_what_says_nothing() {
     let text = br#"{"ignition": {"version": "3.0.0"}, "storage": {"files": [{"path": "/a", "mode": 2541}]}}"#;
     let json = to_json(&parse(text).config.unwrap()).to_string();

@@ -58,7 +58,7 @@ pub fn decide(config: &Config, kernel: &str, addon: &str) -> Result<Decision, Fa
                 let cause = format!("{USRHASH} says which /usr the kernel is of, and comes with it");
                 return Err(Failure::new(at(), cause, "leave it away"));
             }
-            if new.contains(&missing) {
+            if of_addon.contains(&missing) {
                 let cause = format!(
                     "the kernel was not given {}, although {ADDON} of the EFI partition has it",
                     written(&missing)
@@ -66,7 +66,10 @@ pub fn decide(config: &Config, kernel: &str, addon: &str) -> Result<Decision, Fa
                 let next = "start the machine by UEFI and the image's own loader, or give the argument to what starts the kernel";
                 return Err(Failure::new(at(), cause, next));
             }
-            new.push(missing);
+            // Another text may have it, too.
+            if !new.contains(&missing) {
+                new.push(missing);
+            }
             is_settled = false;
         }
     }
@@ -161,6 +164,9 @@ mod tests {
             (&[], &["a=1"], "quiet a=1", "a=1", "[]"),
             (&[], &["quiet=1"], "quiet", "", "nothing"),
             (&["b"], &[], "quiet a", "a", "[a b]"),
+            // An argument that two texts have.
+            (&["a=1 b", "a=1 c"], &[], "quiet", "", "[a=1 b c]"),
+            (&["a=1 b", "a=1 c"], &[], "quiet a=1 b c", "a=1 b c", "nothing"),
         ] {
             let seen = decided(should, should_not, kernel, addon);
             assert_eq!(seen.as_deref(), Ok(expected), "{should:?} {should_not:?} {kernel:?} {addon:?}");
