@@ -1,10 +1,12 @@
 //! Reading what is on a disk or partition.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use devices::block::hardware::is_ata;
 use devices::block::{Facts, disk, is_partition, is_ready};
@@ -12,6 +14,9 @@ use devices::superblock::{self, Source};
 use devices::sysfs::Device;
 use devices::table::{self, Table};
 use rustix::fs::OFlags;
+use sysfs::Kernel;
+
+use crate::reading::Reading;
 
 /// sysfs counts in these, whatever the device's own block is.
 const SYSFS_SECTOR: u64 = 512;
@@ -19,18 +24,28 @@ const SYSFS_SECTOR: u64 = 512;
 const PIECE: u64 = 8 << 10;
 
 /// A device's bytes.
-struct Node {
-    file: File,
+struct Node<F = File> {
+    file: F,
     size: u64,
     /// What was read, each with where it begins.
     pieces: RefCell<Vec<(u64, Vec<u8>)>>,
+    /// Whether a read failed: the next would, too, and each may take half a minute.
+    failed: Cell<bool>,
 }
 
-impl Node {
+impl<F: FileExt> Node<F> {
     fn exactly(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        if self.failed.get() {
+            return None;
+        }
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset).ok()?;
-        Some(bytes)
+        match self.file.read_exact_at(&mut bytes, offset) {
+            Ok(()) => Some(bytes),
+            Err(error) => {
+                self.failed.set(error.kind() != ErrorKind::UnexpectedEof);
+                None
+            }
+        }
     }
 
     /// Bytes of the one piece that has all of them.
@@ -53,12 +68,12 @@ impl Node {
     }
 }
 
-impl Source for Node {
+impl<F: FileExt> Source for Node<F> {
     fn read(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
         if offset.checked_add(length as u64)? > self.size {
             return None;
         }
-        // A piece that cannot be read whole may have a broken block elsewhere.
+        // A piece may end beyond what can be read.
         self.of_piece(offset, length).or_else(|| self.exactly(offset, length))
     }
 
@@ -73,7 +88,7 @@ fn open(device: &Device<'_>) -> Option<Node> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(Path::new("/dev").join(name)).ok()?;
     let size = device.decimal::<u64>("size")? * SYSFS_SECTOR;
-    Some(Node { file, size, pieces: RefCell::default() })
+    Some(Node { file, size, pieces: RefCell::default(), failed: Cell::new(false) })
 }
 
 /// A whole disk, as its partitions need it too.
@@ -97,26 +112,44 @@ fn look_at_disk(device: &Device<'_>, node: &Node) -> Disk {
     Disk { table, ata, is_empty: !has_medium }
 }
 
-/// All that there is to know of a block device beyond sysfs.
-pub fn facts(device: &Device<'_>, last: &mut LastDisk) -> Facts {
-    let mut facts = Facts::default();
+/// All that there is to know of a block device beyond sysfs; None where its disk does not answer.
+pub fn facts(
+    device: &Device<'_>,
+    last: &mut LastDisk,
+    reading: &mut Reading,
+    patience: &mut Duration,
+) -> Option<Facts> {
     if !is_ready(device) {
-        return facts;
+        return Some(Facts::default());
     }
     let whole = disk(device);
-    let known = last.take_if(|(path, _)| is_partition(device) && path == whole.path());
+    let known = last.take().filter(|(path, _)| is_partition(device) && path == whole.path());
+    let id = (whole.path().to_owned(), whole.decimal("diskseq").unwrap_or_default());
+    let path = device.path().to_owned();
+    let work = move || look(&Device::at(&Kernel, path), known.map(|(_, disk)| disk));
+    let (facts, disk) = reading.read(&id, patience, work)?;
+    *last = Some((id.0, disk));
+    Some(facts)
+}
+
+/// Reads a device, and its disk where that is not known yet. Beside them: whether reading failed.
+fn look(device: &Device<'_>, known: Option<Disk>) -> ((Facts, Disk), bool) {
+    let mut facts = Facts::default();
+    let mut failed = false;
+    let whole = disk(device);
     let (disk, disk_node) = match known {
-        Some((_, disk)) => (disk, None),
+        Some(disk) => (disk, None),
         None => {
             let node = open(&whole);
             (node.as_ref().map(|node| look_at_disk(&whole, node)).unwrap_or_default(), node)
         }
     };
-    *last = Some((whole.path().to_owned(), disk.clone()));
-    (facts.table, facts.ata) = (disk.table, disk.ata);
+    (facts.table, facts.ata) = (disk.table.clone(), disk.ata.clone());
+    failed |= disk_node.as_ref().is_some_and(|node| node.failed.get());
     let own = if is_partition(device) { open(device) } else { disk_node };
     if let Some(node) = own.filter(|_| !disk.is_empty) {
         facts.set_contents(superblock::probe(&node));
+        failed |= node.failed.get();
     }
     if whole.name().starts_with("md") {
         // What the array is called is in its members.
@@ -129,5 +162,51 @@ pub fn facts(device: &Device<'_>, last: &mut LastDisk) -> Facts {
             }
         });
     }
-    facts
+    ((facts, disk), failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    /// A disk of which nothing can be read from some place on.
+    #[derive(Default)]
+    struct Dying {
+        from: u64,
+        kind: Option<ErrorKind>,
+        failures: Cell<u32>,
+    }
+
+    impl FileExt for Dying {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            if offset + buffer.len() as u64 <= self.from {
+                buffer.fill(0);
+                return Ok(buffer.len());
+            }
+            self.failures.set(self.failures.get() + 1);
+            self.kind.map_or(Ok(0), |kind| Err(kind.into()))
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+            Err(ErrorKind::Unsupported.into())
+        }
+    }
+
+    #[test]
+    fn a_disk_is_not_read_any_more_once_a_read_failed() {
+        for (from, kind, fails) in [
+            (0, Some(ErrorKind::Other), true),
+            (PIECE, Some(ErrorKind::Other), true),
+            // A disk that is shorter than sysfs has it is not dying.
+            (PIECE, None, false),
+        ] {
+            let file = Dying { from, kind, ..Dying::default() };
+            let node = Node { file, size: 1 << 30, pieces: RefCell::default(), failed: Cell::new(false) };
+            assert_eq!(superblock::probe(&node), superblock::Probe::Nothing);
+            assert_eq!(table::read(&node, SYSFS_SECTOR), None);
+            assert_eq!(node.failed.get(), fails, "{from} {kind:?}");
+            assert_eq!(node.file.failures.get() == 1, fails, "{from} {kind:?}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ use sys::uevent::{Next, Uevents};
 use crate::control::{Control, Request};
 use crate::interfaces::Interfaces;
 use crate::loading::Loading;
+use crate::reading::{PATIENCE, Reading};
 use crate::records::Records;
 use crate::watches::Watches;
 use crate::{coldplug, contents, links, log, nodes};
@@ -28,7 +29,20 @@ const DEV: &str = "/dev";
 #[derive(Default)]
 struct Look {
     sysfs: View,
-    disk: contents::LastDisk,
+    disks: Disks,
+}
+
+/// What is known of disks meanwhile.
+struct Disks {
+    last: contents::LastDisk,
+    /// How long they are still waited for.
+    patience: Duration,
+}
+
+impl Default for Disks {
+    fn default() -> Self {
+        Self { last: None, patience: PATIENCE }
+    }
 }
 
 /// The daemon.
@@ -37,6 +51,7 @@ pub struct Daemon {
     control: Control,
     watches: Watches,
     loading: Loading,
+    reading: Reading,
     interfaces: Interfaces,
     claims: Claims,
     records: Records,
@@ -56,6 +71,7 @@ impl Daemon {
             control: Control::open(Path::new(layout::path::DEVD_SOCKET))?,
             watches: Watches::open()?,
             loading: Loading::new()?,
+            reading: Reading::new()?,
             interfaces: Interfaces::open()?,
             claims: Claims::default(),
         })
@@ -74,6 +90,8 @@ impl Daemon {
 
     /// Deals with all devices that there are: at the start, and when events were lost.
     fn take_stock(&mut self) {
+        // No driver is to wait for a disk to be read.
+        self.loading.load_everything();
         let paths = coldplug::devices(&Kernel);
         let mut look = Look::default();
         for path in &paths {
@@ -92,7 +110,6 @@ impl Daemon {
         if let Err(error) = self.records.keep(&paths) {
             log::warning(&format!("{error:#}"));
         }
-        self.loading.load_everything();
     }
 
     /// Runs for ever.
@@ -104,6 +121,9 @@ impl Daemon {
             self.drain()?;
             for device in self.watches.take() {
                 self.look_again(&device);
+            }
+            for disk in self.reading.take() {
+                self.look_again(&disk);
             }
             for request in self.control.take() {
                 match request {
@@ -146,6 +166,7 @@ impl Daemon {
             PollFd::new(&self.control, PollFlags::IN),
             PollFd::new(&self.watches, PollFlags::IN),
             PollFd::new(&self.loading, PollFlags::IN),
+            PollFd::new(&self.reading, PollFlags::IN),
         ];
         match poll(&mut fds, None) {
             Err(Errno::INTR) => {}
@@ -193,7 +214,7 @@ impl Daemon {
             }
         }
         match event.subsystem() {
-            "block" => self.look_at_block(event, &device, &mut look.disk),
+            "block" => self.look_at_block(event, &device, &mut look.disks),
             "net" => {
                 let found = self.interfaces.properties(&device);
                 // A renamed one comes again, under its new path.
@@ -211,10 +232,15 @@ impl Daemon {
         }
     }
 
-    fn look_at_block(&mut self, event: &Event, device: &Device<'_>, disk: &mut contents::LastDisk) {
+    fn look_at_block(&mut self, event: &Event, device: &Device<'_>, disks: &mut Disks) {
         let Some(node) = event.get("DEVNAME") else { return };
         let ready = block::is_ready(device);
-        let names = block::names(device, &contents::facts(device, disk));
+        let facts = contents::facts(device, &mut disks.last, &mut self.reading, &mut disks.patience);
+        if facts.is_none() && self.claims.devices().contains(&event.path) {
+            // What is known of a disk that does not answer stays: it may be in use.
+            return;
+        }
+        let names = block::names(device, &facts.unwrap_or_default());
         self.link(event, &names.links);
         match ready {
             true => self.tell(event, &names.links, &names.properties),
@@ -253,6 +279,7 @@ impl Daemon {
             }
         }
         self.watches.forget(device);
+        self.reading.forget(device);
         self.untell(device);
     }
 }

@@ -126,6 +126,12 @@ fn work(queue: &Mutex<Queue>, done: &OwnedFd) {
             aliases.extend(coldplug::aliases(&Kernel));
         }
         for alias in &aliases {
+            // It may have been asked for twice at the start: as a device's, and with everything.
+            let is_settled =
+                queue.lock().unwrap_or_else(PoisonError::into_inner).known.is_settled(alias, kmod::is_loaded);
+            if is_settled {
+                continue;
+            }
             let named = modules.of_alias(alias);
             for outcome in named.iter().flat_map(|module| modules.load(module)) {
                 match outcome {

@@ -3,7 +3,7 @@
 //! Takes stock of the devices that there are, then follows the kernel's events: owners and modes of nodes,
 //! links in `/dev`, names of network interfaces, modules by alias, and a file a device for PID 1. What
 //! devices are called is decided in crate [`devices`]; this looks and does. One thread and a loop; a second
-//! thread while modules are loaded, since a driver may take its time.
+//! thread while modules are loaded, since a driver may take its time, and one for each read of a disk, which may be dying.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod links;
 mod loading;
 mod log;
 mod nodes;
+mod reading;
 mod records;
 mod rtnl;
 mod watches;
