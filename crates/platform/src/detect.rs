@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::disc::Discs;
-use crate::{Platform, providers};
+use crate::{Platform, providers, usb};
+
+/// How often is looked for a disc on USB.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a machine shows of its platform.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,5 +96,29 @@ pub fn detect(root: &Path, discs: &dyn Discs) -> Platform {
         Platform::Qemu
     } else {
         Platform::Metal
+    }
+}
+
+/// The same, where discs on USB may still come: who has none, and no config in any other place, is asked again until they
+/// have.
+pub fn detect_patiently(root: &Path, discs: &dyn Discs, say: &mut dyn FnMut(&str)) -> Platform {
+    let started = Instant::now();
+    let mut is_told = false;
+    loop {
+        // A disc that comes meanwhile is seen.
+        let may_come = usb::may_come(root, started.elapsed());
+        let platform = detect(root, discs);
+        let is_certain = match platform {
+            Platform::Qemu => providers::qemu::place(root).is_some(),
+            other => other != Platform::Metal,
+        };
+        if is_certain || !may_come {
+            return platform;
+        }
+        if !is_told {
+            say("no config yet: waiting for discs on USB, 10 s at most");
+            is_told = true;
+        }
+        thread::sleep(PAUSE);
     }
 }

@@ -16,12 +16,13 @@ mod providers;
 mod record;
 mod service;
 mod unpack;
+mod usb;
 mod xml;
 mod yaml;
 
 use std::path::Path;
 
-pub use crate::detect::detect;
+pub use crate::detect::{detect, detect_patiently};
 pub use crate::disc::{Discs, Files, Machine, Wanted, read_folder};
 pub use crate::error::{Error, Result};
 pub use crate::guest::Guest;
@@ -91,6 +92,14 @@ impl Platform {
         match layout::args::value(command_line, layout::args::PLATFORM_ID) {
             Some(id) => Self::from_id(&id),
             None => Ok(detect(Path::new("/"), discs)),
+        }
+    }
+
+    /// The same on a first boot that has no config yet: a disc on USB is waited for.
+    pub fn of_first_boot(command_line: &str, discs: &dyn Discs, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        match layout::args::value(command_line, layout::args::PLATFORM_ID) {
+            Some(id) => Self::from_id(&id),
+            None => Ok(detect_patiently(Path::new("/"), discs, say)),
         }
     }
 

@@ -156,6 +156,9 @@ mod tests {
         Record::parse(text)
     }
 
+    /// The name of the disc that is believed, or those of which none is.
+    type Chosen = std::result::Result<Option<&'static str>, Vec<&'static str>>;
+
     #[test]
     fn a_later_disc_is_believed_only_where_the_first_boot_had_such_a_one() {
         let nocloud = "platform=nocloud\nuuid=1\nplace=/pci/5\n";
@@ -167,7 +170,7 @@ mod tests {
         let made_anew = found("vdb", "cidata", "2", "/pci/5");
         let volume = found("vdc", "cidata", "2", "/pci/7");
         let openstack = found("sr0", "config-2", "1", "/pci/5");
-        let cases: &[(&str, &[&Found], std::result::Result<Option<&str>, Vec<&str>>)] = &[
+        let cases: &[(&str, &[&Found], Chosen)] = &[
             (nocloud, &[], Ok(None)),
             (nocloud, &[&same], Ok(Some("vdb"))),
             (nocloud, &[&made_anew], Ok(Some("vdb"))),
@@ -193,8 +196,9 @@ mod tests {
             ("", &[&usb_drive], Ok(None)),
         ];
         for (text, discs, expected) in cases {
-            let seen = chosen(discs, record(text).as_ref()).map(|disc| disc.map(|disc| disc.name.as_str()));
-            assert_eq!(seen, *expected, "{text:?} {discs:?}");
+            let record = record(text);
+            let seen = chosen(discs, record.as_ref()).map(|disc| disc.map(|disc| disc.name.as_str()));
+            assert_eq!(&seen, expected, "{text:?} {discs:?}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::server::{Reply, Server, answer};
 use common::{Disc, KEY, OTHER, attributes, documents, guest};
-use platform::{Guest, Platform, Wanted, detect};
+use platform::{Discs, Files, Guest, Platform, Wanted, detect, detect_patiently};
 use tempfile::TempDir;
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -197,6 +197,39 @@ fn a_platform_is_found_by_what_the_firmware_says_and_by_discs() {
     }
     let fw_cfg = ("sys/firmware/qemu_fw_cfg/by_name/opt/org.flatcar-linux/config/raw", "{}");
     assert_eq!(detect(folder(&[fw_cfg]).path(), &disc("cidata")), Platform::Qemu);
+}
+
+/// A disc that comes after a time.
+struct Late(Instant);
+
+impl Discs for Late {
+    fn read(&self, _: Wanted, _: &[&str]) -> platform::Result<Option<Files>> {
+        Ok(None)
+    }
+
+    fn labels(&self) -> Vec<String> {
+        if Instant::now() < self.0 { vec![] } else { vec!["cidata".to_owned()] }
+    }
+}
+
+#[test]
+fn a_disc_on_usb_may_come_late() {
+    const FW_CFG: (&str, &str) = ("sys/firmware/qemu_fw_cfg/by_name/opt/com.coreos/config/raw", "{}");
+    const USB: (&str, &str) = ("sys/bus/usb/devices/usb1/bDeviceClass", "09\n");
+    const VENDOR: &str = "sys/class/dmi/id/sys_vendor";
+    for (files, expected) in [
+        (&[USB, (VENDOR, "Dell Inc.")][..], Platform::NoCloud),
+        (&[USB, (VENDOR, "QEMU")], Platform::NoCloud),
+        // Nobody waits where there is no USB, or where the platform is certain.
+        (&[(VENDOR, "Dell Inc.")], Platform::Metal),
+        (&[USB, (VENDOR, "Hetzner")], Platform::Hetzner),
+        (&[USB, FW_CFG], Platform::Qemu),
+    ] {
+        let late = Late(Instant::now() + Duration::from_millis(500));
+        let mut said = 0;
+        let found = detect_patiently(folder(files).path(), &late, &mut |_| said += 1);
+        assert_eq!((found, said), (expected, u32::from(expected == Platform::NoCloud)), "{files:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use event::provisioning::{Progress, ROOT_IS_MOUNTED};
 use ignition::config::Config;
+use layout::args::CONFIG_URL;
 use layout::disk::ESP;
 use layout::path::{IGNITION, PLATFORM, PROVISIONED, PROVISIONING};
 use platform::{Guest, Machine, Platform, Record};
@@ -50,7 +51,14 @@ fn provision(network: &Rc<RefCell<Network>>, boot_disk: &str, root: &Path) -> Re
         fs::read_to_string("/proc/cmdline").map_err(|e| broken("read the kernel's arguments", &e))?;
     let mut fetcher = Fetcher::new(Rc::clone(network));
     let discs = Machine::at_first_boot();
-    let platform = Platform::of_machine(&command_line, &discs).map_err(|error| unknown(&error))?;
+    // Where the config is elsewhere, nothing is waited for.
+    let is_elsewhere = layout::args::value(&command_line, CONFIG_URL).is_some_and(|url| !url.is_empty())
+        || Path::new(IGNITION).join("user.ign").exists();
+    let platform = match is_elsewhere {
+        true => Platform::of_machine(&command_line, &discs),
+        false => Platform::of_first_boot(&command_line, &discs, &mut kernel_log::note),
+    };
+    let platform = platform.map_err(|error| unknown(&error))?;
     let ask = |tell: &mut dyn FnMut(String)| {
         if platform.needs_network() {
             network.borrow_mut().bring_up()?;
