@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use journal::{BootId, Filter, Origin, Priority, Query, Reader, WhichBoot};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -14,6 +14,7 @@ use rustix::net::SocketFlags;
 
 use crate::clock::Now;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::control::{Control, Order};
 use crate::datagram::{self, Datagram};
 use crate::intake::{self, Received};
@@ -35,8 +36,6 @@ const CHUNK: usize = 64 << 10;
 const TURN: usize = 256;
 /// Waiting ends so much later than what is due, in microseconds.
 const ROUND_US: u64 = 100;
-/// So many connections may be open.
-const CONNECTIONS_MAX: usize = 1024;
 
 /// What epoll says is ready.
 const INTAKE: u64 = 0;
@@ -59,11 +58,13 @@ pub struct Daemon {
     streams: HashMap<u64, Stream>,
     next_stream: u64,
     resting: Resting,
-    connections: usize,
+    connections: Connections,
     sink: Sink,
     /// A line longer than this many bytes is stored in pieces.
     line_max: usize,
     buffer: Vec<u8>,
+    /// Why it cannot go on.
+    failure: Option<Error>,
 }
 
 impl Daemon {
@@ -107,10 +108,11 @@ impl Daemon {
             streams: HashMap::new(),
             next_stream: FIRST_STREAM,
             resting: Resting::default(),
-            connections: 0,
+            connections: Connections::default(),
             sink: Sink::new(store, outlets, config.rate),
             line_max: config.line_max,
             buffer: vec![0; CHUNK],
+            failure: None,
         };
         watch(&daemon.epoll, &daemon.intake, INTAKE)?;
         watch(&daemon.epoll, &daemon.signals, SIGNAL)?;
@@ -142,7 +144,8 @@ impl Daemon {
     /// Runs until SIGTERM, and then stores what is still in the pipes.
     ///
     /// # Errors
-    /// Waiting for events failed.
+    /// Waiting for events failed, or a unit's pipe was lost: PID 1 starts the daemon anew then, and announces all
+    /// of them again.
     pub fn run(mut self) -> Result<()> {
         let mut events = Vec::with_capacity(32);
         loop {
@@ -156,6 +159,7 @@ impl Daemon {
             while let Some(id) = self.resting.ended(self.sink.now.monotonic_us) {
                 self.listen(id, epoll::EventFlags::IN);
             }
+            self.end_silent_connections();
             for event in &events {
                 match event.data.u64() {
                     SIGNAL => return self.finish(),
@@ -172,12 +176,17 @@ impl Daemon {
                 }
             }
             self.sink.end_round();
+            if let Some(failure) = self.failure.take() {
+                self.finish()?;
+                return Err(failure);
+            }
         }
     }
 
     /// Time until something is due; `None` (wait for ever) where nothing is.
     fn timeout(&self) -> Option<Timespec> {
-        let due = self.sink.deadline_us().into_iter().chain(self.resting.deadline_us()).min()?;
+        let own = [self.sink.deadline_us(), self.resting.deadline_us(), self.connections.deadline_us()];
+        let due = own.into_iter().flatten().min()?;
         // Rounded up, so that the daemon does not wake a moment too early, to no avail.
         let wait = due.saturating_sub(Now::read().monotonic_us).saturating_add(ROUND_US);
         let seconds = i64::try_from(wait / 1_000_000).ok()?;
@@ -204,6 +213,12 @@ impl Daemon {
                         }
                     }
                 }
+                Ok(Received::Cut) => {
+                    // Nobody would ever read that unit's output, and it would wait for that.
+                    let text = "no descriptor is left for the output of a unit: the log store starts anew";
+                    self.failure.get_or_insert_with(|| anyhow!(text));
+                    return;
+                }
                 Ok(Received::Nothing) => return,
                 Ok(Received::Closed) => {
                     // PID 1 never closes it while it runs. The pipes that came are still read.
@@ -222,20 +237,42 @@ impl Daemon {
                 Ok(fd) => fd,
                 Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => return,
                 Err(error) => {
-                    // Most likely no descriptor is left; the next round tries again.
+                    // Most likely no descriptor is left. The connection waits, and so does the daemon.
+                    self.connections.pause(self.sink.now.monotonic_us);
+                    self.watch_connections(epoll::EventFlags::empty());
                     self.sink.complain(&format!("cannot take a connection: {error}"));
                     return;
                 }
             };
-            if self.connections >= CONNECTIONS_MAX {
-                let text = format!("a connection is refused: {CONNECTIONS_MAX} are open");
-                self.sink.complain(&text);
+            let Ok(sender) = sys::credentials::peer(&fd) else { continue };
+            if let Err(reason) = self.connections.admit(sender.uid) {
+                self.sink.complain(&format!("a connection is refused: {reason}"));
                 continue;
             }
-            let Ok(sender) = sys::credentials::peer(&fd) else { continue };
-            self.connections += 1;
+            self.connections.begins(self.next_stream, self.sink.now.monotonic_us);
             let lines = Lines::new(self.line_max);
             self.add(Stream { fd, speaker: None, lines, opening: Some((sender, Vec::new())) });
+        }
+    }
+
+    fn watch_connections(&self, events: epoll::EventFlags) {
+        if let Some(listener) = &self.sockets.streams {
+            let _ = epoll::modify(&self.epoll, listener, epoll::EventData::new_u64(CONNECTIONS), events);
+        }
+    }
+
+    /// Closes connections that have not said in their time what they are, and takes some again after a pause.
+    fn end_silent_connections(&mut self) {
+        let now_us = self.sink.now.monotonic_us;
+        let streams = &self.streams;
+        let is_silent = |id: u64| streams.get(&id).is_some_and(|stream| stream.speaker.is_none());
+        let mut overdue = Vec::new();
+        while let Some(id) = self.connections.overdue(now_us, is_silent) {
+            overdue.push(id);
+        }
+        overdue.into_iter().for_each(|id| self.close_stream(id));
+        if self.connections.resumes(now_us) {
+            self.watch_connections(epoll::EventFlags::IN);
         }
     }
 
@@ -247,6 +284,9 @@ impl Daemon {
                 self.streams.insert(id, stream);
             }
             Err(error) => {
+                if let Some((sender, _)) = &stream.opening {
+                    self.connections.closed(sender.uid);
+                }
                 let unit = stream.speaker.and_then(|speaker| speaker.unit).unwrap_or_default();
                 self.sink.own(Priority::ERR, &format!("the output of {unit} is not stored: {error:#}"));
             }
@@ -304,7 +344,9 @@ impl Daemon {
         };
         let _ = epoll::delete(&self.epoll, &stream.fd);
         let is_connection = stream.opening.is_some();
-        self.connections -= usize::from(is_connection);
+        if let Some((sender, _)) = &stream.opening {
+            self.connections.closed(sender.uid);
+        }
         if let Some(speaker) = &stream.speaker {
             let sink = &mut self.sink;
             stream.lines.finish(|line| sink.output(speaker, line));

@@ -19,6 +19,8 @@ const LONGEST: usize = 32 << 10;
 pub enum Received {
     /// A unit, and the read end of its output pipe, in non-blocking mode, if it is new.
     Unit(Announcement, Option<OwnedFd>),
+    /// A message whose descriptor did not come with it: this process has none left.
+    Cut,
     /// Nothing is waiting.
     Nothing,
     /// The other end is closed.
@@ -47,6 +49,9 @@ pub fn receive(socket: &impl AsFd) -> Result<Received> {
     }
     if message.bytes == 0 && pipes.is_empty() {
         return Ok(Received::Closed);
+    }
+    if message.flags.contains(ReturnFlags::CTRUNC) {
+        return Ok(Received::Cut);
     }
     if message.flags.contains(ReturnFlags::TRUNC) {
         bail!("PID 1 sent a message of more than {LONGEST} bytes");

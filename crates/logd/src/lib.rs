@@ -9,6 +9,7 @@
 
 mod clock;
 mod config;
+mod connections;
 mod control;
 mod daemon;
 mod datagram;

@@ -37,12 +37,18 @@ impl Logd {
 
     /// With a configuration.
     pub fn with(dir: TempDir, config: &str) -> Self {
+        Self::bounded(dir, config, 1024)
+    }
+
+    /// With a configuration, and so many descriptors.
+    pub fn bounded(dir: TempDir, config: &str, files: u32) -> Self {
         std::fs::write(dir.path().join("journald.conf"), config).unwrap();
         let (socket, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
         // The shell puts the socket where the protocol wants it; exec keeps its process id.
         let child = Command::new("/bin/sh")
-            .args(["-c", "exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""])
+            .arg("-c")
+            .arg(format!("ulimit -n {files}; exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""))
             .arg(env!("CARGO_BIN_EXE_logd"))
             .arg("--journal")
             .arg(dir.path().join("journal"))
@@ -59,13 +65,18 @@ impl Logd {
     }
 
     pub fn send(&self, message: &str, fds: &[BorrowedFd<'_>]) {
+        assert!(self.try_send(message, fds));
+    }
+
+    /// Whether it could be sent.
+    pub fn try_send(&self, message: &str, fds: &[BorrowedFd<'_>]) -> bool {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() {
             assert!(ancillary.push(SendAncillaryMessage::ScmRights(fds)));
         }
         let slices = [IoSlice::new(message.as_bytes())];
-        sendmsg(&self.socket, &slices, &mut ancillary, SendFlags::empty()).unwrap();
+        sendmsg(&self.socket, &slices, &mut ancillary, SendFlags::NOSIGNAL).is_ok()
     }
 
     /// The write end of a new pipe that the daemon reads for `unit`.
@@ -102,6 +113,25 @@ impl Logd {
             assert!(Instant::now() < deadline, "{part:?} is not in the journal");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Waits until it has ended by itself; whether as it should.
+    pub fn ended(&mut self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.child.0.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(Instant::now() < deadline, "it goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Processor time that it has taken, in ticks of 10 ms.
+    pub fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.0.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     pub fn stop(mut self) -> (TempDir, Vec<Entry>) {

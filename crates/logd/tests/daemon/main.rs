@@ -1,6 +1,7 @@
 //! The daemon as PID 1 sees it: descriptor 3, pipes, signals, and the journal that results.
 #![allow(clippy::unwrap_used)] // helpers of tests are outside the test functions
 
+mod connections;
 mod forward;
 mod harness;
 
