@@ -18,6 +18,8 @@ use crate::{Entry, Error};
 const CHUNK: usize = 64 << 10;
 /// Contexts that entries may still name: the writer names none that is older.
 pub(crate) const CONTEXTS: u64 = 256;
+/// No frame is longer, in bytes.
+const FRAME_MAX: usize = HEAD + PAYLOAD_MAX;
 
 /// A segment that is being read.
 pub(crate) struct Stream {
@@ -188,20 +190,28 @@ impl Stream {
                     }
                 }
                 Found::Part if self.fill()? => {}
-                Found::Part => match self.find_frame(self.at) {
+                Found::Part => match self.find_frame(self.at, end) {
                     Some(at) => self.pass_over(at),
                     None => return Ok(None),
                 },
-                Found::Damage => match self.find_frame(self.at + 1) {
-                    Some(at) => self.pass_over(at),
-                    // A frame may begin in the last bytes, too few to tell.
-                    None => {
-                        self.pass_over(self.at.max(self.buffer.len().saturating_sub(HEAD + PAYLOAD_MAX)));
-                        if !self.fill()? {
-                            return Ok(None);
+                Found::Damage => {
+                    let found = match self.find_frame(self.at + 1, end) {
+                        // One may begin here that ends in what is not read yet.
+                        None if self.fill_for_search(end)? => self.find_frame(self.at + 1, end),
+                        found => found,
+                    };
+                    match found {
+                        Some(at) => self.pass_over(at),
+                        // A frame may begin in the last bytes, too few to tell.
+                        None => {
+                            let last = self.buffer.len().saturating_sub(FRAME_MAX).min(self.until(end));
+                            self.pass_over(self.at.max(last));
+                            if self.offset + (self.at as u64) < end && !self.fill()? {
+                                return Ok(None);
+                            }
                         }
                     }
-                },
+                }
             }
         }
     }
@@ -211,10 +221,26 @@ impl Stream {
         self.at = to;
     }
 
-    /// The next whole frame at or after a place in the buffer.
-    fn find_frame(&self, from: usize) -> Option<usize> {
-        (from..self.buffer.len().saturating_sub(HEAD))
-            .find(|at| matches!(frame::look(&self.buffer[*at..], self.header.salt), Found::Frame(..)))
+    /// A place in the segment as one in the buffer or beyond it.
+    fn until(&self, end: u64) -> usize {
+        usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX)
+    }
+
+    /// The next whole frame at or after a place in the buffer that begins before one in the segment.
+    fn find_frame(&self, from: usize, end: u64) -> Option<usize> {
+        let to = self.buffer.len().saturating_sub(HEAD).min(self.until(end));
+        frame::find(&self.buffer, from..to.max(from), self.header.salt)
+    }
+
+    /// Reads as much that of all that may begin before a place, or of many, it can be told whether it is a frame;
+    /// whether there was any. So no place is looked at more often than a few times.
+    fn fill_for_search(&mut self, end: u64) -> Result<bool, Error> {
+        let wanted = (self.until(end).saturating_sub(self.at)).min(FRAME_MAX) + FRAME_MAX;
+        let mut has_more = false;
+        while self.buffer.len() - self.at < wanted && self.fill()? {
+            has_more = true;
+        }
+        Ok(has_more)
     }
 
     /// Reads more; whether there was any.

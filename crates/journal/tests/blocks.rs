@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use journal::{Entry, Fields, Limits, Origin, Query, Reader, Record, Writer, pack};
 use proptest::prelude::*;
@@ -97,5 +98,40 @@ fn the_last_block_stands_by_itself() {
         assert_eq!(read(dir.path(), &last), written[written.len() - 10..], "packed: {packs}");
         let back = Query { reverse: true, ..last };
         assert_eq!(read(dir.path(), &back).last(), written.get(written.len() - 10));
+    }
+}
+
+/// Bytes that could be the beginning of a long frame wherever one looks cost a reader no more than others.
+#[test]
+fn who_looks_for_the_next_frame_among_false_ones_finds_it_soon() {
+    const FALSE: usize = 900 << 10;
+    let patterns: [&[u8]; 4] = [
+        b"\x07\x00",
+        &[0x00, 0x00, 0x0d, 0x00, 0, 0, 0, 0, b'E', 0, 0, 0, 0, 0, 0, 0],
+        &[0x0c, 0x0c, 0x0c, 0, 0, 0, 0, 0, b'E', b'E', b'E', b'E'],
+        b"\x00\x00\x0c\x00",
+    ];
+    for pattern in patterns {
+        for packs in [false, true] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut long = record(0, 0, 0);
+            long.fields = Fields::default().with("MESSAGE", pattern.repeat(FALSE / pattern.len()));
+            let written: Vec<Record> =
+                [record(1, 1, 9), long.clone(), record(2, 2, 9), long, record(1, 3, 9)].into();
+            let mut writer = open(dir.path());
+            writer.append(&written, 0).unwrap();
+            if packs {
+                writer.rotate(0).unwrap();
+                pack(dir.path()).unwrap();
+            }
+            let begun = Instant::now();
+            let mut back = read(dir.path(), &Query { reverse: true, ..Query::default() });
+            back.reverse();
+            assert_eq!(back, written);
+            assert_eq!(read(dir.path(), &Query { last: Some(2), ..Query::default() }), written[3..]);
+            // Without the bound it is hours for the most of them.
+            let took = begun.elapsed();
+            assert!(took < Duration::from_secs(20), "{pattern:?}: {took:?}");
+        }
     }
 }
