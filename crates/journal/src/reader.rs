@@ -1,6 +1,7 @@
 //! Reading a journal back.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::entries::{Entries, Start};
 use crate::segment::{self, Segment};
@@ -116,6 +117,19 @@ impl Reader {
             (places, start) = self.tail(places, &query, last)?;
         }
         Ok(Entries::new(self.clone(), query, places, newest, start))
+    }
+
+    /// The last so many entries of the newest boot that a filter takes, oldest first: as many as are found in a time,
+    /// which is passed by no more than the reading of one block takes.
+    pub fn last_within(&self, filter: &Filter, count: usize, limit: Duration) -> Vec<Entry> {
+        let begun = Instant::now();
+        let query = Query { boot: Some(WhichBoot::Offset(0)), reverse: true, ..Query::default() };
+        let entries = self.entries(&query).into_iter().flatten().map_while(Result::ok);
+        // Filtered here, so that the time is looked at also where nothing is found.
+        let entries = entries.take_while(|_| begun.elapsed() < limit);
+        let mut found: Vec<Entry> = entries.filter(|entry| filter.takes(entry)).take(count).collect();
+        found.reverse();
+        found
     }
 
     /// The boot that was written last, by the look at one segment; none in an empty journal.

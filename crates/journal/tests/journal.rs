@@ -4,6 +4,7 @@
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use journal::{
     BootId, Cursor, Entry, Error, Fields, Filter, Limits, Origin, Priority, Query, Reader, Record, WhichBoot,
@@ -283,6 +284,24 @@ fn age_and_free_space_bound_it_too() {
         vacuum(dir.path(), &limits).unwrap();
         assert_eq!(segments(dir.path()).len(), if some_stay { before } else { 1 }, "{limits:?}");
     }
+}
+
+#[test]
+fn the_last_words_of_a_unit_are_found_in_a_time_or_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path(), 1, small()).append(&[record("a.service", "another boot")], START_US).unwrap();
+    let mut writer = open(dir.path(), 2, small());
+    for n in 0..20 {
+        append(&mut writer, &[record("a.service", format!("a{n}")), record("b.service", format!("b{n}"))]);
+    }
+    let last = |unit: &str, count, limit| -> Vec<String> {
+        let found = Reader::new(dir.path()).last_within(&Filter::unit(unit), count, limit);
+        found.iter().map(|entry| entry.message().into_owned()).collect()
+    };
+    let hour = Duration::from_secs(3600);
+    assert_eq!(last("a.service", 2, hour), ["a18", "a19"]);
+    assert_eq!(last("a.service", 100, hour).len(), 20);
+    assert!(last("c.service", 2, hour).is_empty() && last("a.service", 2, Duration::ZERO).is_empty());
 }
 
 #[test]

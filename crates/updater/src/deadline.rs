@@ -5,6 +5,7 @@
 mod reason;
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use unit::control::{Reply, Request};
 use crate::{boot, health, note, settings};
 use reason::{Heard, reason};
 
-/// How long PID 1 has for an answer.
+/// How long PID 1 has for an answer, and the log.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it has to take the machine down.
 const SHUTDOWN: Duration = Duration::from_secs(60);
@@ -53,12 +54,12 @@ pub fn run() -> Result<()> {
     }
     let (reason, unit) = reason(&heard);
     eprintln!("{reason}");
-    for line in unit.iter().flat_map(|unit| last_lines(unit)) {
-        eprintln!("{line}");
-    }
-    // Neither may keep the machine from restarting.
+    // Nothing of this may keep the machine from restarting.
     note(remember(&reason));
     note(tell(&reason));
+    for line in unit.into_iter().flat_map(|unit| within(PATIENCE, move || last_lines(&unit))) {
+        eprintln!("{line}");
+    }
     restart()
 }
 
@@ -87,14 +88,17 @@ fn tell(reason: &str) -> Result<()> {
 }
 
 fn last_lines(unit: &str) -> Vec<String> {
-    let query = journal::Query {
-        filter: journal::Filter::unit(unit),
-        boot: Some(journal::WhichBoot::Offset(0)),
-        last: Some(LINES),
-        ..journal::Query::default()
-    };
-    let entries = journal::Reader::of_machine(Path::new("/")).entries(&query);
-    entries.into_iter().flatten().flatten().map(|entry| format!("{unit}: {}", entry.message())).collect()
+    let journal = journal::Reader::of_machine(Path::new("/"));
+    let entries = journal.last_within(&journal::Filter::unit(unit), LINES, PATIENCE);
+    entries.iter().map(|entry| format!("{unit}: {}", entry.message())).collect()
+}
+
+/// What is read from a disk that may hang; nothing where that takes too long.
+fn within<T: Default + Send + 'static>(patience: Duration, read: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, result) = mpsc::channel();
+    // It ends with the process.
+    let started = thread::Builder::new().spawn(move || sender.send(read()));
+    started.ok().and_then(|_| result.recv_timeout(patience).ok()).unwrap_or_default()
 }
 
 /// By PID 1 where it does that, else by the kernel at once.
@@ -108,4 +112,21 @@ fn restart() -> Result<()> {
     _ = thread::Builder::new().spawn(rustix::fs::sync);
     thread::sleep(Duration::from_secs(5));
     sys::machine::end(End::Restart).context("restart the machine")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_left_out() {
+        let slow = |pause| {
+            move || {
+                thread::sleep(Duration::from_millis(pause));
+                vec![1]
+            }
+        };
+        assert_eq!(within(Duration::from_secs(60), slow(1)), [1]);
+        assert_eq!(within(Duration::from_millis(1), slow(60_000)), [] as [i32; 0]);
+    }
 }

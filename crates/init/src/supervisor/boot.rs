@@ -29,6 +29,8 @@ const FALLBACK: &str = "multi-user.target";
 const LAST_WORDS: Duration = Duration::from_millis(400);
 /// How many of its lines are shown.
 const LAST_LINES: usize = 6;
+/// How long they are looked for.
+const LAST_PATIENCE: Duration = Duration::from_millis(300);
 /// The unit of the shell that a kernel argument asks for.
 pub(super) const SHELL_UNIT: &str = "berth-shell.service";
 
@@ -249,17 +251,12 @@ pub(super) struct Failing {
     unit: Option<UnitName>,
 }
 
-/// The last lines of a unit in the log. There are none where the log cannot be read.
+/// The last lines of a unit in the log. There are none where the log cannot be read, and no more than are found in
+/// a moment: nothing else goes on meanwhile.
 fn last_words(unit: &UnitName) -> Vec<String> {
-    let query = journal::Query {
-        filter: journal::Filter::unit(unit.as_str()),
-        boot: Some(journal::WhichBoot::Offset(0)),
-        last: Some(LAST_LINES),
-        ..journal::Query::default()
-    };
-    let entries = journal::Reader::of_machine(Path::new("/")).entries(&query);
-    let entries = entries.into_iter().flatten().flatten();
-    entries.map(|entry| format!("{unit}: {}", entry.message())).collect()
+    let filter = journal::Filter::unit(unit.as_str());
+    let entries = journal::Reader::of_machine(Path::new("/")).last_within(&filter, LAST_LINES, LAST_PATIENCE);
+    entries.iter().map(|entry| format!("{unit}: {}", entry.message())).collect()
 }
 
 /// A second way into a pipe, with flags of its own: what is set on it does not change the end
