@@ -48,7 +48,7 @@ pub use error::Error;
 pub use fields::{FIELD_NAME_MAX, Fields, is_field_name};
 pub use filter::Filter;
 pub use id::BootId;
-pub use limits::{Limits, vacuum};
+pub use limits::{FLOOR, Limits, vacuum};
 pub use pack::pack;
 pub use priority::Priority;
 pub use reader::{Boot, Query, Reader, Verdict, WhichBoot};

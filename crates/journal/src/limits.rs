@@ -14,7 +14,8 @@ pub struct Limits {
     pub segment_bytes: u64,
     /// All segments together, in bytes: the oldest are removed before this is passed.
     pub total_bytes: u64,
-    /// So many bytes of the file system are left free for others.
+    /// So many bytes of the file system are left free for others: the journal does not grow beyond that. What is there
+    /// is not removed for it, but for what is more than [`FLOOR`] and was not there when the journal was opened.
     pub keep_free: u64,
     /// Number of segments; each boot begins one, so this bounds the boots that are kept.
     pub segments: usize,
@@ -37,6 +38,9 @@ impl Default for Limits {
     }
 }
 
+/// A journal of at most so many bytes does not give way to what others write.
+pub const FLOOR: u64 = 16 << 20;
+
 /// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
@@ -52,23 +56,28 @@ pub struct Removed {
 /// # Errors
 /// The folder cannot be listed, or a segment not be removed.
 pub fn vacuum(dir: &Path, limits: &Limits) -> Result<Removed, Error> {
-    make_room(dir, limits, 0)
+    make_room(dir, limits, 0, FLOOR)
 }
 
-/// The same, so that `reserve` more bytes fit.
-pub(crate) fn make_room(dir: &Path, limits: &Limits, reserve: u64) -> Result<Removed, Error> {
+/// The same, so that `reserve` more bytes fit. Where others have filled the file system, a journal of at most `floor`
+/// bytes stays as it is, and in any case the segment that was closed last.
+pub(crate) fn make_room(dir: &Path, limits: &Limits, reserve: u64, floor: u64) -> Result<Removed, Error> {
     let mut segments = segment::list(dir)?;
     let newest = segments.pop();
     let mut count = segments.len() + usize::from(newest.is_some());
     let closed: u64 = segments.iter().map(|s| s.size).sum();
+    let last_closed = segments.last().map(|s| s.number);
     let newest = newest.map_or(0, |s| s.size);
-    let total = limits.total_bytes.min(room(dir, newest + closed, limits.keep_free));
+    let mut used = newest + closed;
+    let room = room(dir, used, limits.keep_free);
     let mut bytes = newest.max(reserve) + closed;
     let now_us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_micros() as u64);
     let oldest_us = limits.retention_us.map_or(0, |span| now_us.saturating_sub(span));
     let mut removed = Removed::default();
     for old in segments {
-        if bytes <= total && count <= limits.segments && old.written_us >= oldest_us {
+        let is_too_much = bytes > limits.total_bytes || count > limits.segments || old.written_us < oldest_us;
+        let gives_way = bytes > room && used > floor && last_closed != Some(old.number);
+        if !is_too_much && !gives_way {
             break;
         }
         match fs::remove_file(&old.path) {
@@ -78,6 +87,7 @@ pub(crate) fn make_room(dir: &Path, limits: &Limits, reserve: u64) -> Result<Rem
             _ => {}
         }
         bytes -= old.size;
+        used -= old.size;
         count -= 1;
         removed.segments += 1;
         removed.bytes += old.size;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::frame::{Header, encode_context, encode_entry};
-use crate::limits::make_room;
+use crate::limits::{FLOOR, make_room};
 use crate::segment::{self, BLOCK};
 use crate::stream::{CONTEXTS, Stream};
 use crate::{ENTRY_MAX, Error, Fields, Limits, Origin, Record};
@@ -24,6 +24,8 @@ pub struct Writer {
     dir: PathBuf,
     origin: Origin,
     limits: Limits,
+    /// A journal of so many bytes does not give way to others.
+    floor: u64,
     live: Live,
     /// Segments that are full, and the folder where it got a new name, not yet flushed.
     closed: Vec<File>,
@@ -124,8 +126,9 @@ impl Writer {
                 live
             }
         };
-        make_room(dir, &limits, limits.segment_bytes)?;
-        Ok(Self { dir: dir.to_owned(), origin, limits, live, closed, buffer: Vec::new(), _lock: lock })
+        let floor = segment::list(dir)?.iter().map(|s| s.size).sum::<u64>().max(FLOOR);
+        make_room(dir, &limits, limits.segment_bytes, floor)?;
+        Ok(Self { dir: dir.to_owned(), origin, limits, floor, live, closed, buffer: Vec::new(), _lock: lock })
     }
 
     /// Appends entries by one write, so that they stand together. They are in the page cache then;
@@ -150,8 +153,9 @@ impl Writer {
         let mut written = self.live.file.write_all(&self.buffer);
         if written.is_err() {
             let _ = self.live.file.set_len(self.live.length);
-            // On a full disk the oldest entries give way to the newest.
-            if make_room(&self.dir, &self.limits, self.limits.segment_bytes)?.segments > 0 {
+            // On a full disk the oldest entries give way to the newest, as long as there are many.
+            let full = Limits { keep_free: u64::MAX, ..self.limits };
+            if make_room(&self.dir, &full, self.limits.segment_bytes, FLOOR)?.segments > 0 {
                 written = self.live.file.write_all(&self.buffer);
             }
         }
@@ -210,7 +214,7 @@ impl Writer {
             let _ = fs::remove_file(&full.path);
         }
         self.closed.extend([full.file, dir]);
-        make_room(&self.dir, &self.limits, self.limits.segment_bytes).map(|_| ())
+        make_room(&self.dir, &self.limits, self.limits.segment_bytes, self.floor).map(|_| ())
     }
 }
 

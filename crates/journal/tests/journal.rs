@@ -274,7 +274,8 @@ fn age_and_free_space_bound_it_too() {
     };
     for (limits, some_stay) in [
         (Limits { keep_free: 1, ..Limits::default() }, true),
-        (Limits { keep_free: u64::MAX, ..Limits::default() }, false),
+        // What is there stays, however little is free.
+        (Limits { keep_free: u64::MAX, ..Limits::default() }, true),
         (Limits { retention_us: Some(3_600_000_000), ..Limits::default() }, true),
         (Limits { retention_us: Some(0), ..Limits::default() }, false),
         (Limits { segments: 1, ..Limits::default() }, false),
@@ -283,6 +284,45 @@ fn age_and_free_space_bound_it_too() {
         let before = fill(dir.path());
         vacuum(dir.path(), &limits).unwrap();
         assert_eq!(segments(dir.path()).len(), if some_stay { before } else { 1 }, "{limits:?}");
+    }
+}
+
+/// On a file system that others have filled a journal does not grow, but what it holds stays.
+#[test]
+fn who_fills_the_disk_does_not_erase_the_log() {
+    const MIB: u64 = 1 << 20;
+    let full = Limits { keep_free: u64::MAX, ..Limits::default() };
+    let holding = |sizes: &[u64]| {
+        let dir = tempfile::tempdir().unwrap();
+        for (at, size) in sizes.iter().enumerate() {
+            fs::File::create(dir.path().join(format!("{:010}.log", at + 1)))
+                .unwrap()
+                .set_len(size * MIB)
+                .unwrap();
+        }
+        dir
+    };
+    let sizes = |dir: &Path| -> Vec<u64> {
+        segments(dir).iter().map(|path| fs::metadata(path).unwrap().len() / MIB).collect()
+    };
+    // What was there when it was opened, also at a boot, which begins a segment.
+    let dir = holding(&[9, 6, 6, 6]);
+    let mut writer = open(dir.path(), 1, full);
+    assert_eq!(sizes(dir.path()), [9, 6, 6, 6, 0]);
+    // What comes then takes the place of the oldest.
+    let long = record("a.service", vec![b'x'; 1_000_000]);
+    for _ in 0..6 {
+        append(&mut writer, &[long.clone()]);
+    }
+    writer.rotate(START_US).unwrap();
+    assert_eq!(sizes(dir.path()), [6, 6, 6, 5, 0]);
+    // Who asks for room has it, down to a floor, and but for the segment that was closed last.
+    for (before, after) in
+        [(&[9u64, 6, 6, 3, 0][..], &[6u64, 6, 3, 0][..]), (&[9, 30, 0], &[30, 0]), (&[8, 8, 0], &[8, 8, 0])]
+    {
+        let dir = holding(before);
+        vacuum(dir.path(), &full).unwrap();
+        assert_eq!(sizes(dir.path()), after, "{before:?}");
     }
 }
 
