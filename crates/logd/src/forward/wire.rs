@@ -8,6 +8,7 @@ use journal::{Origin, Record};
 
 use super::target::Protocol;
 use super::{Failure, Target, http, render, resolve};
+use crate::store::host_name;
 
 /// How long the other end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,6 +28,8 @@ impl Wire {
 
     /// Sends the messages of a batch from `sent` on, which counts those that went.
     pub fn send(&mut self, batch: &[Record], sent: &mut usize) -> Result<(), Failure> {
+        // The machine may have another name than at the start: DHCP or the administrator gives it one.
+        self.origin.hostname = host_name();
         match self.target.protocol {
             Protocol::Udp => self.datagrams(batch, sent),
             Protocol::Tcp => self.frames(batch, sent),
@@ -132,4 +135,31 @@ fn is_open(stream: &TcpStream) -> bool {
         Err(error) => error.kind() == ErrorKind::WouldBlock,
     };
     open && stream.set_nonblocking(false).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_have_the_name_that_the_machine_has_now() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let target = Target::syslog(&format!("udp://{}", socket.local_addr().unwrap())).unwrap();
+        let origin = Origin {
+            boot: "0".repeat(32).parse().unwrap(),
+            machine: String::new(),
+            hostname: "name-at-start".to_owned(),
+        };
+        let record = Record {
+            realtime_us: 0,
+            monotonic_us: 0,
+            context: std::sync::Arc::default(),
+            fields: journal::Fields::default().with("MESSAGE", "hello"),
+        };
+        Wire::new(&target, &origin).send(&[record], &mut 0).unwrap();
+        let mut buffer = [0; 2000];
+        let length = socket.recv(&mut buffer).unwrap();
+        let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(message.contains(&format!("Z {} ", host_name())), "{message}");
+    }
 }
