@@ -34,6 +34,8 @@ use crate::streams::{Opening, Stream, opening};
 const CHUNK: usize = 64 << 10;
 /// Datagrams or kernel records taken from one source before the others get their turn.
 const TURN: usize = 256;
+/// So many turns each source has where all that is there is wanted: who never stops must not keep the machine running.
+const TURNS_MAX: usize = 256;
 /// Waiting ends so much later than what is due, in microseconds.
 const ROUND_US: u64 = 100;
 
@@ -163,9 +165,9 @@ impl Daemon {
             for event in &events {
                 match event.data.u64() {
                     SIGNAL => return self.finish(),
-                    INTAKE => self.take_announcements(),
-                    KERNEL => self.read_kernel(),
-                    id @ (SYSLOG | NATIVE) => self.read_datagrams(id),
+                    INTAKE => drop(self.take_announcements()),
+                    KERNEL => drop(self.read_kernel()),
+                    id @ (SYSLOG | NATIVE) => drop(self.read_datagrams(id)),
                     CONNECTIONS => self.take_connections(),
                     CONTROL => self.take_orders(),
                     id => {
@@ -193,7 +195,8 @@ impl Daemon {
         Some(Timespec { tv_sec: seconds, tv_nsec: (wait % 1_000_000 * 1000).cast_signed() })
     }
 
-    fn take_announcements(&mut self) {
+    /// Returns whether more may be there.
+    fn take_announcements(&mut self) -> bool {
         for _ in 0..TURN {
             match intake::receive(&self.intake) {
                 Ok(Received::Unit(announced, pipe)) => {
@@ -217,17 +220,18 @@ impl Daemon {
                     // Nobody would ever read that unit's output, and it would wait for that.
                     let text = "no descriptor is left for the output of a unit: the log store starts anew";
                     self.failure.get_or_insert_with(|| anyhow!(text));
-                    return;
+                    return false;
                 }
-                Ok(Received::Nothing) => return,
+                Ok(Received::Nothing) => return false,
                 Ok(Received::Closed) => {
                     // PID 1 never closes it while it runs. The pipes that came are still read.
                     let _ = epoll::delete(&self.epoll, &self.intake);
-                    return;
+                    return false;
                 }
                 Err(error) => self.sink.own(Priority::ERR, &format!("{error:#}")),
             }
         }
+        true
     }
 
     fn take_connections(&mut self) {
@@ -359,13 +363,14 @@ impl Daemon {
         }
     }
 
-    fn read_kernel(&mut self) {
+    /// Returns whether more may be there.
+    fn read_kernel(&mut self) -> bool {
         for _ in 0..TURN {
             let Some(kernel) = &mut self.kernel else {
-                return;
+                return false;
             };
             match kernel.look(&mut self.buffer) {
-                Ok(Look::Nothing) => return,
+                Ok(Look::Nothing) => return false,
                 Ok(Look::Skip) => {}
                 Ok(Look::Record(record, overwritten)) => {
                     if overwritten > 0 {
@@ -382,14 +387,20 @@ impl Daemon {
                 }
             }
         }
+        true
     }
 
-    fn read_datagrams(&mut self, id: u64) {
+    /// Returns whether more may be there.
+    fn read_datagrams(&mut self, id: u64) -> bool {
+        let mut has_more = true;
         for _ in 0..TURN {
             let socket = if id == SYSLOG { &self.sockets.syslog } else { &self.sockets.native };
-            let Some(socket) = socket else { return };
+            let Some(socket) = socket else { return false };
             match datagram::receive(socket, &mut self.buffer) {
-                Ok(None) => break,
+                Ok(None) => {
+                    has_more = false;
+                    break;
+                }
                 Ok(Some(Datagram { length, sender, file })) => match (id, file) {
                     (SYSLOG, _) => self.sink.syslog(&self.buffer[..length], sender),
                     (_, None) => self.sink.native(&self.buffer[..length], sender),
@@ -412,6 +423,7 @@ impl Daemon {
         // One long message must not hold its memory for ever.
         self.buffer.truncate(CHUNK);
         self.buffer.shrink_to_fit();
+        has_more
     }
 
     fn take_orders(&mut self) {
@@ -427,18 +439,15 @@ impl Daemon {
 
     /// Reads what is there now.
     fn read_everything(&mut self) {
-        self.take_announcements();
+        bounded(|| self.take_announcements());
         self.take_connections();
-        self.read_datagrams(SYSLOG);
-        self.read_datagrams(NATIVE);
-        self.read_kernel();
+        for id in [SYSLOG, NATIVE] {
+            bounded(|| self.read_datagrams(id));
+        }
+        bounded(|| self.read_kernel());
         let ids: Vec<u64> = self.streams.keys().copied().collect();
         for id in ids {
-            // Bounded: a service that never stops writing must not keep the machine running.
-            let mut turns = 0;
-            while self.read_stream(id) && turns < TURN {
-                turns += 1;
-            }
+            bounded(|| self.read_stream(id));
         }
     }
 
@@ -452,6 +461,11 @@ impl Daemon {
         self.sink.outlets.forwarders.finish();
         Ok(())
     }
+}
+
+/// Gives a source turns as long as it has more, but not for ever.
+fn bounded(mut turn: impl FnMut() -> bool) {
+    let _ = (0..TURNS_MAX).find(|_| !turn());
 }
 
 fn watch(epoll: &OwnedFd, source: &impl AsFd, id: u64) -> Result<()> {

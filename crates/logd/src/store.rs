@@ -60,6 +60,8 @@ pub struct Store {
     settings: Settings,
     origin: Origin,
     writer: Option<Writer>,
+    /// Whether it was told that the journal is unusable, since it last was not.
+    is_told: bool,
     retry_at_us: u64,
     batch: Vec<Record>,
     /// Bytes of the batch.
@@ -83,6 +85,7 @@ impl Store {
             settings,
             origin,
             writer: None,
+            is_told: false,
             retry_at_us: 0,
             batch: Vec::new(),
             size: 0,
@@ -126,6 +129,7 @@ impl Store {
         let named = writer.rename(&host_name(), now.realtime_us);
         match named.and_then(|()| writer.append(&self.batch, now.realtime_us)) {
             Ok(closed_one) => {
+                self.is_told = false;
                 self.batch.clear();
                 self.batch.shrink_to(BATCH / 256);
                 self.size = 0;
@@ -256,8 +260,8 @@ impl Store {
     }
 
     fn fail(&mut self, error: &Error, now: Now) {
-        // The first failure is told; the retries that fail the same way are not.
-        if self.writer.is_some() || self.retry_at_us == 0 {
+        // Told once until it works again: where the kernel's log is read, what is told comes back as a message.
+        if !std::mem::replace(&mut self.is_told, true) {
             crate::report(&format!(
                 "the log store is unusable, keeping {} KiB in memory: {error}",
                 KEPT >> 10

@@ -63,7 +63,7 @@ fn a_connection_that_says_nothing_is_closed() {
 
 #[test]
 fn where_no_descriptor_is_left_the_daemon_sleeps_and_goes_on_later() {
-    let logd = Logd::bounded(tempfile::tempdir().unwrap(), "", 32);
+    let logd = Logd::bounded(tempfile::tempdir().unwrap(), "", "-n 32");
     ready(&logd);
     let open: Vec<UnixStream> = (0..40).map(|_| connect(&logd)).collect();
     // Less than five seconds, after which they would be closed.
@@ -80,7 +80,7 @@ fn where_no_descriptor_is_left_the_daemon_sleeps_and_goes_on_later() {
 
 #[test]
 fn where_no_descriptor_is_left_for_a_unit_the_daemon_starts_anew() {
-    let mut logd = Logd::bounded(tempfile::tempdir().unwrap(), "", 32);
+    let mut logd = Logd::bounded(tempfile::tempdir().unwrap(), "", "-n 32");
     ready(&logd);
     let mut pipes = Vec::new();
     for n in 0..40 {

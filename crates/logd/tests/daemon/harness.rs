@@ -4,7 +4,7 @@ use std::io::{IoSlice, pipe};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use journal::{Entry, Query, Reader};
@@ -37,18 +37,20 @@ impl Logd {
 
     /// With a configuration.
     pub fn with(dir: TempDir, config: &str) -> Self {
-        Self::bounded(dir, config, 1024)
+        Self::bounded(dir, config, "-n 1024")
     }
 
-    /// With a configuration, and so many descriptors.
-    pub fn bounded(dir: TempDir, config: &str, files: u32) -> Self {
+    /// With a configuration, and a limit as ulimit of the shell has it. Beyond that of a file's size writing fails.
+    pub fn bounded(dir: TempDir, config: &str, limit: &str) -> Self {
         std::fs::write(dir.path().join("journald.conf"), config).unwrap();
         let (socket, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
         // The shell puts the socket where the protocol wants it; exec keeps its process id.
         let child = Command::new("/bin/sh")
             .arg("-c")
-            .arg(format!("ulimit -n {files}; exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""))
+            .arg(format!(
+                "trap '' XFSZ; ulimit {limit}; exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""
+            ))
             .arg(env!("CARGO_BIN_EXE_logd"))
             .arg("--journal")
             .arg(dir.path().join("journal"))
@@ -58,7 +60,7 @@ impl Logd {
             .arg(dir.path().join("journald.conf"))
             .args(["--kmsg", "/nonexistent/kmsg"])
             .stdin(theirs)
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(dir.path().join("stderr")).unwrap())
             .spawn()
             .unwrap();
         Self { dir, child: Running(child), socket }
@@ -134,9 +136,18 @@ impl Logd {
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
-    pub fn stop(mut self) -> (TempDir, Vec<Entry>) {
+    /// The socket of announcements takes thousands without a reader.
+    pub fn room_for_announcements(&self) {
+        rustix::net::sockopt::set_socket_send_buffer_size(&self.socket, 4 << 20).unwrap();
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child.0);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    pub fn stop(mut self) -> (TempDir, Vec<Entry>) {
+        self.signal(rustix::process::Signal::TERM);
         assert!(self.child.0.wait().unwrap().success());
         let entries = self.entries();
         (self.dir, entries)

@@ -312,6 +312,34 @@ fn an_unusable_journal_is_used_as_soon_as_it_can_be() {
 }
 
 #[test]
+fn a_full_disk_is_told_once_and_not_again_by_each_retry() {
+    let logd = Logd::bounded(tempfile::tempdir().unwrap(), "", "-f 4");
+    let mut a = logd.unit("a.service");
+    writeln!(a, "{}", "x".repeat(10_000)).unwrap();
+    // The first, and two that are five seconds apart.
+    std::thread::sleep(Duration::from_secs(11));
+    let told = std::fs::read_to_string(logd.dir.path().join("stderr")).unwrap();
+    assert_eq!(told.matches("unusable").count(), 1, "{told}");
+}
+
+#[test]
+fn at_the_end_all_that_was_announced_is_read() {
+    use rustix::process::Signal;
+    let logd = logd();
+    writeln!(logd.unit("a.service"), "ready").unwrap();
+    logd.wait_for("ready");
+    logd.room_for_announcements();
+    logd.signal(Signal::STOP);
+    let units = 400;
+    let pipes: Vec<_> = (0..units).map(|n| logd.unit(&format!("u{n}.service"))).collect();
+    pipes.iter().for_each(|mut pipe| writeln!(pipe, "last words").unwrap());
+    logd.signal(Signal::TERM);
+    logd.signal(Signal::CONT);
+    let (_dir, entries) = logd.stop();
+    assert_eq!(entries.iter().filter(|entry| entry.message() == "last words").count(), units);
+}
+
+#[test]
 fn the_configuration_is_followed_and_what_is_unknown_in_it_is_told() {
     let config = "[Journal]\nRateLimitBurst=3\nMaxLevelStore=warning\nLineMax=100\nSeal=yes\n";
     let logd = Logd::with(tempfile::tempdir().unwrap(), config);
