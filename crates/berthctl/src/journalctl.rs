@@ -80,15 +80,16 @@ pub fn last_of_unit(unit: &str, lines: usize, format: &str) -> Result<()> {
 }
 
 fn entries(plan: &Plan) -> Result<u8> {
+    // Before the segments are listed: one that is begun in between is told of.
+    let mut watch = match plan.follow {
+        Follow::No => None,
+        Follow::Yes => Some(follow::Watch::new(plan.reader.dirs())?),
+    };
     let mut entries = plan.reader.entries(&plan.query)?;
     let mut printer = Printer::new(plan.format.clone());
     let mut out = BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
     let mut left = plan.first.unwrap_or(usize::MAX);
     let mut last = None;
-    let mut watch = match plan.follow {
-        Follow::No => None,
-        Follow::Yes => Some(follow::Watch::new(plan.reader.dirs())?),
-    };
     loop {
         show(&mut entries, &mut left, &mut printer, plan, &mut last, &mut out)?;
         match &mut watch {
