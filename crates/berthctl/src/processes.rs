@@ -61,15 +61,20 @@ impl Group {
 
 /// The name of a process's program.
 pub fn command(pid: i32) -> String {
-    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+    // A process names itself, in any bytes.
+    let bytes = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    one_line(&String::from_utf8_lossy(&bytes)).trim().to_owned()
+}
+
+/// A text without what would move a terminal's cursor.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A process's arguments, or its program's name in brackets where it has none.
 fn command_line(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    // What would move a terminal's cursor is no part of a name.
-    let text: String =
-        String::from_utf8_lossy(&bytes).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = one_line(&String::from_utf8_lossy(&bytes));
     match text.trim() {
         "" => format!("[{}]", command(pid)),
         text => text.to_owned(),
@@ -96,6 +101,17 @@ mod tests {
                 "  \u{2514}\u{2500}9 /bin/c",
             ]
         );
+    }
+
+    #[test]
+    fn a_name_moves_no_cursor() {
+        // Written to comm(5) by the thread itself; the kernel cuts it at 15 bytes.
+        let name = std::thread::spawn(|| {
+            fs::write("/proc/thread-self/comm", "a\x1b[2J\nb").unwrap();
+            let own = fs::read_link("/proc/thread-self").unwrap();
+            command(own.file_name().unwrap().to_str().unwrap().parse().unwrap())
+        });
+        assert_eq!(name.join().unwrap(), "a [2J b");
     }
 
     #[test]

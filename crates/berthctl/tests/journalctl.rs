@@ -199,6 +199,50 @@ fn how_it_looks() {
     assert_eq!(read(&["-o", "cat", "--output-fields=_PID"]), "42\n");
 }
 
+/// What a sender says of itself cannot look like another line, or like another unit.
+#[test]
+fn who_speaks_is_one_word_of_text() {
+    for (context, fields, short, with_unit) in [
+        (
+            &[("_COMM", "sh"), ("_PID", "7")][..],
+            &[("SYSLOG_IDENTIFIER", "a\n<forged>")][..],
+            "sh[7]",
+            "sh[7]",
+        ),
+        (
+            &[("_COMM", "s\x1b[2Jh")],
+            &[("SYSLOG_IDENTIFIER", "\x1b]0;x\x07"), ("SYSLOG_PID", "1\n2")],
+            "unknown",
+            "unknown",
+        ),
+        (
+            &[("_SYSTEMD_UNIT", "own.service")],
+            &[("UNIT", "etcd.service"), ("SYSLOG_IDENTIFIER", "x")],
+            "x",
+            "own.service",
+        ),
+        (
+            &[("_SYSTEMD_UNIT", "init.scope")],
+            &[("UNIT", "etcd.service"), ("SYSLOG_IDENTIFIER", "init")],
+            "init",
+            "etcd.service",
+        ),
+        (
+            &[("_TRANSPORT", "driver")],
+            &[("UNIT", "etcd.service"), ("SYSLOG_IDENTIFIER", "logd")],
+            "logd",
+            "etcd.service",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let fields = [fields, &[("MESSAGE", "m")]].concat();
+        open(folder.path(), 1).append(&[record(0, context, &fields)], 0).unwrap();
+        assert_eq!(read(folder.path(), &["--no-hostname"]), format!("Nov 24 18:10:00 {short}: m\n"));
+        let line = read(folder.path(), &["--no-hostname", "-o", "with-unit"]);
+        assert_eq!(line, format!("Tue 2026-11-24 18:10:00 UTC {with_unit}: m\n"));
+    }
+}
+
 #[test]
 fn other_zones() {
     let journal = journal();

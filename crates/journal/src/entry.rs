@@ -84,9 +84,11 @@ impl Entry {
         self.record.fields.iter().chain(self.record.context.iter()).chain(self.origin.iter())
     }
 
-    /// The unit that it is of or about.
+    /// The unit that it is of, or about: the latter where PID 1 or the log daemon says so, as anybody may write `UNIT=`.
     pub fn unit(&self) -> Option<Cow<'_, str>> {
-        self.text("UNIT").or_else(|| self.text("_SYSTEMD_UNIT"))
+        let is_trusted =
+            self.get("_TRANSPORT") == Some(b"driver") || self.get("_SYSTEMD_UNIT") == Some(b"init.scope");
+        self.text("UNIT").filter(|_| is_trusted).or_else(|| self.text("_SYSTEMD_UNIT"))
     }
 
     /// The message; empty where there is none.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use coredump::{Core, Place, Record};
 use serde_json::{Value, json};
 
+use crate::processes::one_line;
 use crate::table::columns;
 use crate::time::{size, utc};
 
@@ -89,9 +90,10 @@ pub fn info(folder: &Path, (record, place): &(Record, Place)) -> String {
     if let Core::Kept { size: unpacked, stored, .. } = &record.core {
         row("Size on Disk", &format!("{}, unpacked {}", size(*stored), size(*unpacked)));
     }
+    // Its path is out of the core: whatever the process wrote there.
     let module = |module: &coredump::Module| match &module.build_id {
-        Some(id) => format!("{} {id}", module.path),
-        None => format!("{} without build id", module.path),
+        Some(id) => format!("{} {id}", one_line(&module.path)),
+        None => format!("{} without build id", one_line(&module.path)),
     };
     row("Modules", &record.modules.iter().map(module).collect::<Vec<_>>().join("\n"));
     row("Descriptors", &record.descriptors.join("\n"));
@@ -140,7 +142,7 @@ mod tests {
             descriptors: vec!["0 -> /dev/null".into(), "1 -> pipe:[5]".into()],
             modules: vec![
                 Module { path: "/app/web".into(), build_id: Some("00ff".into()) },
-                Module { path: "/app/lib".into(), build_id: None },
+                Module { path: "/app/lib\x1b[2J\nUID: 0".into(), build_id: None },
             ],
             core: Core::Kept { file: "core.web.zst".into(), size: 1 << 20, stored: 1536, truncated: false },
             ..Record::default()
@@ -186,7 +188,7 @@ mod tests {
        Storage: /var/lib/systemd/coredump/core.web.zst (present)
   Size on Disk: 1.5K, unpacked 1.0M
        Modules: /app/web 00ff
-                /app/lib without build id
+                /app/lib [2J UID: 0 without build id
    Descriptors: 0 -> /dev/null
                 1 -> pipe:[5]"
         );

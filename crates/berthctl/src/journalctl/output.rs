@@ -1,5 +1,6 @@
 //! Entries as text.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -159,6 +160,13 @@ impl Clock {
     }
 }
 
+/// Whether it can stand before a message: what the sender says of itself must neither upset a terminal nor look like
+/// another line.
+#[expect(clippy::ptr_arg)] // of iterators of it
+fn is_plain(text: &Cow<'_, str>) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
+}
+
 /// Prints entries.
 pub struct Printer {
     format: Format,
@@ -202,16 +210,18 @@ impl Printer {
         };
         let mut head = self.format.clock.text(time, micros);
         if self.format.shows_host
-            && let Some(host) = entry.text("_HOSTNAME")
+            && let Some(host) = entry.text("_HOSTNAME").filter(is_plain)
         {
             head.push(' ');
             head.push_str(&host);
         }
         let unit = if with_unit { entry.unit() } else { None };
-        let name = unit.or_else(|| entry.text("SYSLOG_IDENTIFIER")).or_else(|| entry.text("_COMM"));
+        let names = [unit, entry.text("SYSLOG_IDENTIFIER"), entry.text("_COMM")];
+        let name = names.into_iter().flatten().find(is_plain);
         head.push(' ');
         head.push_str(name.as_deref().unwrap_or("unknown"));
-        if let Some(pid) = entry.text("_PID").or_else(|| entry.text("SYSLOG_PID")) {
+        let pids = [entry.text("_PID"), entry.text("SYSLOG_PID")];
+        if let Some(pid) = pids.into_iter().flatten().find(is_plain) {
             head.push_str(&format!("[{pid}]"));
         }
         head.push_str(": ");
