@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use journal::{Priority, Sender};
@@ -12,7 +13,7 @@ use unit::text::file::Source;
 
 use crate::crash::Crash;
 use crate::gather;
-use crate::limiter::{PER_USER, Verdict, WINDOW_S, Window};
+use crate::limiter::{IN_ALL, PER_USER, Verdict, WINDOW_S, Window};
 use crate::message::{IDENTIFIER, tell};
 use crate::name;
 use crate::record::{Core, Record};
@@ -24,8 +25,10 @@ const WINDOW_FILE: &str = "/run/berth/crashes";
 /// Other work goes first (nice(2)), and in want of memory this goes (proc(5), oom_score_adj).
 const NICE: i32 = 9;
 const OOM_SCORE: &str = "500";
-/// How long it may take, in seconds. Then the core is cut off.
-const TIME_S: u32 = 300;
+/// How long it may take. Then the core is cut off, and its part is kept.
+const TIME: Duration = Duration::from_secs(240);
+/// When the kernel ends a handler that has not ended then, in seconds.
+const LAST_S: u32 = 360;
 
 /// Handles a crash.
 ///
@@ -35,7 +38,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let log = Sender::new(IDENTIFIER);
     let done = Crash::parse(arguments).and_then(|crash| {
         step_back(&crash);
-        handle(&crash, std::io::stdin().lock(), &Store::new(layout::path::COREDUMPS), &log)
+        let store = Store::new(layout::path::COREDUMPS).within(TIME);
+        handle(&crash, std::io::stdin().lock(), &store, &log)
     });
     if let Err(error) = &done {
         warn(&log, &format!("{error:#}"));
@@ -56,7 +60,7 @@ fn step_back(crash: &Crash) {
     }
     _ = rustix::process::nice(NICE);
     _ = fs::write("/proc/self/oom_score_adj", OOM_SCORE);
-    sys::signal::alarm(TIME_S);
+    sys::signal::alarm(LAST_S);
 }
 
 fn handle(crash: &Crash, core: impl Read, store: &Store, log: &Sender) -> Result<()> {
@@ -73,6 +77,12 @@ fn handle(crash: &Crash, core: impl Read, store: &Store, log: &Sender) -> Result
                     crash.uid
                 ),
             );
+            return Ok(());
+        }
+        Verdict::Full => {
+            let text =
+                format!("{IN_ALL} crashes in {WINDOW_S} s are kept: the next ones, of any user, are not");
+            warn(log, &text);
             return Ok(());
         }
         Verdict::Drop => return Ok(()),

@@ -21,22 +21,27 @@ pub fn stem(record: &Record) -> String {
 
 /// When the crash of a file was, in microseconds since 1970; none for a file of another kind.
 pub fn time_us(file: &str) -> Option<u64> {
-    parse(file).map(|(_, time)| time)
+    parse(file).map(|(_, _, time)| time)
+}
+
+/// The user whose process it was; none for a file of another kind.
+pub fn uid(file: &str) -> Option<u32> {
+    parse(file).map(|(uid, _, _)| uid)
 }
 
 /// The boot in which the crash of a file was; none for a file of another kind.
 pub fn boot_id(file: &str) -> Option<&str> {
-    parse(file).map(|(boot, _)| boot)
+    parse(file).map(|(_, boot, _)| boot)
 }
 
-fn parse(file: &str) -> Option<(&str, u64)> {
+/// User, boot and time.
+fn parse(file: &str) -> Option<(u32, &str, u64)> {
     let stem = [PACKED, RECORD].iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
     let parts: Vec<&str> = stem.split('.').collect();
     match parts[..] {
         ["core", _, uid, boot, pid, time] if boot.len() == 32 => {
-            uid.parse::<u32>().ok()?;
             pid.parse::<u32>().ok()?;
-            Some((boot, time.parse().ok()?))
+            Some((uid.parse().ok()?, boot, time.parse().ok()?))
         }
         _ => None,
     }

@@ -8,6 +8,7 @@ use std::io::{BufWriter, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -25,7 +26,7 @@ const CHUNK: usize = 64 << 10;
 const AHEAD: u64 = 5 * CHUNK as u64;
 /// For how much of a core room is made at once, in bytes.
 const STEP: u64 = 8 << 20;
-/// How many crashes are known of. With this one more, the oldest are forgotten.
+/// How many crashes are known of. With one more, one is forgotten.
 const RECORDS_MAX: usize = 500;
 /// How hard it is packed: the least, and with windows of 512 KiB, so that the handler stays small.
 const LEVEL: i32 = 1;
@@ -40,6 +41,7 @@ const READERS: &str = "systemd-journal";
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
+    until: Option<Instant>,
 }
 
 /// Where a record's core is now.
@@ -72,7 +74,13 @@ pub struct Written {
 impl Store {
     /// The folder at a path, which need not be there yet.
     pub fn new(folder: impl Into<PathBuf>) -> Store {
-        Store { folder: folder.into() }
+        Store { folder: folder.into(), until: None }
+    }
+
+    /// The same, where a core is cut off after a time.
+    #[must_use]
+    pub fn within(self, time: Duration) -> Store {
+        Store { until: Some(Instant::now() + time), ..self }
     }
 
     /// The crashes that are known of, oldest first. A record that cannot be read is left out.
@@ -144,6 +152,7 @@ impl Store {
         self.make_folder()?;
         let end = if settings.compress { name::PACKED } else { "" };
         let file = format!("{stem}{end}");
+        let uid = name::uid(stem).unwrap_or(0);
         let mut reader = elf::Reader::default();
         let mut out = Output::new(self.nameless()?, settings.compress).with_context(doing)?;
         let mut buffer = vec![0; CHUNK];
@@ -155,7 +164,8 @@ impl Store {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error).context("cannot read the core that the kernel sends"),
             };
-            if !self.grant(settings, &mut granted, out.written()?)? {
+            let is_over = size > 0 && self.until.is_some_and(|until| Instant::now() >= until);
+            if is_over || !self.grant(settings, uid, &mut granted, out.written()?)? {
                 truncated = true;
                 break;
             }
@@ -174,12 +184,12 @@ impl Store {
         written.sync_data().with_context(doing)?;
         let metadata = written.metadata().with_context(doing)?;
         let (stored, on_disk) = (metadata.len(), metadata.blocks().saturating_mul(512));
-        self.make_room(settings, on_disk, on_disk)?;
+        self.make_room(settings, uid, on_disk, on_disk)?;
         self.give_name(&written, &file)?;
         Ok(Written { core: Core::Kept { file, size, stored, truncated }, reader })
     }
 
-    /// Keeps a record, and forgets the oldest where there are too many.
+    /// Keeps a record, and forgets the oldest of who has the most where there are too many.
     ///
     /// # Errors
     /// It cannot be written.
@@ -195,9 +205,9 @@ impl Store {
         self.give_name(&file, &format!("{}{}", name::stem(record), name::RECORD))?;
         let mut files = self.files()?;
         files.retain(|file| file.file.ends_with(name::RECORD));
-        files.sort_by(|a, b| (a.time_us, &a.file).cmp(&(b.time_us, &b.file)));
-        let surplus = files.len().saturating_sub(RECORDS_MAX);
-        for old in files.into_iter().take(surplus) {
+        while files.len() > RECORDS_MAX
+            && let Some(old) = room::take_first(&mut files, None, |_| 1)
+        {
             let stem = old.file.strip_suffix(name::RECORD).unwrap_or(&old.file);
             for end in [name::RECORD, name::PACKED, ""] {
                 _ = fs::remove_file(self.folder.join(format!("{stem}{end}")));
@@ -207,29 +217,29 @@ impl Store {
     }
 
     /// Makes room for the next chunk of a core, and where it can be for many. Says whether there is any.
-    fn grant(&self, settings: &Settings, granted: &mut u64, written: u64) -> Result<bool> {
+    fn grant(&self, settings: &Settings, uid: u32, granted: &mut u64, written: u64) -> Result<bool> {
         let next = written + AHEAD;
         for size in [next + STEP, next] {
             if next <= *granted {
                 break;
             }
-            if self.make_room(settings, size, written)? {
+            if self.make_room(settings, uid, size, written)? {
                 *granted = size;
             }
         }
         Ok(next <= *granted)
     }
 
-    /// Removes the oldest cores until there is room for a core of that size, of which a part is on the
+    /// Removes cores until there is room for one of a user of that size, of which a part is on the
     /// disk already. Says whether there is.
-    fn make_room(&self, settings: &Settings, size: u64, written: u64) -> Result<bool> {
+    fn make_room(&self, settings: &Settings, uid: u32, size: u64, written: u64) -> Result<bool> {
         let state = rustix::fs::statvfs(&self.folder)
             .with_context(|| format!("cannot look at the file system of {}", self.folder.display()))?;
         let (max_use, keep_free) = settings.bounds(state.f_blocks.saturating_mul(state.f_frsize));
         // As if nothing of it were written yet.
         let free = state.f_bavail.saturating_mul(state.f_frsize).saturating_add(written);
         let kept = self.files()?.into_iter().filter(|file| !file.file.ends_with(name::RECORD)).collect();
-        let Some(removed) = room::make(kept, Bounds { max_use, keep_free, free }, size) else {
+        let Some(removed) = room::make(kept, Bounds { max_use, keep_free, free }, uid, size) else {
             return Ok(false);
         };
         for core in removed {
@@ -247,10 +257,10 @@ impl Store {
         };
         let file = |entry: fs::DirEntry| {
             let file = entry.file_name().into_string().ok()?;
-            let time_us = name::time_us(&file)?;
+            let (uid, time_us) = (name::uid(&file)?, name::time_us(&file)?);
             // In units of 512 bytes, whatever the file system's blocks are.
             let size = entry.metadata().ok()?.blocks().saturating_mul(512);
-            Some(Kept { file, time_us, size })
+            Some(Kept { file, uid, time_us, size })
         };
         Ok(entries.flatten().filter_map(file).collect())
     }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use coredump::{Core, Place, Record, Settings, Store, name};
 
@@ -194,4 +195,38 @@ fn what_is_known_of_is_bounded_and_rubbish_is_passed_over() {
     // A record that names a file elsewhere leads nowhere.
     let core = Core::Kept { file: "../../etc/shadow".into(), size: 1, stored: 1, truncated: false };
     assert_eq!(store.place(&Record { core, ..record(1, 1) }), Place::Missing);
+}
+
+/// A core that comes slowly.
+struct Slow<'a>(&'a [u8]);
+
+impl std::io::Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(20));
+        std::io::Read::read(&mut self.0, buffer)
+    }
+}
+
+#[test]
+fn of_a_core_that_takes_too_long_the_beginning_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path().join("cores")).within(Duration::from_millis(200));
+    let core = noise(8 << 20);
+    let mut record = record(7, 1);
+    record.core = store.keep(Slow(&core), &name::stem(&record), u64::MAX, &settings()).unwrap().core;
+    let Core::Kept { size, truncated: true, .. } = record.core else { panic!("{:?}", record.core) };
+    assert!(size > 0 && size < 8 << 20, "{size}");
+    assert_eq!(unpacked(&store, &record), core[..size as usize]);
+}
+
+#[test]
+fn who_crashes_often_does_not_have_others_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path().join("cores"));
+    store.note(&record(1, 1)).unwrap();
+    for n in 2..=502 {
+        store.note(&Record { uid: 1000, ..record(n, n.into()) }).unwrap();
+    }
+    let records = store.records().unwrap();
+    assert_eq!((records.len(), records[0].uid, records[1].pid), (500, 0, 4));
 }
