@@ -312,7 +312,7 @@ fn who_fills_the_disk_does_not_erase_the_log() {
     // What comes then takes the place of the oldest.
     let long = record("a.service", vec![b'x'; 1_000_000]);
     for _ in 0..6 {
-        append(&mut writer, &[long.clone()]);
+        append(&mut writer, std::slice::from_ref(&long));
     }
     writer.rotate(START_US).unwrap();
     assert_eq!(sizes(dir.path()), [6, 6, 6, 5, 0]);

@@ -330,7 +330,8 @@ fn at_the_end_all_that_was_announced_is_read() {
     logd.wait_for("ready");
     logd.room_for_announcements();
     logd.signal(Signal::STOP);
-    let units = 400;
+    // More than two turns.
+    let units = 700;
     let pipes: Vec<_> = (0..units).map(|n| logd.unit(&format!("u{n}.service"))).collect();
     pipes.iter().for_each(|mut pipe| writeln!(pipe, "last words").unwrap());
     logd.signal(Signal::TERM);
