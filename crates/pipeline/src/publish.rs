@@ -274,6 +274,12 @@ fn of_crate(name: &str, version: &str, licence: &str, package: &str) -> Componen
     }
 }
 
+fn of_package(package: &Package, licence: String) -> Component {
+    let Package { name, version, .. } = package;
+    let source = format!("pkg:deb/debian/{name}@{}", in_purl(version));
+    Component { name: name.clone(), version: version.clone(), licence, source }
+}
+
 /// Name, version and licence of each line of a `modules.txt`.
 fn listed(modules: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     modules.lines().filter_map(|line| {
@@ -314,15 +320,10 @@ fn components(
         }
         let component = component::describe(&directory)?;
         for library in component.cgo.iter().flat_map(|cgo| &cgo.static_libraries) {
-            let package = packages.get(library.package.as_str());
-            let name = &library.package;
+            let name = library.package.as_str();
+            let package = packages.get(name);
             let package = package.with_context(|| format!("images/packages.yaml does not name {name}"))?;
-            all.push(Component {
-                name: name.clone(),
-                version: package.version.clone(),
-                licence: library.licence.clone(),
-                source: format!("pkg:deb/debian/{name}@{}", in_purl(&package.version)),
-            });
+            all.push(of_package(package, library.licence.clone()));
         }
         all.extend(of_go(component, &modules));
     }
@@ -343,12 +344,7 @@ fn components(
             "systemd-boot-efi" => "LGPL-2.1-or-later".to_owned(),
             name => userland.licence(name),
         };
-        all.push(Component {
-            name: name.to_owned(),
-            version: package.version.clone(),
-            licence,
-            source: format!("pkg:deb/debian/{name}@{}", in_purl(&package.version)),
-        });
+        all.push(of_package(package, licence));
     }
     all.extend(crates(&read::text(&cache.output(&plan.programs).join("modules.txt"))?));
     all.sort();

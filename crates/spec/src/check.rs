@@ -173,21 +173,30 @@ pub(crate) fn check_names(
     names: Vec<String>,
     known: &[String],
 ) -> Result<BTreeSet<String>, Problem> {
+    check_list(path, kind, names, |name| {
+        let near = || nearest(name, known.iter().map(String::as_str));
+        let hint = || near().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let is_known = known.iter().any(|known| known == name);
+        (!is_known).then(|| format!("no {kind} `{name}`, expected one of {}{}", known.join(", "), hint()))
+    })
+}
+
+/// The names in the list at `path`, each a `kind` of which nothing is `wrong`, and there once.
+fn check_list(
+    path: &[&str],
+    kind: &str,
+    names: Vec<String>,
+    wrong: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeSet<String>, Problem> {
     let mut found = BTreeSet::new();
     for (index, name) in names.into_iter().enumerate() {
-        let at = |message: String| {
+        let is_twice = || found.contains(&name).then(|| format!("{kind} `{name}` is named twice"));
+        if let Some(message) = wrong(&name).or_else(is_twice) {
             let index = index.to_string();
             let path = path.iter().copied().chain([index.as_str()]).map(str::to_owned).collect();
-            Problem { path, message }
-        };
-        if !known.contains(&name) {
-            let near = nearest(&name, known.iter().map(String::as_str));
-            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            return Err(at(format!("no {kind} `{name}`, expected one of {}{hint}", known.join(", "))));
+            return Err(Problem { path, message });
         }
-        if !found.insert(name.clone()) {
-            return Err(at(format!("{kind} `{name}` is named twice")));
-        }
+        found.insert(name);
     }
     Ok(found)
 }
@@ -223,17 +232,11 @@ fn check_applets(
             format!("programs of busybox, which the image has not: take {BUSYBOX} in `userland`, too");
         return Err(problem(["applets"], message));
     }
-    let mut found = BTreeSet::new();
-    for (index, name) in names.into_iter().enumerate() {
-        let at = |message: String| problem(["applets", &index.to_string()], message);
-        if name.is_empty() || name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) {
-            return Err(at(format!("`{name}` is not the name of a program of busybox, such as `ls`")));
-        }
-        if !found.insert(name.clone()) {
-            return Err(at(format!("applet `{name}` is named twice")));
-        }
-    }
-    Ok(found)
+    check_list(&["applets"], "applet", names, |name| {
+        let is_name =
+            !name.is_empty() && !name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control());
+        (!is_name).then(|| format!("`{name}` is not the name of a program of busybox, such as `ls`"))
+    })
 }
 
 pub(crate) fn check_word(key: &str, value: &str) -> Result<(), Problem> {

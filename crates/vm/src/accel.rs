@@ -37,8 +37,7 @@ impl Accel {
     /// # Errors
     /// QEMU cannot be started at all.
     pub fn detect(tools: &Tree, kernel: &Path) -> Result<Self> {
-        let kvm = Path::new("/dev/kvm");
-        if OpenOptions::new().read(true).write(true).open(kvm).is_err() {
+        if !may_open_kvm() {
             return Ok(Self::Tcg);
         }
         let hardware = Hardware {
@@ -94,7 +93,7 @@ impl Accel {
         let entry = |accel: Self| format!("{} {}", accel.name(), this_boot.trim());
         let remembered = fs::read_to_string(memory).unwrap_or_default();
         // A cache may be shared with who may not open it: a container, another user.
-        let may_open = fs::File::options().read(true).write(true).open("/dev/kvm").is_ok();
+        let may_open = may_open_kvm();
         for accel in [Self::Kvm, Self::Tcg] {
             let is_said = !this_boot.is_empty() && remembered.trim() == entry(accel);
             if is_said && (accel == Self::Tcg || may_open) {
@@ -108,4 +107,8 @@ impl Accel {
         let _ = fs::write(memory, entry(found) + "\n");
         Ok(found)
     }
+}
+
+fn may_open_kvm() -> bool {
+    OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }

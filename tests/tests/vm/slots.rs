@@ -29,17 +29,23 @@ fn with_one_that_turned_bad(partition: &layout::Partition, offset: u64) -> vm::R
     Ok(disk)
 }
 
-#[test]
-fn a_good_version_that_turned_bad_gives_way_to_the_one_before() -> vm::Result<()> {
-    let disk = with_one_that_turned_bad(&layout::disk::USR_B, disk::EROFS_SUPERBLOCK)?;
-    let vm = Vm::uefi(bed()).disk(&disk).boot()?;
-    vm.wait_for_console("dm-verity device corrupted", LIMIT)?;
+/// Starts a disk with a version that turned bad: each boot says `sign`, until the version before is started. What
+/// `berthctl slots` says then.
+fn slots_after_giving_way(disk: &Disk, sign: &str) -> vm::Result<String> {
+    let vm = Vm::uefi(bed()).disk(disk).boot()?;
+    vm.wait_for_console(sign, LIMIT)?;
     let version = &Version::next().manifest.version;
     let words = format!("version {version} was booted 4 times and did not prove itself");
     vm.wait_for_console(&words, LIMIT)?;
     vm.wait_for_console("berth: reached multi-user.target", LIMIT)?;
-    let slots = vm.shell().run("berthctl slots")?;
-    let given_up = format!("given up berth_{version}+0.efi");
+    vm.shell().run("berthctl slots")
+}
+
+#[test]
+fn a_good_version_that_turned_bad_gives_way_to_the_one_before() -> vm::Result<()> {
+    let disk = with_one_that_turned_bad(&layout::disk::USR_B, disk::EROFS_SUPERBLOCK)?;
+    let slots = slots_after_giving_way(&disk, "dm-verity device corrupted")?;
+    let given_up = format!("given up berth_{}+0.efi", Version::next().manifest.version);
     assert!(slots.contains("runs, and boots next") && slots.contains(&given_up), "{slots}");
     Ok(())
 }
@@ -47,13 +53,8 @@ fn a_good_version_that_turned_bad_gives_way_to_the_one_before() -> vm::Result<()
 #[test]
 fn a_good_version_whose_hash_tree_is_gone_gives_way_to_the_one_before() -> vm::Result<()> {
     let disk = with_one_that_turned_bad(&layout::disk::USR_B_VERITY, 0)?;
-    let vm = Vm::uefi(bed()).disk(&disk).boot()?;
-    vm.wait_for_console("no slot holds the /usr that this kernel was made for", LIMIT)?;
-    let version = &Version::next().manifest.version;
-    let words = format!("version {version} was booted 4 times and did not prove itself");
-    vm.wait_for_console(&words, LIMIT)?;
-    vm.wait_for_console("berth: reached multi-user.target", LIMIT)?;
-    let slots = vm.shell().run("berthctl slots")?;
-    assert!(slots.contains("runs, and boots next") && !slots.contains(&version.to_string()), "{slots}");
+    let slots = slots_after_giving_way(&disk, "no slot holds the /usr that this kernel was made for")?;
+    let version = Version::next().manifest.version.to_string();
+    assert!(slots.contains("runs, and boots next") && !slots.contains(&version), "{slots}");
     Ok(())
 }

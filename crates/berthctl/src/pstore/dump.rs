@@ -92,7 +92,7 @@ impl Dump {
             None => self.text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no text"),
         };
         let line = line.trim_end().trim_end_matches(" ]---");
-        line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+        crate::processes::one_line(line).trim().to_owned()
     }
 }
 

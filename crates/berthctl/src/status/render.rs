@@ -5,6 +5,7 @@ use std::time::Duration;
 use boots::Boot;
 
 use super::facts::{Answer, Facts};
+use crate::processes::one_line;
 use crate::table::Paint;
 use crate::time::{size, utc_date};
 
@@ -166,7 +167,7 @@ fn uptime(seconds: f64) -> String {
 
 /// A text of one line, cut where it is too long.
 fn cut(text: &str, width: usize) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = one_line(text);
     if text.chars().count() <= width {
         return text;
     }
