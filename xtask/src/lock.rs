@@ -70,11 +70,14 @@ impl Lock {
         let mut new =
             Inputs { rustc: programs::Toolchain::of_host(&checkout.root)?.version, ..Inputs::default() };
         eprintln!("  reading the Debian archive");
-        let (archive, _lock) = inputs::open_archive(cache, &|holder| {
-            eprintln!("  apt is used by {holder}: waiting for it");
-        })?;
-        for (set, names) in &wanted {
-            new.sets.insert(set.clone(), archive.resolve(names)?);
+        {
+            // For this long alone: the steps that follow fetch packages, and take apt's lock themselves.
+            let (archive, _lock) = inputs::open_archive(cache, &|holder| {
+                eprintln!("  apt is used by {holder}: waiting for it");
+            })?;
+            for (set, names) in &wanted {
+                new.sets.insert(set.clone(), archive.resolve(names)?);
+            }
         }
         let version = self.go.clone().or_else(|| old.go.as_ref().map(|go| go.version.clone()));
         let go = go_toolchain(&new, &version.unwrap_or_else(|| FIRST_GO.to_owned()), cache)?;

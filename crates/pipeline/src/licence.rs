@@ -29,9 +29,9 @@ fn expression(line: &str) -> String {
     let parts = line.split(", and ").map(|part| {
         let choices = part.split(" or ").map(|choice| {
             let all = choice.split(" and ").map(|name| name.trim().trim_end_matches(',')).map(identifier);
-            all.collect::<Vec<_>>().join(" AND ")
+            all_of(all.collect())
         });
-        choices.collect::<Vec<_>>().join(" OR ")
+        choices.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" OR ")
     });
     all_of(parts.collect())
 }
@@ -132,6 +132,8 @@ mod tests {
             ("License: GPL-2+ or Expat", "GPL-2.0-or-later OR MIT"),
             ("License: Expat\nLicense: GPL-2 or ISC\n text\nLicense: Expat", "(GPL-2.0-only OR ISC) AND MIT"),
             ("License: GPL-2 or ISC, and Zlib", "(GPL-2.0-only OR ISC) AND Zlib"),
+            ("License: ISC and ISC", "ISC"),
+            ("License: Expat or MIT", "MIT"),
             ("License: public-domain", "LicenseRef-Debian-public-domain"),
             ("License: Expat~Boehm", "LicenseRef-Debian-Expat-Boehm"),
             ("License: GPL-3+ with Bison exception", "LicenseRef-Debian-GPL-3--with-Bison-exception"),

@@ -1,4 +1,4 @@
-//! The kernel, from Debian's source package and the fragments in kernel-config/.
+//! The kernel, from Debian's source package, the fragments in kernel-config/ and the patches in its folder `patches`.
 //!
 //! Output: `vmlinuz`, `config`, `release` (the text of `uname -r`) and `modules/RELEASE/`.
 
@@ -31,11 +31,11 @@ const NOT_NEEDED: &str = "-Wno-all -Wno-extra -Wno-misleading-indentation -Wno-r
 /// Modules have no BTF, and are stripped.
 const MODULES_ALONE: &str = "CFLAGS_MODULE=-g0";
 
-/// The step that builds the kernel from the fragments in `config`, and those of `optional` in its
-/// folder of that name.
+/// The step that builds the kernel from the fragments in `config`, those of `optional` in its folder of that name, and
+/// all patches of its folder `patches`.
 ///
 /// # Errors
-/// A fragment cannot be read.
+/// A fragment or a patch cannot be read.
 pub fn step(
     config: &Path,
     optional: &BTreeSet<String>,
@@ -43,14 +43,15 @@ pub fn step(
     build: &Arc<Step>,
     source: &Arc<Step>,
 ) -> Result<Arc<Step>> {
-    let mut fragments = read_fragments(config)?;
+    let mut fragments = read_files(config, "config")?;
     for name in optional {
         let file = format!("optional/{name}.config");
         let text = read::text(&config.join(&file))?;
         fragments.push((file, text));
     }
+    let patches = read_files(&config.join("patches"), "patch")?;
     let mut recipe = Recipe::new("kernel", include_str!("kernel.rs")).needs(build).needs(source);
-    for (name, text) in &fragments {
+    for (name, text) in fragments.iter().chain(&patches) {
         recipe = recipe.parameter(name, text);
     }
     // The epoch, and how the kernel shows it.
@@ -58,25 +59,30 @@ pub fn step(
         .parameter("epoch", epoch.to_string())
         .parameter("timestamp", manifest::spdx::utc(epoch))
         .parameter("kconfig", include_str!("../kconfig.rs"));
-    Ok(recipe.action(move |context| make(context, &fragments, epoch)))
+    Ok(recipe.action(move |context| make(context, &fragments, &patches, epoch)))
 }
 
-/// The fragments, in the order of their names: name and text.
-fn read_fragments(directory: &Path) -> Result<Vec<(String, String)>> {
+/// The files of a folder whose names end so, in the order of their names: name and text.
+fn read_files(directory: &Path, extension: &str) -> Result<Vec<(String, String)>> {
     let reading = || format!("reading the kernel's configuration in {}", directory.display());
-    let mut fragments = Vec::new();
+    let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(reading)? {
         let path = entry.with_context(reading)?.path();
-        if path.extension().is_some_and(|extension| extension == "config") {
+        if path.extension().is_some_and(|found| found == extension) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            fragments.push((name, fs::read_to_string(&path).with_context(reading)?));
+            files.push((name, read::text(&path)?));
         }
     }
-    fragments.sort();
-    Ok(fragments)
+    files.sort();
+    Ok(files)
 }
 
-fn make(context: &Context, fragments: &[(String, String)], epoch: u64) -> Result<()> {
+fn make(
+    context: &Context,
+    fragments: &[(String, String)],
+    patches: &[(String, String)],
+    epoch: u64,
+) -> Result<()> {
     let work = context.output().join("work");
     let installed = context.output().join("installed");
     for directory in [&work, &installed] {
@@ -98,6 +104,17 @@ fn make(context: &Context, fragments: &[(String, String)], epoch: u64) -> Result
     };
     let archive = archive(&source)?;
     run("unpacking the kernel's source", "tar", &["--extract", "--strip-components=1", "--file", &archive])?;
+    for (name, text) in patches {
+        let file = format!("berth-{name}");
+        let path = work.join(&file);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        // What no longer fits word for word is looked at again by somebody: its fault may be mended.
+        run(
+            &format!("applying kernel-config/patches/{name}"),
+            "patch",
+            &["--batch", "--forward", "--strip=1", "--fuzz=0", "--input", &file],
+        )?;
+    }
 
     let mut requests = Vec::new();
     for (name, text) in fragments {

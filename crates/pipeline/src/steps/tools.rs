@@ -2,7 +2,7 @@
 
 use crate::{Cache, Recipe, Step, inputs};
 use anyhow::Result;
-use sandbox::{Archive, Package};
+use sandbox::Package;
 use std::sync::Arc;
 
 /// The step that unpacks a set.
@@ -23,8 +23,9 @@ pub fn step(set: &str, packages: &[Package], cache: &Cache) -> Result<Arc<Step>>
         if bytes > 0 {
             context.say(&format!("fetching {} MB", bytes / 1_000_000));
             // One build at a time uses apt's directories; another may have fetched meanwhile.
-            let _lock = cache.lock("apt", &|holder| context.say(&format!("waiting for {holder}")))?;
-            Archive::open(&cache.directory("apt")?)?.fetch(&packages, &store)?;
+            let (archive, _lock) =
+                inputs::open_archive(&cache, &|holder| context.say(&format!("waiting for {holder}")))?;
+            archive.fetch(&packages, &store)?;
         }
         sandbox::unpack(&packages, &store, context.output(), &|done| {
             context.say(&format!("unpacking {done}/{}", packages.len()));
