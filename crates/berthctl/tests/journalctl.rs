@@ -177,6 +177,7 @@ fn how_it_looks() {
     let verbose = read(journal.path(), &["TEAM=red", "-u", "etcd", "-o", "verbose"]);
     assert!(verbose.starts_with(&format!("Tue 2026-11-24 18:12:03.123456 UTC [{cursor}")), "{verbose}");
     assert!(verbose.contains("\n    TEAM=red\n") && verbose.contains("\n    _HOSTNAME=host\n"), "{verbose}");
+    assert!(verbose.contains("\n    MESSAGE=two\n            lines\n"), "{verbose}");
     let export = read(journal.path(), &["TEAM=red", "-u", "etcd", "-o", "export"]);
     assert!(export.starts_with(&format!("__CURSOR={cursor}")), "{export}");
     assert!(export.contains("\nMESSAGE\n\x09\0\0\0\0\0\0\0two\nlines\n"), "{export:?}");

@@ -263,7 +263,9 @@ impl Printer {
         let [day, date, clock, zone] = &self.format.clock.parts;
         writeln!(out, "{day} {date} {clock}.{:06} {zone} [{}]", micros % 1_000_000, entry.cursor())?;
         for (name, value) in entry.fields().filter(|(name, _)| self.format.wants(name)) {
-            writeln!(out, "    {name}={}", self.printable(value))?;
+            // The further lines of a value are below its first one: none looks like a field.
+            let margin = format!("\n{:width$}", "", width = 4 + name.len() + 1);
+            writeln!(out, "    {name}={}", self.printable(value).replace('\n', &margin))?;
         }
         Ok(())
     }

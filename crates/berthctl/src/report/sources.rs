@@ -16,6 +16,7 @@ use observe::Root;
 use observe::group::{self, Usage};
 use unit::control::{Reply, Request, UnitStatus};
 
+use crate::processes::one_line;
 use crate::time::utc_date;
 use crate::{client, coredumpctl, status};
 
@@ -179,7 +180,9 @@ fn log(boot: i64) -> Result<String> {
         let message = entry.message();
         let end = message.floor_char_boundary(ENTRY_MAX);
         let time = utc_date(Duration::from_micros(entry.record.realtime_us));
-        _ = writeln!(text, "{time} {source} {priority}: {}", &message[..end]);
+        // What a sender writes looks like no other entry.
+        let lines: Vec<String> = message[..end].lines().map(one_line).collect();
+        _ = writeln!(text, "{time} {} {priority}: {}", one_line(&source), lines.join("\n    "));
     }
     Ok(text)
 }

@@ -190,42 +190,38 @@ impl Port {
 
     pub(super) fn change6(&mut self, changes: Vec<client6::Change>, kernel: &mut Kernel) {
         for change in changes {
-            let done = match change {
+            match change {
                 client6::Change::Apply(lease) => self.apply6(lease, kernel),
                 client6::Change::Withdraw(addresses) => {
                     self.lease6 = None;
-                    self.withdraw6(&addresses, kernel)
+                    self.withdraw6(&addresses, kernel);
                 }
-            };
-            self.done(done);
+            }
         }
     }
 
-    fn apply6(&mut self, lease: dhcp6::Lease, kernel: &mut Kernel) -> Result<()> {
+    fn apply6(&mut self, lease: dhcp6::Lease, kernel: &mut Kernel) {
         let lease = lease.limited(&self.network.dhcp6);
         if self.lease6.as_ref() != Some(&lease) {
             let addresses: Vec<String> = lease.addresses.iter().map(|own| own.address.to_string()).collect();
             let what = if addresses.is_empty() { "settings only".to_owned() } else { addresses.join(", ") };
             log::info(&format!("{}: from a DHCPv6 server: {what}", self.link.name));
         }
+        // An address that the kernel does not take keeps none of the others away, nor the settings.
         for own in &lease.addresses {
-            kernel
-                .set_leased6(self.link.index, own)
-                .with_context(|| format!("cannot set the address {}", own.address))?;
+            let set = kernel.set_leased6(self.link.index, own);
+            self.done(set.with_context(|| format!("cannot set the address {}", own.address)));
         }
         self.lease6 = Some(lease);
-        Ok(())
     }
 
-    fn withdraw6(&mut self, addresses: &[std::net::Ipv6Addr], kernel: &mut Kernel) -> Result<()> {
+    fn withdraw6(&mut self, addresses: &[std::net::Ipv6Addr], kernel: &mut Kernel) {
         for address in addresses {
             log::warning(&format!("{}: the lease of {address} has ended", self.link.name));
             let subnet = Subnet { address: (*address).into(), prefix: 128 };
-            kernel
-                .remove_address(self.link.index, subnet)
-                .with_context(|| format!("cannot remove the address {address}"))?;
+            let removed = kernel.remove_address(self.link.index, subnet);
+            self.done(removed.with_context(|| format!("cannot remove the address {address}")));
         }
-        Ok(())
     }
 
     pub(super) fn withdraw_all(&mut self, kernel: &mut Kernel) {
@@ -235,8 +231,7 @@ impl Port {
         }
         if let Some(lease) = self.lease6.take() {
             let addresses: Vec<_> = lease.addresses.iter().map(|own| own.address).collect();
-            let done = self.withdraw6(&addresses, kernel);
-            self.done(done);
+            self.withdraw6(&addresses, kernel);
         }
     }
 

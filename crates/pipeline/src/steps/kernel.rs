@@ -49,7 +49,8 @@ pub fn step(
         let text = read::text(&config.join(&file))?;
         fragments.push((file, text));
     }
-    let patches = read_files(&config.join("patches"), "patch")?;
+    let patches = config.join("patches");
+    let patches = if patches.is_dir() { read_files(&patches, "patch")? } else { Vec::new() };
     let mut recipe = Recipe::new("kernel", include_str!("kernel.rs")).needs(build).needs(source);
     for (name, text) in fragments.iter().chain(&patches) {
         recipe = recipe.parameter(name, text);
