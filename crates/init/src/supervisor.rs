@@ -403,7 +403,10 @@ impl Supervisor {
                 }
                 self.look_for(&unit);
                 let emptied = !self.cgroups.is_populated(&unit);
-                self.tell(unit, Event::Exited { pid, exit, emptied });
+                self.tell(unit.clone(), Event::Exited { pid, exit, emptied });
+                if emptied {
+                    self.look_for_main(unit);
+                }
             } else {
                 of_no_unit = true;
             }
@@ -423,6 +426,17 @@ impl Supervisor {
             .cloned()
     }
 
+    /// Looks whether the main process of a unit without processes is one whose end nobody tells: no child of PID 1.
+    fn look_for_main(&mut self, unit: UnitName) {
+        let Some(pid) = self.manager.service_state(&unit).and_then(|state| state.main) else {
+            return;
+        };
+        // One that has ended and is there still is about to be reaped.
+        if !std::fs::exists(format!("/proc/{pid}")).unwrap_or(true) {
+            self.tell(unit, Event::MainLost);
+        }
+    }
+
     fn groups_changed(&mut self) {
         for unit in self.cgroups.changed() {
             self.cgroups.settle(&unit);
@@ -430,7 +444,8 @@ impl Supervisor {
                 self.tell(unit.clone(), Event::OutOfMemory);
             }
             if !self.cgroups.is_populated(&unit) {
-                self.tell(unit, Event::Emptied);
+                self.tell(unit.clone(), Event::Emptied);
+                self.look_for_main(unit);
             }
         }
     }

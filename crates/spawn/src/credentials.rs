@@ -14,6 +14,7 @@ use unit::UnitName;
 use unit::service::config::{Credential, CredentialSource};
 use unit::text::specifier::CREDENTIALS;
 
+use crate::removal;
 use crate::users::Identity;
 
 /// Folders of this name in those of settings are where credentials are looked for by name.
@@ -66,7 +67,7 @@ fn make_in(folder: &Path, credentials: &[Credential], identity: Option<&Identity
 
 /// Removes a unit's credentials.
 pub fn remove(unit: &UnitName) {
-    _ = fs::remove_dir_all(folder(unit));
+    _ = removal::remove_path(&folder(unit));
 }
 
 /// What there is, by name: what is loaded before what is imported, and that before what is set.

@@ -1,6 +1,7 @@
 //! `RuntimeDirectory=` and kin: the folders that a service gets.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 use unit::service::config::{DirectoryKind, ExecContext, PRIVATE};
 
 use crate::folder::{Folder, OPEN};
+use crate::removal;
 use crate::users::Identity;
 
 const ROOT_ONLY: u32 = 0o700;
@@ -121,7 +123,7 @@ pub fn remove(root: &Path, exec: &ExecContext) {
 fn remove_one(base: &Path, path: &str) -> Result<()> {
     let (above, name) = split(path);
     let above = Folder::open(base)?.enter_all(above)?;
-    Ok(fs::remove_dir_all(above.held().join(name))?)
+    Ok(removal::remove(above.as_fd(), OsStr::new(name))?)
 }
 
 /// The folder that a path is in, and its name there.

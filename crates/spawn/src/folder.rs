@@ -1,7 +1,7 @@
 //! Folders below one that is root's, where services may have put links: PID 1 follows none of those.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -68,11 +68,6 @@ impl Folder {
     pub fn is(&self, other: &Folder) -> Result<bool> {
         let (one, other) = (fstat(self)?, fstat(other)?);
         Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
-    }
-
-    /// A path that leads to it for as long as it is held.
-    pub fn held(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
     }
 
     fn step(&self, name: &OsStr, links: usize) -> Result<Folder> {

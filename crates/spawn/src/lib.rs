@@ -7,6 +7,7 @@ mod directories;
 mod dynamic;
 mod environment_files;
 mod folder;
+mod removal;
 mod users;
 
 use std::collections::BTreeMap;

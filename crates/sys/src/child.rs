@@ -500,6 +500,25 @@ pub fn fork_nice(niceness: i32, work: impl FnOnce() -> i32) -> io::Result<i32> {
     })
 }
 
+/// As [`fork_nice`], for work that takes long: the copy has no descriptors but the standard ones and `keep`, so that
+/// what this process closes is closed.
+///
+/// # Errors
+/// The process could not be made.
+pub fn fork_apart(niceness: i32, keep: BorrowedFd<'_>, work: impl FnOnce() -> i32) -> io::Result<i32> {
+    fork_nice(niceness, || {
+        let kept = keep.as_raw_fd().unsigned_abs();
+        // SAFETY: the copy ends without using any of them again, and runs nothing down.
+        unsafe {
+            if kept > 3 {
+                libc::close_range(3, kept - 1, 0);
+            }
+            libc::close_range(kept.max(2) + 1, libc::c_uint::MAX, 0);
+        }
+        work()
+    })
+}
+
 /// Makes a copy of this process that does one thing and exits with what that returns. As for
 /// [`Child`], there must be one thread only.
 ///

@@ -23,7 +23,7 @@ use crate::graph::Graph;
 use crate::model::{Kind, SystemAction};
 use crate::name::UnitName;
 use crate::path::machine::PathState;
-use crate::service::config::RestartMode;
+use crate::service::config::{ExecList, RestartMode};
 use crate::service::machine;
 use crate::service::state::{Active, Outcome, Phase, ServiceState};
 use crate::socket::machine::SocketState;
@@ -345,6 +345,12 @@ impl Manager {
                 self.add_job(&unit, JobKind::Stop);
             }
         }
+        // Units of several requests may be in a cycle, which would wait for itself and for nobody else.
+        let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect(), &self.given_up);
+        for cycle in cycles {
+            let unit = cycle.given_up.0.clone();
+            self.give_up(&unit, vec![cycle]);
+        }
         self.run();
         std::mem::take(&mut self.actions)
     }
@@ -354,9 +360,21 @@ impl Manager {
         self.jobs.is_empty()
     }
 
+    /// Whether a unit has a job.
+    pub fn has_job(&self, unit: &UnitName) -> bool {
+        self.jobs.contains_key(self.graph.resolve(unit))
+    }
+
+    /// Whether a service still is where it asked for a process; other units always are.
+    pub fn awaits(&self, unit: &UnitName, role: machine::Role, list: ExecList, index: usize) -> bool {
+        self.service_state(unit).is_none_or(|state| state.awaits(role, list, index))
+    }
+
     /// The units that have a job: what is waited for.
     pub fn busy(&self) -> impl Iterator<Item = (&UnitName, JobKind)> {
-        let running = self.jobs.iter().filter(|(_, job)| job.running);
+        // Where none runs, those that wait are all that can be told.
+        let none_runs = !self.jobs.values().any(|job| job.running);
+        let running = self.jobs.iter().filter(move |(_, job)| job.running || none_runs);
         running.map(|(unit, job)| (unit, job.kind))
     }
 
@@ -459,9 +477,9 @@ impl Manager {
             }
             self.actions.push(Action::Changed(unit.clone(), after));
         }
-        let had_job = self.jobs.get(unit).is_some_and(|job| job.running);
+        let asked = self.jobs.get(unit).filter(|job| job.running).map(|job| job.kind);
         self.settle_job(unit, before, after);
-        self.follow(unit, before, after, had_job);
+        self.follow(unit, before, after, asked);
         // A job that waited for the unit itself may be able to run.
         if self.jobs.get(unit).is_some_and(|job| !job.running) {
             self.queue.insert(unit.clone());
@@ -525,8 +543,9 @@ impl Manager {
     fn give_up(&mut self, unit: &UnitName, cycles: Vec<Cycle>) {
         for cycle in cycles {
             self.actions.push(Action::Log(unit.clone(), cycle.to_string()));
-            // It may have been looked at already, and been found to wait.
-            self.queue.insert(cycle.given_up.0.clone());
+            // They may have been looked at already, and been found to wait.
+            let (later, earlier) = &cycle.given_up;
+            self.queue.extend([later.clone(), earlier.clone()]);
             self.given_up.insert(cycle.given_up);
         }
     }

@@ -107,6 +107,71 @@ fn a_simple_service_is_up_once_its_process_is_there() {
 }
 
 #[test]
+fn a_service_that_wants_more_time_does_not_keep_the_machine_up() {
+    for (text, at_most) in [("", 90), ("TimeoutStopSec=200", 200)] {
+        let mut life = Life::of(&format!("Type=notify\nExecStart=/a\n{text}"));
+        life.event(Event::Start).ready();
+        life.shutdown = Some(life.now + secs(3));
+        life.event(Event::Stop);
+        let (pid, now) = (life.state.main.unwrap(), life.now);
+        let wants = |time| Notification { extend_timeout: Some(time), ..Notification::default() };
+        life.event(Event::Notified(pid, wants(Duration::MAX)));
+        assert_eq!(life.state.deadline, Some(now + secs(3 + at_most)), "{text}");
+    }
+}
+
+#[test]
+fn the_time_of_a_service_goes_on_while_it_reloads_and_ends_with_its_stop_commands() {
+    let mut life = Life::of("ExecStart=/a\nExecReload=/r\nExecStop=/s\nRuntimeMaxSec=10");
+    life.event(Event::Start);
+    let end = life.now + secs(10);
+    life.after(secs(4)).event(Event::Reload).control_exits(OK);
+    assert_eq!((life.phase(), life.state.deadline), (Phase::Running, Some(end)));
+    life.after(secs(6));
+    assert_eq!((life.phase(), &life.state.outcome), (Phase::Stop(0), &Outcome::Timeout));
+}
+
+#[test]
+fn a_service_that_was_late_to_tell_of_its_reload_is_told_to_reload_again() {
+    let mut life = Life::of("Type=notify-reload\nExecStart=/a\nTimeoutStartSec=5");
+    life.event(Event::Start).ready();
+    for _ in 0..2 {
+        life.took();
+        life.event(Event::Reload);
+        assert_eq!(life.took(), [Action::Signal(Whom::Main, Signal::HUP)]);
+        life.after(secs(5));
+        assert_eq!(life.phase(), Phase::Running);
+        assert!(life.state.reload_failure.is_some());
+    }
+}
+
+#[test]
+fn a_main_process_that_is_gone_without_a_word_ends_the_service() {
+    let mut life = Life::of("Type=notify\nExecStart=/a\nRestart=always");
+    life.event(Event::Start).ready();
+    life.event(Event::Emptied);
+    assert_eq!(life.phase(), Phase::Running, "it may have ended, and not be reaped yet");
+    life.event(Event::MainLost);
+    assert_eq!(life.phase(), Phase::AutoRestart);
+}
+
+#[test]
+fn a_process_is_awaited_as_long_as_its_step_lasts() {
+    let mut life = Life::of("Type=notify\nExecStart=/a\nExecStop=/s");
+    let start = (Role::Main, ExecList::Start, 0);
+    let awaits = |life: &Life, (role, list, at)| life.state.awaits(role, list, at);
+    assert!(!awaits(&life, start));
+    let context = Context { now: life.now, shutdown: None, restarting: false };
+    (life.state, _) = next(&life.config, std::mem::take(&mut life.state), Event::Start, &context);
+    assert!(awaits(&life, start));
+    life.event(Event::Spawned(Role::Main, 7));
+    assert!(!awaits(&life, start), "it has it");
+    life.event(Event::Stop).main_exits(OK);
+    assert_eq!(life.phase(), Phase::Dead);
+    assert!(!awaits(&life, start));
+}
+
+#[test]
 fn an_exec_service_is_up_once_its_program_runs() {
     let mut life = Life::of("Type=exec\nExecStart=/a");
     assert_eq!(life.event(Event::Start).phase(), Phase::Start(0));

@@ -552,6 +552,23 @@ fn a_shutdown_stops_all_in_reverse_and_takes_no_more_jobs() {
 }
 
 #[test]
+fn units_in_a_cycle_do_not_hold_up_a_shutdown() {
+    let mut world =
+        World::of(&[("a.service", &unit("After=b.service")), ("b.service", &unit("After=a.service"))]);
+    world.request("a.service", JobKind::Start);
+    world.request("b.service", JobKind::Start);
+    world.story();
+    let actions = world.manager.shut_down(world.now + Duration::from_secs(3), &[], world.now);
+    world.perform(actions);
+    assert!(world.manager.is_idle());
+    let story = world.story();
+    assert!(
+        ["-a.service", "-b.service"].iter().all(|stop| story.iter().any(|line| line == stop)),
+        "{story:?}"
+    );
+}
+
+#[test]
 fn a_target_waits_by_default_for_units_with_default_dependencies_only() {
     let early = oneshot("");
     let usual = "[Unit]\n[Service]\nType=oneshot\nExecStart=/x\n";
@@ -649,6 +666,43 @@ fn reloads_and_stops_are_passed_on() {
     world.request("b.service", JobKind::Start);
     world.request("a.service", JobKind::Stop);
     assert_eq!((world.active("a.service"), world.active("b.service")), (Active::Inactive, Active::Inactive));
+}
+
+#[test]
+fn a_reload_that_fails_is_told_and_one_that_ends_the_unit_waits_for_nothing() {
+    let text = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/x\nExecReload=/r\n";
+    let mut world = World::of(&[("a.service", text)]);
+    world.request("a.service", JobKind::Start);
+    let main = world.pids["a.service"];
+    for (code, expected) in
+        [(1, JobResult::Failed("reload failed: exit-code 1".into())), (0, JobResult::Done)]
+    {
+        world.request("a.service", JobKind::Reload);
+        let pid = world.pids["a.service"];
+        let exited = Event::Exited { pid, exit: Exit::Code(code), emptied: false };
+        world.input(Input::Service(name("a.service"), exited));
+        assert_eq!((world.active("a.service"), &world.results["a.service"]), (Active::Active, &expected));
+    }
+
+    world.request("a.service", JobKind::Reload);
+    let pid = world.pids["a.service"];
+    for (pid, code, emptied) in [(main, 1, false), (pid, 0, true)] {
+        let exited = Event::Exited { pid, exit: Exit::Code(code), emptied };
+        world.input(Input::Service(name("a.service"), exited));
+    }
+    assert_eq!(world.active("a.service"), Active::Failed);
+    assert!(
+        matches!(&world.results["a.service"], JobResult::Failed(why) if why.contains("during its reload"))
+    );
+    assert!(world.manager.is_idle());
+}
+
+#[test]
+fn a_unit_bound_to_one_that_fails_to_start_goes_down() {
+    let mut world = World::of(&[("a.service", &unit("BindsTo=b.service")), ("b.service", &oneshot(""))]);
+    world.request("a.service", JobKind::Start);
+    world.exits("b.service", 1);
+    assert_eq!((world.active("a.service"), world.active("b.service")), (Active::Inactive, Active::Failed));
 }
 
 #[test]

@@ -138,6 +138,8 @@ impl Supervisor {
             machine::Action::Spawn(_, ExecList::Start, _) if self.lacks_device(&unit) => {
                 return Some(Input::Absent(unit));
             }
+            // What else was done meanwhile may have called it off.
+            machine::Action::Spawn(role, list, index) if !self.manager.awaits(&unit, role, list, index) => {}
             machine::Action::Spawn(role, list, index) => {
                 let event = match self.spawn(&unit, role, list, index) {
                     Ok(pid) => Event::Spawned(role, pid),
@@ -387,6 +389,10 @@ impl Supervisor {
         let active = self.manager.active(unit);
         if active.is_down() {
             self.note_end(unit, active);
+        }
+        // The connection of an instance that was not started.
+        if active.is_down() && !self.manager.has_job(unit) {
+            self.sockets.hand_over(unit);
         }
         self.jobs_done += 1;
         self.boot_job_done(id, unit, &result);

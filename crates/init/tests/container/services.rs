@@ -79,6 +79,27 @@ const SAYS: &str = "use IO::Socket::UNIX; $| = 1; my $main;\n\
     sleep 1000;\n";
 
 #[test]
+fn a_main_process_that_another_reaps_is_noticed_to_be_gone() {
+    let says = "use IO::Socket::UNIX; my $main = fork() // die; if (!$main) { sleep 1; exit 0 }\n\
+        IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => $ENV{NOTIFY_SOCKET})->send(\"READY=1\\nMAINPID=$main\") or die;\n\
+        waitpid($main, 0); exit 0;\n";
+    let machine = Units::new()
+        .with("all.target", &target("a.service"))
+        .with("says", says)
+        .with(
+            "a.service",
+            &service(
+                "Type=notify\nExecStart=/usr/bin/perl @/says\nExecStopPost=/bin/sh -c 'echo over > @/post'",
+            ),
+        )
+        .boot()
+        .reached();
+    assert_eq!(machine.status("a.service").active, "active");
+    machine.wait_until("a.service", |status| status.active == "inactive");
+    assert_eq!(machine.read("post"), "over\n");
+}
+
+#[test]
 fn a_main_process_is_named_among_the_services_own_or_by_root() {
     if !is_root() {
         eprintln!("not run: only a machine's root can give services users of their own");

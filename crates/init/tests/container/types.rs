@@ -111,6 +111,33 @@ fn each_connection_gets_an_instance_of_its_own() {
 }
 
 #[test]
+fn a_connection_whose_instance_does_not_start_is_closed() {
+    for condition in ["ConditionPathExists=/nowhere", "Requires=broken.service\nAfter=broken.service"] {
+        let port = free_port();
+        let machine = Units::new()
+            .with("all.target", &target("a.socket"))
+            .with(
+                "a.socket",
+                &plain(&format!("[Socket]\nListenStream={OWN_ADDRESS}:{port}\nAccept=yes\nMaxConnections=2")),
+            )
+            .with("broken.service", &service("Type=oneshot\nExecStart=/bin/false"))
+            .with(
+                "a@.service",
+                &plain(&format!("{condition}\n[Service]\nExecStart=/bin/cat\nStandardInput=socket")),
+            )
+            .boot()
+            .reached();
+        for _ in 0..5 {
+            let mut stream = TcpStream::connect((OWN_ADDRESS, port)).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0, "{condition}");
+        }
+        machine.wait_for_units("a@", 0);
+        assert_eq!(machine.status("a.socket").sub, "listening");
+    }
+}
+
+#[test]
 fn a_service_gets_the_sockets_of_all_that_start_it_in_order() {
     let machine = Units::new()
         .with("all.target", &target("a.service"))

@@ -14,6 +14,8 @@ use unit::UnitName;
 use unit::service::config::{ExecList, Service};
 use unit::service::sandbox::PrivateTmp;
 
+use crate::removal;
+
 /// What is replaced.
 pub const SHARED: [&str; 2] = ["/tmp", "/var/tmp"];
 /// Permissions of a folder for everybody's temporary files.
@@ -115,7 +117,7 @@ impl InCommon {
         for folder in self.all.remove(&number).into_iter().flat_map(|common| common.folders) {
             // What is shown to the service is inside one that only root can enter.
             if let Some(parent) = folder.parent() {
-                _ = fs::remove_dir_all(parent);
+                _ = removal::remove_path(parent);
             }
         }
     }

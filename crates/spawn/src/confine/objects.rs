@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use litemap::LiteMap;
 use sys::ipc::{self, Kind};
 
+use crate::removal;
+
 /// Where POSIX shared memory and message queues are files.
 const FOLDERS: [&str; 2] = ["/dev/shm", "/dev/mqueue"];
 
@@ -25,7 +27,7 @@ pub fn remove_objects(uid: u32) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.metadata().is_ok_and(|metadata| metadata.uid() == uid) {
                 let path = entry.path();
-                _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+                _ = fs::remove_file(&path).or_else(|_| removal::remove_path(&path));
             }
         }
     }

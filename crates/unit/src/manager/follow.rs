@@ -7,8 +7,8 @@ use crate::service::state::{Active, Outcome};
 use crate::transaction::JobKind;
 
 impl Manager {
-    /// Sees to what follows from a new state. `had_job`: it was asked for.
-    pub(super) fn follow(&mut self, unit: &UnitName, before: Active, after: Active, had_job: bool) {
+    /// Sees to what follows from a new state. `asked`: the job that it had.
+    pub(super) fn follow(&mut self, unit: &UnitName, before: Active, after: Active, asked: Option<JobKind>) {
         if after == Active::Failed && before != Active::Failed {
             self.failed(unit);
         }
@@ -18,11 +18,14 @@ impl Manager {
         if self.shutdown.is_some() || !after.is_down() || before.is_down() {
             return;
         }
-        if !had_job {
+        // A stop takes along by its own plan what is bound to the unit; a start that fails does not.
+        if !matches!(asked, Some(JobKind::Stop | JobKind::Restart)) {
             self.stop_bound(unit);
         }
         self.stop_unneeded(unit);
-        self.uphold(unit, had_job);
+        if !matches!(asked, Some(JobKind::Start | JobKind::Stop | JobKind::Restart)) {
+            self.uphold(unit);
+        }
     }
 
     /// A service was up, or was to be, and rests before it starts again: it has been down in between, though no
@@ -122,9 +125,9 @@ impl Manager {
         }
     }
 
-    /// A unit that others uphold comes up again, unless it was asked to go down.
-    fn uphold(&mut self, unit: &UnitName, had_job: bool) {
-        if had_job || self.up_and_related(unit, Relation::UpheldBy).is_empty() {
+    /// A unit that others uphold comes up again, unless it was asked to go down or has just failed to come up.
+    fn uphold(&mut self, unit: &UnitName) {
+        if self.up_and_related(unit, Relation::UpheldBy).is_empty() {
             return;
         }
         if let Err(error) = self.enqueue(unit, JobKind::Start) {

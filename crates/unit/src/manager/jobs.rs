@@ -225,7 +225,14 @@ impl Manager {
                 self.queue.insert(unit.clone());
                 self.wake_neighbours(unit);
             }
-            JobKind::Reload if active == Active::Active => self.finish(unit, JobResult::Done),
+            JobKind::Reload if active == Active::Active => {
+                let failure = self.service_state(unit).and_then(|state| state.reload_failure.clone());
+                self.finish(unit, failure.map_or(JobResult::Done, JobResult::Failed));
+            }
+            JobKind::Reload if active.is_down() || active == Active::Deactivating || resting => {
+                let result = JobResult::Failed(format!("it ended during its reload: {}", reason()));
+                self.finish(unit, result);
+            }
             _ => {}
         }
     }

@@ -26,10 +26,8 @@ impl Manager {
     /// Forgets the instances whose connections have ended: each has a name that does not come
     /// again. Call it when nothing else is being done.
     pub fn forget_instances(&mut self) {
-        let is_over = |instance: &&UnitName| {
-            let goes = self.active(instance).is_down() && !self.jobs.contains_key(*instance);
-            goes && self.entries.contains_key(*instance)
-        };
+        let is_over =
+            |instance: &&UnitName| self.active(instance).is_down() && !self.jobs.contains_key(*instance);
         let over: Vec<UnitName> = self.instances.keys().filter(is_over).cloned().collect();
         if over.is_empty() {
             return;

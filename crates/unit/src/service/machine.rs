@@ -72,6 +72,8 @@ pub enum Event {
     },
     /// The control group has no process any more.
     Emptied,
+    /// The main process is gone, and nobody tells how it ended: it was a child of another process.
+    MainLost,
     /// A process of the service sent a notification.
     Notified(i32, Notification),
     /// Time has passed.
@@ -206,6 +208,10 @@ impl Step<'_> {
                 self.state.populated = false;
                 self.emptied();
             }
+            Event::MainLost => {
+                self.actions.push(Action::Log("the main process is gone, how is not known".to_owned()));
+                self.main_exited(Exit::Code(0));
+            }
             Event::Main(found) => self.main_found(found),
             Event::OutOfMemory => self.out_of_memory(),
             Event::Notified(pid, notification) => self.notified(pid, notification),
@@ -280,6 +286,9 @@ impl Step<'_> {
         }
         if let Some(extension) = notification.extend_timeout {
             let extended = self.context.now.saturating_add(extension);
+            // No service keeps the machine up at will.
+            let latest = self.context.shutdown.zip(self.config.timeout_stop.finite());
+            let extended = latest.map_or(extended, |(by, timeout)| extended.min(by.saturating_add(timeout)));
             if let Some(deadline) = &mut self.state.deadline {
                 *deadline = extended.max(*deadline);
             }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::service::complaints::Complaints;
+use crate::service::config::ExecList;
 use crate::service::exit::Exit;
+use crate::service::machine::Role;
 
 /// The step that a service is at. A number is the place in a list of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -230,6 +232,10 @@ pub struct ServiceState {
     pub restarts: u32,
     /// It said that it reloads, and will say when it has.
     pub reloads_by_itself: bool,
+    /// Why its last reload failed.
+    pub reload_failure: Option<String>,
+    /// Since when it is up, where its time is limited (`RuntimeMaxSec=`).
+    pub running_since: Option<Duration>,
     /// The main process of a forking service is still to be found.
     pub seeks_main: bool,
     /// When that is looked for again.
@@ -242,6 +248,26 @@ impl ServiceState {
     /// When something is due, whatever it is.
     pub fn next_deadline(&self) -> Option<Duration> {
         [self.deadline, self.watchdog_deadline, self.seek_due].into_iter().flatten().min()
+    }
+
+    /// The command of its step: list, and place in it.
+    pub fn command(&self) -> Option<(ExecList, usize)> {
+        match self.phase {
+            Phase::Condition(at) => Some((ExecList::Condition, at)),
+            Phase::StartPre(at) => Some((ExecList::StartPre, at)),
+            Phase::Start(at) => Some((ExecList::Start, at)),
+            Phase::StartPost(at) => Some((ExecList::StartPost, at)),
+            Phase::Reload(at) => Some((ExecList::Reload, at)),
+            Phase::Stop(at) => Some((ExecList::Stop, at)),
+            Phase::StopPost(at) => Some((ExecList::StopPost, at)),
+            _ => None,
+        }
+    }
+
+    /// Whether it still is at the step for which it asked for this process.
+    pub fn awaits(&self, role: Role, list: ExecList, index: usize) -> bool {
+        let has_it = role == Role::Main && self.main.is_some();
+        !has_it && self.command() == Some((list, index))
     }
 
     /// Whether its pause before the next start is over, and only the job for that will bring it on.

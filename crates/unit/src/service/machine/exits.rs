@@ -100,7 +100,8 @@ impl Step<'_> {
                 self.reload_commands(index.saturating_add(1));
             } else {
                 let text = format!("reload failed: {exit}");
-                self.actions.push(super::Action::Log(text));
+                self.actions.push(super::Action::Log(text.clone()));
+                self.state.reload_failure = Some(text);
                 self.running();
             }
             return;
@@ -125,28 +126,20 @@ impl Step<'_> {
 
     /// A process could not be had.
     pub(super) fn spawn_failed(&mut self, role: Role, reason: String) {
+        if role == Role::Control && matches!(self.state.phase, Phase::Reload(_)) {
+            self.state.reload_failure = Some(format!("reload failed: {reason}"));
+            return self.running();
+        }
         self.state.outcome.fail(Outcome::Resources(reason));
         match (role, self.state.phase) {
-            (Role::Control, Phase::Reload(_)) => {
-                self.state.outcome = Outcome::Success;
-                self.running();
-            }
             (_, Phase::StopPost(_)) => self.signal_phase(Phase::FinalSignal),
             _ => self.signal_phase(Phase::StopSignal),
         }
     }
 
-    /// The command that the step's process runs.
+    /// The command that the step's process runs, where that is not the main one.
     fn step_command(&self) -> Option<(ExecList, usize)> {
-        match self.state.phase {
-            Phase::Condition(index) => Some((ExecList::Condition, index)),
-            Phase::StartPre(index) => Some((ExecList::StartPre, index)),
-            Phase::Start(index) if self.config.kind == ServiceType::Forking => Some((ExecList::Start, index)),
-            Phase::StartPost(index) => Some((ExecList::StartPost, index)),
-            Phase::Reload(index) => Some((ExecList::Reload, index)),
-            Phase::Stop(index) => Some((ExecList::Stop, index)),
-            Phase::StopPost(index) => Some((ExecList::StopPost, index)),
-            _ => None,
-        }
+        let forks = self.config.kind == ServiceType::Forking;
+        self.state.command().filter(|(list, _)| *list != ExecList::Start || forks)
     }
 }

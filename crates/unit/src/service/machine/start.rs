@@ -18,6 +18,7 @@ impl Step<'_> {
         self.state.status = None;
         self.state.seeks_main = false;
         self.state.reloads_by_itself = false;
+        self.state.running_since = None;
         self.state.watchdog = self.config.watchdog.finite();
         self.condition(0);
     }
@@ -72,12 +73,14 @@ impl Step<'_> {
 
     /// Up, if there is something to be up.
     pub(super) fn running(&mut self) {
+        self.state.reloads_by_itself = false;
         let by_group = self.state.populated && self.lives_by_its_group();
         if self.state.outcome.is_failure() {
             self.signal_phase(Phase::StopSignal);
         } else if self.state.main.is_some() || by_group {
-            let limit = self.config.runtime_max.finite();
-            let limit = limit.map(|limit| self.context.now.saturating_add(limit));
+            // Its time goes on while it reloads.
+            let since = *self.state.running_since.get_or_insert(self.context.now);
+            let limit = self.config.runtime_max.finite().map(|limit| since.saturating_add(limit));
             self.enter(Phase::Running, limit);
         } else if self.config.remain_after_exit {
             self.state.watchdog_deadline = None;
@@ -89,6 +92,7 @@ impl Step<'_> {
 
     pub(super) fn reload(&mut self) {
         if matches!(self.state.phase, Phase::Running | Phase::Exited) {
+            self.state.reload_failure = None;
             self.reload_commands(0);
         }
     }

@@ -141,13 +141,14 @@ impl Step<'_> {
                 if self.state.control.is_some() {
                     self.actions.push(Action::Signal(Whom::Control, Signal::KILL));
                 }
+                self.state.reload_failure = Some("its reload took too long".to_owned());
                 self.running();
             }
-            Phase::Condition(_)
-            | Phase::StartPre(_)
-            | Phase::Start(_)
-            | Phase::StartPost(_)
-            | Phase::Running => {
+            Phase::Running => {
+                self.state.outcome.fail(Outcome::Timeout);
+                self.stop_commands(0);
+            }
+            Phase::Condition(_) | Phase::StartPre(_) | Phase::Start(_) | Phase::StartPost(_) => {
                 self.state.outcome.fail(Outcome::Timeout);
                 self.signal_phase(first_signal(self.config.timeout_start_mode));
             }
