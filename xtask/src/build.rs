@@ -194,6 +194,7 @@ impl Work {
     /// Makes what is stale and puts the artifacts into `directory`; with `for_tests`, what tests
     /// need too.
     pub fn build(&self, formats: &[Format], directory: &Path, for_tests: bool) -> Result<Built> {
+        publish::prepare(directory)?;
         let Planned { plan, resolved, .. } = self.plan(&[])?;
         // The tree that licences are read in may be missing though all that was made of it is there.
         let mut targets = vec![

@@ -120,11 +120,15 @@ impl Checkout {
 
     /// Reads the lock; an empty one where there is none yet.
     pub fn lock(&self) -> Result<Lock> {
+        Lock::parse(&self.lock_text()?)
+    }
+
+    /// The lock's text; none where there is none yet.
+    pub fn lock_text(&self) -> Result<String> {
         let path = self.lock_path();
         match fs::read_to_string(&path) {
-            Ok(text) => Lock::parse(&text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
-            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            read => read.with_context(|| format!("reading {}", path.display())),
         }
     }
 

@@ -7,6 +7,7 @@ use ::release::Extension as Built;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use manifest::Sha256;
+use pipeline::publish;
 use spec::ExtensionSpec;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,7 @@ impl Extension {
 /// Builds extensions of the image of `work` into `out`.
 pub fn build_all(work: &Work, specs: &[PathBuf], out: &Path) -> Result<Vec<Built>> {
     let read = specs.iter().map(|path| work.checkout.extension(path)).collect::<Result<Vec<_>>>()?;
+    publish::prepare(out)?;
     let planned = work.plan(&read.iter().collect::<Vec<_>>())?;
     specs.iter().zip(read).map(|(path, spec)| build(work, &planned, spec, path, out)).collect()
 }

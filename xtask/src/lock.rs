@@ -55,7 +55,12 @@ impl Lock {
 
     /// Moves the lock to the newest inputs, and prints what changed.
     fn renew(&self, checkout: &Checkout, cache: &Cache) -> Result<Inputs> {
-        let old = checkout.lock()?;
+        let text = checkout.lock_text()?;
+        // One that cannot be read is mended here, or nowhere.
+        let old = Inputs::parse(&text).unwrap_or_else(|error| {
+            eprintln!("warning: the lock cannot be read, and is made from nothing: {error:#}");
+            Inputs::salvage(&text)
+        });
         let mut specs = Vec::new();
         for path in yaml_files(checkout, "images")? {
             specs.push(checkout.spec(&path, &[])?);

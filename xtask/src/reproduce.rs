@@ -35,6 +35,8 @@ impl Reproduce {
         let checkout = Checkout::find()?;
         let first_out = checkout.path("target/images");
         let root = checkout.root.clone();
+        // What the second build cannot be made of is told before the first.
+        sources(&root)?;
         let work = Work::new(checkout, &self.options)?;
         eprintln!("the first build");
         let first = work.build(&FORMATS, &first_out, false)?;
@@ -83,21 +85,38 @@ fn sweep(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies what git knows of, or would take: the checkout as it is, without what was built in it.
-fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+/// What git knows of, or would take: the checkout as it is, without what was built in it.
+fn sources(root: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .current_dir(from)
+        .current_dir(root)
         .output()
-        .context("asking git for the checkout's files")?;
+        .context("running git, which tells what the sources are: install it")?;
     if !output.status.success() {
-        bail!("git ls-files: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "git does not tell what the sources in {} are: {}\n  the second build has a copy of them: work in a clone",
+            root.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
-    for name in output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        let name = PathBuf::from(String::from_utf8_lossy(name).into_owned());
+    let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect();
+    if names.is_empty() {
+        bail!("git knows of no file in {}: work in a clone", root.display());
+    }
+    Ok(names)
+}
+
+/// Copies the sources, as they are.
+fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+    for name in sources(from)? {
         let (source, target) = (from.join(&name), to.join(&name));
         let copying = || format!("copying {} to {}", source.display(), target.display());
         let Ok(metadata) = fs::symlink_metadata(&source) else { continue };
+        // A repository inside this one, of which git tells no more.
+        if metadata.is_dir() {
+            continue;
+        }
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent).with_context(copying)?;
         }
@@ -161,5 +180,51 @@ fn first_difference(
             return Ok(Some(offset + at as u64));
         }
         offset += count as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(folder: &Path, arguments: &[&str]) {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        let status = Command::new("git").args(identity).args(arguments).current_dir(folder).status().unwrap();
+        assert!(status.success(), "{arguments:?}");
+    }
+
+    #[test]
+    fn sources_are_what_git_knows_or_would_take() {
+        let place = tempfile::tempdir().unwrap();
+        let (from, to) = (place.path().join("from"), place.path().join("to"));
+        fs::create_dir_all(from.join("folder/inner")).unwrap();
+        git(&from, &["init", "--quiet"]);
+        assert!(sources(&from).unwrap_err().to_string().contains("knows of no file"));
+
+        for name in ["folder/known", "gone", "folder/inner/other"] {
+            fs::write(from.join(name), name).unwrap();
+        }
+        // Another repository: git names its folder alone, whether or not it is one of this one's.
+        let inner = from.join("folder/inner");
+        git(&inner, &["init", "--quiet"]);
+        git(&inner, &["add", "other"]);
+        git(&inner, &["commit", "--quiet", "--message", "other"]);
+        git(&from, &["add", "folder/known", "gone"]);
+        fs::remove_file(from.join("gone")).unwrap();
+        for (name, text) in [("new", "new"), ("built", ""), (".gitignore", "built\n")] {
+            fs::write(from.join(name), text).unwrap();
+        }
+        symlink("nowhere", from.join("link")).unwrap();
+        for _ in ["untracked", "tracked"] {
+            copy_sources(&from, &to).unwrap();
+            let mut names: Vec<_> =
+                fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            assert_eq!(names, [".gitignore", "folder", "link", "new"]);
+            assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("nowhere"));
+            assert_eq!(fs::read_dir(to.join("folder")).unwrap().count(), 1);
+            fs::remove_dir_all(&to).unwrap();
+            git(&from, &["-c", "advice.addEmbeddedRepo=false", "add", "folder/inner"]);
+        }
     }
 }

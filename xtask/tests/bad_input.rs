@@ -87,6 +87,23 @@ fn a_spec_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_value_of_the_command_line_that_is_none_is_refused() {
+    let cache = directory();
+    for value in ["channel=", "update.url=", "version=null", "applets="] {
+        xtask(PLAINLY, cache.path(), &[], &["build", "--set", value])
+            .is_an_error_with(&[&format!("--set {value}: a value is missing"), "leave this out"]);
+    }
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_is_not_there_is_named() {
+    let cache = directory();
+    let ended = xtask(PLAINLY, cache.path(), &[("TMPDIR", "/no/such/folder")], &TOOLS);
+    ended.is_an_error_with(&["/no/such/folder, is not there", "TMPDIR"]);
+    assert!(!ended.said.contains("namespaces"), "{}", ended.said);
+}
+
+#[test]
 fn an_archive_that_does_not_answer_is_an_error_of_the_network() {
     let cache = directory();
     let keyring = cache.path().join("keyring.gpg");

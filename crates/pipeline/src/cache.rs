@@ -12,8 +12,10 @@ pub const CACHE_VARIABLE: &str = "BERTH_CACHE";
 
 /// How many outputs of a step are kept at least, whatever their age.
 const KEEP: usize = 3;
-/// Outputs older than this go when there are more than [`KEEP`].
+/// Outputs that nobody has used for this long go when there are more than [`KEEP`].
 const AGE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// How exactly it is known when an output was last used: what was noted within this time is not noted again.
+const USE_NOTED: Duration = Duration::from_secs(3600);
 
 /// A directory outside the checkout: `steps/NAME/KEY` are outputs, `logs/` the steps' logs,
 /// `downloads/` files fetched, `work/` directories that compilers reuse.
@@ -78,6 +80,16 @@ impl Cache {
         self.output(step).is_dir()
     }
 
+    /// Notes that a step's output, where it is there, is used: by the time of its folder, which is its age to
+    /// [`Self::sweep`]. A cache that cannot be written goes without.
+    pub(crate) fn note_use(&self, step: &Step) {
+        let Ok(folder) = File::open(self.output(step)) else { return };
+        let noted = folder.metadata().and_then(|metadata| metadata.modified());
+        if noted.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > USE_NOTED)) {
+            let _ = folder.set_modified(SystemTime::now());
+        }
+    }
+
     pub(crate) fn log(&self, name: &str, key: Key) -> Result<PathBuf> {
         Ok(self.directory("logs")?.join(format!("{name}-{}.log", key.short())))
     }
@@ -117,8 +129,8 @@ impl Cache {
         File::open(self.root.join("locks").join(name)).is_ok_and(|file| file.try_lock().is_ok())
     }
 
-    /// Removes what killed builds left of a step's outputs, and old outputs beyond the last few.
-    /// To be called under the step's lock.
+    /// Removes what killed builds left of a step's outputs, and those beyond the last few that nobody has used for
+    /// long. To be called under the step's lock.
     pub(crate) fn sweep(&self, step: &Step) {
         let Ok(entries) = fs::read_dir(self.root.join("steps").join(&step.name)) else { return };
         let mut whole: Vec<(SystemTime, PathBuf)> = Vec::new();

@@ -1,11 +1,12 @@
 //! From the lock to the packages that a build really uses.
 
-use crate::{Cache, Lock};
-use anyhow::{Result, bail};
+use crate::lock_file::package_lines;
+use crate::{Cache, Lock, hash_bytes};
+use anyhow::{Context as _, Result, bail};
 use sandbox::{Archive, Package};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 /// The set of a spec's userland packages.
 pub const USERLAND: &str = "userland";
@@ -25,8 +26,8 @@ impl std::fmt::Display for Departure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { name, locked, used } = self;
         match locked {
-            Some(locked) => write!(f, "{name} {locked} is gone, {used} is used"),
-            None => write!(f, "{name} is not in the lock, {used} is used"),
+            Some(locked) => write!(f, "the archive no longer has {name} {locked}, {used} is taken"),
+            None => write!(f, "images/inputs.lock lacks {name}, {used} is taken"),
         }
     }
 }
@@ -59,7 +60,8 @@ pub fn open_archive(cache: &Cache, waiting: &dyn Fn(&str)) -> Result<(Archive, F
 }
 
 /// Decides which packages a build uses: the locked ones; where the archive no longer has one, the
-/// newest, which `locked` forbids. The archive is asked only where a file is not at hand.
+/// newest, which `locked` forbids. The archive is asked only where a file is not at hand: what it gave
+/// instead of what is locked is remembered, and stays until the lock or the names change.
 ///
 /// `wanted` are the names that each set must hold (what the lock lacks of them is resolved anew).
 ///
@@ -76,9 +78,15 @@ pub fn resolve(
     let mut archive = None;
     for (set, names) in wanted {
         let packages = lock.sets.get(set).cloned().unwrap_or_default();
-        let complete = names.iter().all(|name| packages.iter().any(|p| p.name == *name));
+        let complete = has_all(names, &packages);
         if complete && at_hand(&packages, set, cache, &store) {
             resolved.sets.insert(set.clone(), packages);
+            continue;
+        }
+        let memory = memory(set, names, &packages, cache)?;
+        if let Some(used) = recall(&memory, set, names).filter(|used| at_hand(used, set, cache, &store)) {
+            resolved.departures.extend(departures(set, &packages, &used));
+            resolved.sets.insert(set.clone(), used);
             continue;
         }
         let (archive, _lock) = match &mut archive {
@@ -99,45 +107,85 @@ pub fn resolve(
             continue;
         }
         let newest = archive.resolve(names)?;
-        let (kept, departures) = merge(set, &packages, newest, |p| !gone.contains(&p));
-        resolved.departures.extend(departures);
-        resolved.sets.insert(set.clone(), kept);
+        let used = merge(&packages, newest, |p| !gone.contains(&p));
+        remember(&memory, set, &used)?;
+        resolved.departures.extend(departures(set, &packages, &used));
+        resolved.sets.insert(set.clone(), used);
     }
     if locked && !resolved.departures.is_empty() {
-        let departures: Vec<String> = resolved.departures.iter().map(Departure::to_string).collect();
-        bail!(
-            "the archive no longer gives what images/inputs.lock names:\n  {}\n  run `cargo xtask lock`, or build \
-             without --locked",
-            departures.join("\n  ")
-        );
+        bail!(refusal(&resolved.departures));
     }
     Ok(resolved)
 }
 
-/// A locked version wins over the newest one as long as it can be had.
-fn merge(
-    set: &str,
-    locked: &[Package],
-    newest: Vec<Package>,
-    usable: impl Fn(&Package) -> bool,
-) -> (Vec<Package>, Vec<Departure>) {
-    let mut departures = Vec::new();
-    let mut packages = Vec::new();
-    for new in newest {
-        let old = locked.iter().find(|package| package.name == new.name);
-        match old {
-            Some(old) if usable(old) => packages.push(old.clone()),
-            _ => {
-                departures.push(Departure {
-                    name: format!("{set}/{}", new.name),
-                    locked: old.map(|old| old.version.clone()),
-                    used: new.version.clone(),
-                });
-                packages.push(new);
+/// Why `--locked` forbids a build, and what to do.
+fn refusal(departures: &[Departure]) -> String {
+    let (gone, lacking): (Vec<_>, Vec<_>) = departures.iter().partition(|one| one.locked.is_some());
+    let mut text = String::new();
+    for (heading, departures) in [
+        ("the archive no longer has packages that images/inputs.lock names", gone),
+        ("packages are asked for, by images/packages.yaml or a spec, that images/inputs.lock lacks", lacking),
+    ] {
+        if !departures.is_empty() {
+            text.push_str(&format!("{heading}:\n"));
+            for Departure { name, locked, used } in departures {
+                let locked = locked.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+                text.push_str(&format!("    {name}{locked} (there is {used})\n"));
             }
         }
     }
-    (packages, departures)
+    text + "  run `cargo xtask lock`, which reads the specs in images/ and images/extensions/, or build without \
+            --locked"
+}
+
+/// A locked version wins over the newest one as long as it can be had.
+fn merge(locked: &[Package], newest: Vec<Package>, usable: impl Fn(&Package) -> bool) -> Vec<Package> {
+    let pick = |new: Package| match named(locked, &new.name) {
+        Some(old) if usable(old) => old.clone(),
+        _ => new,
+    };
+    newest.into_iter().map(pick).collect()
+}
+
+/// Where the packages that are used are not those of the lock.
+fn departures<'a>(
+    set: &'a str,
+    locked: &'a [Package],
+    used: &'a [Package],
+) -> impl Iterator<Item = Departure> + 'a {
+    used.iter().filter(|one| !locked.contains(one)).map(move |one| Departure {
+        name: format!("{set}/{}", one.name),
+        locked: named(locked, &one.name).map(|old| old.version.clone()),
+        used: one.version.clone(),
+    })
+}
+
+fn named<'a>(packages: &'a [Package], name: &str) -> Option<&'a Package> {
+    packages.iter().find(|package| package.name == name)
+}
+
+fn has_all(names: &[String], packages: &[Package]) -> bool {
+    names.iter().all(|name| named(packages, name).is_some())
+}
+
+/// Where it is kept which packages were taken for a set whose locked ones do not do.
+fn memory(set: &str, names: &[String], locked: &[Package], cache: &Cache) -> Result<PathBuf> {
+    let hash = hash_bytes(format!("{}{}", package_lines(set, locked), names.join("\n")).as_bytes());
+    Ok(cache.directory("resolutions")?.join(format!("{set}-{}", &hash[..16])))
+}
+
+/// The packages that were taken; none where none are known.
+fn recall(memory: &Path, set: &str, names: &[String]) -> Option<Vec<Package>> {
+    let packages = Lock::parse(&fs::read_to_string(memory).ok()?).ok()?.sets.remove(set)?;
+    has_all(names, &packages).then_some(packages)
+}
+
+/// To be called by who alone has the archive, so that nobody else writes there.
+fn remember(memory: &Path, set: &str, packages: &[Package]) -> Result<()> {
+    let partial = memory.with_extension("partial");
+    fs::write(&partial, package_lines(set, packages))
+        .and_then(|()| fs::rename(&partial, memory))
+        .with_context(|| format!("writing {}", memory.display()))
 }
 
 fn have(store: &Path, package: &Package) -> bool {
@@ -176,9 +224,43 @@ mod tests {
     fn a_locked_version_wins_while_it_can_be_had() {
         let locked = [package("a", "1"), package("b", "1")];
         let newest = vec![package("a", "2"), package("b", "2"), package("c", "1")];
-        let (packages, departures) = merge("build", &locked, newest, |p| p.name != "b");
+        let packages = merge(&locked, newest, |p| p.name != "b");
         assert_eq!(packages, [package("a", "1"), package("b", "2"), package("c", "1")]);
-        let departures: Vec<String> = departures.iter().map(Departure::to_string).collect();
-        assert_eq!(departures, ["build/b 1 is gone, 2 is used", "build/c is not in the lock, 1 is used"]);
+        let departures: Vec<Departure> = departures("build", &locked, &packages).collect();
+        let told: Vec<String> = departures.iter().map(Departure::to_string).collect();
+        let expected = [
+            "the archive no longer has build/b 1, 2 is taken",
+            "images/inputs.lock lacks build/c, 1 is taken",
+        ];
+        assert_eq!(told, expected);
+        // Each under what is true of it.
+        for (from, has) in [(0..2, [true, true]), (0..1, [true, false]), (1..2, [false, true])] {
+            let text = refusal(&departures[from]);
+            assert_eq!(
+                ["the archive no longer has", "lock lacks"].map(|words| text.contains(words)),
+                has,
+                "{text}"
+            );
+            assert!(text.contains("run `cargo xtask lock`") && text.contains("without --locked"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_whole_or_not_there() {
+        let here = tempfile::tempdir().unwrap();
+        let cache = Cache::at(here.path()).unwrap();
+        let names = ["a".to_owned(), "b".to_owned()];
+        let (locked, used) = ([package("a", "1")], vec![package("a", "2"), package("b", "1")]);
+        let place = memory("build", &names, &locked, &cache).unwrap();
+        assert_eq!(recall(&place, "build", &names), None);
+        remember(&place, "build", &used).unwrap();
+        assert_eq!(recall(&place, "build", &names), Some(used));
+        for (names, locked) in [(&names[..1], &locked[..]), (&names[..], &[package("a", "3")][..])] {
+            assert_ne!(memory("build", names, locked, &cache).unwrap(), place);
+        }
+        for text in ["", "deb build a 2 1 aa\n", "deb other a 2 1 aa\ndeb other b 1 1 aa\n", "deb build a"] {
+            fs::write(&place, text).unwrap();
+            assert_eq!(recall(&place, "build", &names), None, "{text}");
+        }
     }
 }

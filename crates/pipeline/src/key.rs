@@ -63,20 +63,44 @@ pub fn hash_file(path: &Path) -> Result<String> {
     }
 }
 
+/// What a symbolic link below a tree stands for: what its reader takes it for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// Itself: it is copied as a link.
+    Kept,
+    /// The file that it leads to, where it leads to one.
+    Followed,
+}
+
 /// A hash over a file, or over a directory's files: relative names, contents, links' targets, and
-/// whether a file is executable. Times, owners and the directory's own place do not count.
+/// whether a file is executable. Times, owners and the directory's own place do not count, nor whether a
+/// link leads to it.
 ///
 /// # Errors
-/// Something below cannot be read.
+/// It is not there, or something below cannot be read.
 pub fn hash_tree(path: &Path) -> Result<String> {
+    hash_with(path, Links::Kept)
+}
+
+/// As [`hash_tree`], with links taken as their reader takes them.
+pub(crate) fn hash_with(path: &Path, links: Links) -> Result<String> {
+    // Where a link leads: every reader follows one that is the input itself.
+    let root = path.canonicalize().with_context(|| format!("reading {}", path.display()))?;
     let mut hash = Sha256::new();
-    visit(path, Path::new(""), &mut hash)?;
+    visit(&root, Path::new(""), links, &mut hash)?;
     Ok(Key::new(hash).to_string())
 }
 
-fn visit(path: &Path, relative: &Path, hash: &mut Sha256) -> Result<()> {
+fn visit(path: &Path, relative: &Path, links: Links, hash: &mut Sha256) -> Result<()> {
     let reading = || format!("reading {}", path.display());
-    let metadata = fs::symlink_metadata(path).with_context(reading)?;
+    let mut metadata = fs::symlink_metadata(path).with_context(reading)?;
+    if links == Links::Followed
+        && metadata.is_symlink()
+        && let Ok(followed) = fs::metadata(path)
+        && followed.is_file()
+    {
+        metadata = followed;
+    }
     add(hash, relative.as_os_str().as_encoded_bytes());
     if metadata.is_symlink() {
         add(hash, b"link");
@@ -89,7 +113,7 @@ fn visit(path: &Path, relative: &Path, hash: &mut Sha256) -> Result<()> {
         }
         names.sort();
         for name in names {
-            visit(&path.join(&name), &relative.join(&name), hash)?;
+            visit(&path.join(&name), &relative.join(&name), links, hash)?;
         }
     } else {
         let executable = metadata.permissions().mode() & 0o111 != 0;

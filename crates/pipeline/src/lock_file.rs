@@ -54,6 +54,16 @@ impl Lock {
         Ok(lock)
     }
 
+    /// What is worth keeping of a text that is no lock, such as one with the marks of a merge: the Go toolchain, which
+    /// is chosen by people. All else is what there is now.
+    pub fn salvage(text: &str) -> Self {
+        let mut lock = Self::default();
+        for line in text.lines().map(str::trim).filter(|line| line.starts_with("go-toolchain ")) {
+            let _ = lock.add(line);
+        }
+        lock
+    }
+
     fn add(&mut self, line: &str) -> Result<()> {
         let (kind, rest) = line.split_once(' ').context("expected a kind and its fields")?;
         let fields: Vec<&str> = rest.split(' ').collect();
@@ -88,9 +98,7 @@ impl Lock {
             let _ = writeln!(text, "go-toolchain {} {} {}", go.version, go.size, go.sha256);
         }
         for (set, packages) in &self.sets {
-            for p in packages {
-                let _ = writeln!(text, "deb {set} {} {} {} {}", p.name, p.version, p.size, p.sha256);
-            }
+            text.push_str(&package_lines(set, packages));
         }
         text
     }
@@ -131,6 +139,15 @@ impl Lock {
     }
 }
 
+/// The lines of a set's packages.
+pub(crate) fn package_lines(set: &str, packages: &[Package]) -> String {
+    let mut text = String::new();
+    for p in packages {
+        let _ = writeln!(text, "deb {set} {} {} {} {}", p.name, p.version, p.size, p.sha256);
+    }
+    text
+}
+
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
@@ -158,6 +175,22 @@ mod tests {
         ] {
             let error = format!("{:#}", Lock::parse(text).unwrap_err());
             assert!(error.contains(expected) && error.contains("cargo xtask lock"), "{error}");
+        }
+    }
+
+    #[test]
+    fn of_what_is_no_lock_the_go_toolchain_is_kept() {
+        let go = |text: &str| Lock::salvage(text).go.map(|go| go.version);
+        let merged = "<<<<<<< HEAD\nrustc 1\n=======\nrustc 2\n>>>>>>> theirs\n go-toolchain go1.27.3 10 aa\ndeb a b\n";
+        let cases = [
+            (merged, Some("go1.27.3")),
+            ("go-toolchain go1.27.3 many aa\n<<<<<<<\n", None),
+            ("go-toolchain go1.27.4 10 aa\ngo-toolchain go1.27.3 many\n", Some("go1.27.4")),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(go(text).as_deref(), expected, "{text}");
+            assert!(Lock::salvage(text).sets.is_empty());
         }
     }
 

@@ -38,6 +38,23 @@ struct Published {
     sha256: String,
 }
 
+/// Makes the folder that artifacts are to go to, and tries whether a file can be made there: to be asked before the
+/// work rather than after it.
+///
+/// # Errors
+/// It is not to be had.
+pub fn prepare(out: &Path) -> Result<()> {
+    let failed = || {
+        format!(
+            "no artifacts can be put into {}: let it be a folder that can be written to, or build into another (--out)",
+            out.display()
+        )
+    };
+    fs::create_dir_all(out).with_context(failed)?;
+    let file = out.join(format!(".tried-by-{}", std::process::id()));
+    File::create(&file).and_then(|_| fs::remove_file(&file)).with_context(failed)
+}
+
 /// Copies the artifacts into `out` and writes `manifest.json` and `sbom.spdx.json`; the manifest.
 ///
 /// # Errors

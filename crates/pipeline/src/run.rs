@@ -20,9 +20,11 @@ const LOG_LINES: usize = 40;
 /// finished first, so that their outputs are kept.
 pub fn run(targets: &[Arc<Step>], cache: &Cache, progress: &Arc<Progress>, jobs: usize) -> Result<usize> {
     let mut wanted = BTreeMap::new();
+    let mut used = BTreeSet::new();
     for target in targets {
         tracing::debug!(step = target.name, key = %target.key, "wanted");
         collect(target, cache, &mut wanted);
+        note_use(target, cache, &mut used);
     }
     let count = wanted.len();
     if count == 0 {
@@ -50,6 +52,17 @@ fn collect(step: &Arc<Step>, cache: &Cache, wanted: &mut BTreeMap<String, Arc<St
     wanted.insert(step.name.clone(), Arc::clone(step));
     for need in &step.needs {
         collect(need, cache, wanted);
+    }
+}
+
+/// Notes that the outputs of a step, and of all that it is made of, are in use: what is behind one that is there is
+/// asked for by the next change.
+fn note_use(step: &Arc<Step>, cache: &Cache, used: &mut BTreeSet<String>) {
+    if used.insert(step.name.clone()) {
+        cache.note_use(step);
+        for need in &step.needs {
+            note_use(need, cache, used);
+        }
     }
 }
 
@@ -150,6 +163,8 @@ fn make(step: &Arc<Step>, cache: &Cache, progress: &Arc<Progress>, jobs: usize) 
         return Err(failed(name, &error, &context.log_path));
     }
     fs::rename(&partial, &output).with_context(|| format!("keeping {}", output.display()))?;
+    // What was unpacked has the time of who packed it.
+    cache.note_use(step);
     Ok(Outcome::Made)
 }
 

@@ -1,6 +1,6 @@
 //! What a step is.
 
-use crate::key::{Key, add, hash_tree};
+use crate::key::{Key, Links, add, hash_with};
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -11,13 +11,20 @@ use std::sync::Arc;
 
 type Action = Box<dyn Fn(&Context) -> Result<()> + Send + Sync>;
 
+/// A file or a directory, and its hash when it was declared.
+struct Hashed {
+    path: PathBuf,
+    links: Links,
+    hash: String,
+}
+
 /// A step of the build, its key known.
 pub struct Step {
     pub(crate) name: String,
     pub(crate) key: Key,
     pub(crate) needs: Vec<Arc<Step>>,
     /// The files that it was declared to depend on, and their hashes then.
-    files: Vec<(PathBuf, String)>,
+    files: Vec<Hashed>,
     pub(crate) action: Action,
 }
 
@@ -35,8 +42,8 @@ impl Step {
     /// That the files are still what the key says: an action reads them long after they were hashed, and what is
     /// kept under a key is taken for what it says by every later build.
     pub(crate) fn require_unchanged(&self) -> Result<()> {
-        for (path, hash) in &self.files {
-            if hash_tree(path)? != *hash {
+        for Hashed { path, links, hash } in &self.files {
+            if hash_with(path, *links)? != *hash {
                 bail!("{} was changed while the step was made: build again", path.display());
             }
         }
@@ -49,7 +56,7 @@ pub struct Recipe {
     name: String,
     hash: Sha256,
     needs: Vec<Arc<Step>>,
-    files: Vec<(PathBuf, String)>,
+    files: Vec<Hashed>,
 }
 
 impl Recipe {
@@ -70,14 +77,26 @@ impl Recipe {
         self
     }
 
-    /// Declares a file or a directory that the output depends on.
+    /// Declares a file or a directory that the output depends on; links below it are copied as links.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn files(mut self, path: &Path) -> Result<Self> {
+    pub fn files(self, path: &Path) -> Result<Self> {
+        self.hashed(path, Links::Kept)
+    }
+
+    /// Declares a file or a directory whose files are read, also those that links below it lead to.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn sources(self, path: &Path) -> Result<Self> {
+        self.hashed(path, Links::Followed)
+    }
+
+    fn hashed(mut self, path: &Path, links: Links) -> Result<Self> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let hash = hash_tree(path).with_context(|| format!("an input of step `{}`", self.name))?;
-        self.files.push((path.to_owned(), hash.clone()));
+        let hash = hash_with(path, links).with_context(|| format!("an input of step `{}`", self.name))?;
+        self.files.push(Hashed { path: path.to_owned(), links, hash: hash.clone() });
         Ok(self.parameter(&name, hash))
     }
 

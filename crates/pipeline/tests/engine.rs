@@ -3,12 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pipeline::{Cache, Progress, Recipe, Step, run};
+use pipeline::{Cache, Progress, Recipe, Step, hash_tree, run};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 struct Bench {
     directory: tempfile::TempDir,
@@ -87,6 +88,42 @@ fn a_steps_key_knows_every_kind_of_input() {
     assert_eq!(key("c", "v"), base);
     fs::rename(&file, directory.path().join("renamed")).unwrap();
     assert_ne!(key("c", "v"), base);
+}
+
+#[test]
+fn a_link_counts_as_its_reader_takes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for folder in ["real", "tree"] {
+        fs::create_dir(path(folder)).unwrap();
+    }
+    fs::write(path("real/file"), "1").unwrap();
+    fs::write(path("tree/file"), "1").unwrap();
+    assert_eq!(hash_tree(&path("real")).unwrap(), hash_tree(&path("tree")).unwrap());
+    for (target, link) in [("real", "link"), ("../real/file", "tree/link"), ("absent", "tree/nowhere")] {
+        symlink(target, path(link)).unwrap();
+    }
+    assert_eq!(hash_tree(&path("link")).unwrap(), hash_tree(&path("real")).unwrap());
+
+    let recipe = || Recipe::new("s", "code");
+    let keys = || {
+        [
+            recipe().files(&path("link")).unwrap(),
+            recipe().files(&path("tree")).unwrap(),
+            recipe().sources(&path("tree")).unwrap(),
+        ]
+        .map(|recipe| recipe.action(|_| Ok(())).key())
+    };
+    let before = keys();
+    fs::write(path("real/file"), "2").unwrap();
+    let differ = keys().iter().zip(before).map(|(now, before)| *now != before).collect::<Vec<_>>();
+    // The input itself, one that is copied as it is, one that is read.
+    assert_eq!(differ, [true, false, true]);
+
+    for absent in ["absent", "tree/nowhere"] {
+        let error = recipe().files(&path(absent)).err().map(|error| format!("{error:#}")).unwrap();
+        assert!(error.contains(&format!("reading {}: No such file", path(absent).display())), "{error}");
+    }
 }
 
 #[test]
@@ -171,6 +208,44 @@ fn what_a_killed_build_left_is_cleared_away() {
     bench.make(std::slice::from_ref(&step)).unwrap();
     assert_eq!(bench.read(&step), "whole");
     assert!(!output.join("rubbish").exists() && !partial.exists());
+}
+
+#[test]
+fn outputs_that_are_used_stay_however_old_they_are() {
+    let bench = Bench::new();
+    let count = Arc::new(AtomicUsize::new(0));
+    let day = Duration::from_secs(24 * 3600);
+    let age = |step: &Step, age: Duration| {
+        let folder = fs::File::open(bench.cache.output(step)).unwrap();
+        folder.set_modified(SystemTime::now() - age).unwrap();
+    };
+    let time = |step: &Step| fs::metadata(bench.cache.output(step)).unwrap().modified().unwrap();
+    let all: Vec<_> = (0..6).map(|number| writes("first", &number.to_string(), &count)).collect();
+    for step in &all {
+        bench.make(std::slice::from_ref(step)).unwrap();
+    }
+    // Another checkout's, whose user asks for what is made of it alone.
+    let second = extends("second", &all[0]);
+    bench.make(std::slice::from_ref(&second)).unwrap();
+    for (step, days) in all.iter().zip([30, 5, 4, 9, 8, 7]) {
+        age(step, day * days);
+    }
+    assert_eq!(bench.make(&[second]).unwrap(), 0);
+    bench.make(&[writes("first", "new", &count)]).unwrap();
+    let there: Vec<_> = all.iter().map(|step| bench.cache.holds(step)).collect();
+    assert_eq!(there, [true, true, true, false, false, false]);
+
+    // Nor does it count what time a tool gave it.
+    let ancient = Recipe::new("ancient", "code")
+        .action(|context| Ok(fs::File::open(context.output())?.set_modified(SystemTime::UNIX_EPOCH)?));
+    bench.make(std::slice::from_ref(&ancient)).unwrap();
+    assert!(time(&ancient).elapsed().unwrap() < day);
+
+    // What was noted a while ago is not noted again.
+    age(&all[0], day / 48);
+    let before = time(&all[0]);
+    bench.make(&all[..1]).unwrap();
+    assert_eq!(time(&all[0]), before);
 }
 
 #[test]

@@ -101,10 +101,14 @@ fn explain(stderr: &str, directory: &Path) -> Error {
         if let Some(name) = line.strip_prefix("Unable to locate package ") {
             return Error::NoPackage(name.trim().to_owned());
         }
+        let mut quoted = line.split(['\'', '\u{2018}', '\u{2019}', '"']).skip(1).step_by(2);
+        let mut next = || quoted.next().unwrap_or(line).to_owned();
+        if line.starts_with("Version ") && line.ends_with("was not found") {
+            let version = next();
+            return Error::NoVersion { name: next(), version };
+        }
         if line.contains("has no installation candidate") || line.contains("was not found") {
-            return Error::NoPackage(
-                line.split(['\'', '\u{2018}', '\u{2019}', '"']).nth(1).unwrap_or(line).to_owned(),
-            );
+            return Error::NoPackage(next());
         }
         if line.contains("free space") || line.contains("No space left") {
             return Error::DiskFull { doing: "fetching Debian packages".into(), path: directory.to_owned() };
@@ -122,6 +126,12 @@ mod tests {
     fn apts_complaints_become_errors_that_say_what_to_do() {
         let cases = [
             ("E: Unable to locate package gccc\n", "no package `gccc`"),
+            ("E: Package 'gccc' has no installation candidate\n", "no package `gccc`"),
+            (
+                "E: Version '1:2.3-4' for 'gcc' was not found\n",
+                "no longer has gcc 1:2.3-4\n  run `cargo xtask lock`",
+            ),
+            ("E: Version \u{2018}1\u{2019} for \u{2018}gcc\u{2019} was not found\n", "no longer has gcc 1\n"),
             (
                 "E: Failed to fetch http://m/x  Could not connect\nE: Some index files failed\n",
                 "could not be read: Failed",

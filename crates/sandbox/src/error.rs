@@ -18,6 +18,10 @@ pub enum Error {
     )]
     UserNamespaces(io::Error),
     #[error(
+        "the folder for temporary files, {0}, is not there\n  make it, or set TMPDIR to a folder that you can write to"
+    )]
+    NoTemporaryFolder(PathBuf),
+    #[error(
         "no Debian archive is known: this system's apt has no source of origin Debian\n  set {mirror} to \
          an archive's URL (two, separated by a space, where security updates are apart), and {keyring} \
          to the archive's keyring file",
@@ -42,6 +46,10 @@ pub enum Error {
         "the Debian archive has no package `{0}`\n  correct its name in images/packages.yaml or in the image's spec"
     )]
     NoPackage(String),
+    #[error(
+        "the Debian archive no longer has {name} {version}\n  run `cargo xtask lock` to take what it has now"
+    )]
+    NoVersion { name: String, version: String },
     #[error(
         "{path} is not what images/inputs.lock says: SHA-256 {actual}, expected {expected}\n  remove the \
          file to fetch it again; if the archive itself has changed, do not build with it"

@@ -143,11 +143,14 @@ impl Tree {
 /// Checks that this system lets this user make namespaces, by making them.
 ///
 /// # Errors
-/// [`Error::UserNamespaces`], which says how to allow them.
+/// [`Error::UserNamespaces`], which says how to allow them; [`Error::NoTemporaryFolder`], in which they would begin.
 pub fn check_user_namespaces() -> Result<()> {
     let refused = Error::UserNamespaces;
     let mut command = process::Command::new("true");
     let here = std::env::temp_dir();
+    if !here.is_dir() {
+        return Err(Error::NoTemporaryFolder(here));
+    }
     let mut root = sys::namespace::Root::new(&here).map_err(refused)?;
     for directory in ["/usr", "/bin", "/lib", "/lib64"] {
         if Path::new(directory).is_dir() {

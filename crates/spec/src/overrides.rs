@@ -40,6 +40,21 @@ impl fmt::Display for Override {
     }
 }
 
+const NO_VALUE: &str = "a value is missing: write one, or `[]` for an empty list, or leave this out and have what the \
+                        spec says";
+
+/// Whether a value, or one inside it, is none: as text it would be the word `null`.
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Sequence(values) => values.iter().any(says_nothing),
+        Value::Mapping(map) => map.iter().any(|(key, value)| says_nothing(key) || says_nothing(value)),
+        Value::Tagged(tagged) => says_nothing(&tagged.value),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// The spec with the overrides put in.
 pub(crate) fn apply(file: &str, text: &str, overrides: &[Override]) -> Result<RawSpec, Error> {
     let mut tree: Value = serde_yaml::from_str(text).map_err(|error| Error::from_yaml(file, &error))?;
@@ -57,7 +72,12 @@ pub(crate) fn apply(file: &str, text: &str, overrides: &[Override]) -> Result<Ra
             let Value::Mapping(map) = node else { break };
             node = map.entry(Value::String(key.to_owned())).or_insert(Value::Null);
         }
-        *node = serde_yaml::from_str(one.value()).map_err(failed)?;
+        let value: Value = serde_yaml::from_str(one.value()).map_err(failed)?;
+        if says_nothing(&value) {
+            let place = Place::Override(one.to_string());
+            return Err(Error { place, message: NO_VALUE.to_owned() });
+        }
+        *node = value;
         // Read after each one, so that a complaint names the right one; and as text, as the file is: there a
         // number is a string where one is meant.
         let text = serde_yaml::to_string(&tree).map_err(failed)?;

@@ -141,6 +141,44 @@ fn overrides_go_in_and_are_blamed_by_name() {
 }
 
 #[test]
+fn an_override_has_a_value() {
+    let set = |text: &str| parse("x.yaml", GOOD, &[text.parse().unwrap()], &catalog());
+    let keys = [
+        "name",
+        "version",
+        "channel",
+        "source-date-epoch",
+        "kernel",
+        "kernel.arguments",
+        "kernel.options",
+        "components",
+        "userland",
+        "userland.busybox-static",
+        "applets",
+        "disk",
+        "disk.root",
+        "update",
+        "update.root",
+        "update.minimum-version",
+        "no.such.key",
+    ];
+    let values =
+        ["", " ", "~", "null", "''", "\"\"", "# a comment", "[~]", "[a, '']", "{a: }", "{a: [b, {c: null}]}"];
+    for key in keys {
+        for value in values {
+            let text = format!("{key}={value}");
+            let error = set(&text).unwrap_err().to_string();
+            let expected = format!("--set {text}: a value is missing");
+            assert!(error.starts_with(&expected) && error.contains("leave this out"), "{error}");
+        }
+    }
+    for text in ["applets=[]", "kernel.options=[]", "disk={}", "channel=\"null\"", "update.security-epoch=0"]
+    {
+        assert!(set(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn sizes_read_as_written() {
     for (text, bytes) in [("1GiB", 1 << 30), ("4096", 4096), ("3 MiB", 3 << 20)] {
         assert_eq!(text.parse(), Ok(Size(bytes)));

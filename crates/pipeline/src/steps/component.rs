@@ -63,7 +63,7 @@ pub fn step(directory: &Path, toolchain: &Arc<Step>, build: &Arc<Step>, cache: &
     let recipe = Recipe::new(&name(&component.name), include_str!("component.rs"))
         .parameter("multicall", include_str!("../multicall.rs"))
         .parameter("licence", include_str!("../licence.rs"))
-        .files(directory)?
+        .sources(directory)?
         .needs(build)
         .needs(toolchain);
     let (directory, cache) = (directory.to_owned(), cache.clone());

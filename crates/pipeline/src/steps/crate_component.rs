@@ -12,6 +12,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What a component that is made of crates has in its folder, as any package of Cargo.
 const MANIFEST: &str = "Cargo.toml";
@@ -81,7 +82,7 @@ pub fn step(
         .parameter("programs", include_str!("programs.rs"))
         .parameter("rustc", &toolchain.version)
         .parameter("epoch", epoch.to_string())
-        .files(directory)?
+        .sources(directory)?
         .needs(build);
     let (workspace, directory) = (workspace.to_owned(), directory.to_owned());
     let (toolchain, cache) = (toolchain.clone(), cache.clone());
@@ -102,8 +103,8 @@ fn make(
     let _lock = cache.lock(programs::LOCK, &|holder| context.say(&format!("waiting for {holder}")))?;
     context.say("fetching crates");
     let crates = programs::fetch_crates(workspace, cache)?;
-    let sources = cache.directory(&format!("work/crates/{}/sources", description.name))?;
-    let target = cache.directory(&format!("work/crates/{}/target", description.name))?;
+    let work = format!("work/crates/{}", description.name);
+    let (sources, target) = programs::work_folders(cache, &work, SystemTime::now())?;
     programs::mirror(directory, &sources)?;
 
     context.say("compiling");

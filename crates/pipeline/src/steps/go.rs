@@ -45,7 +45,8 @@ fn make(context: &Context, toolchain: &GoToolchain, cache: &Cache) -> Result<()>
     let unpacked = module_directory(&modules(cache)?, &toolchain.version);
     let command = tree
         .command("cp")
-        .args(["--archive", "/from/.", "/to"])
+        // Not its owners, as --archive has it: a group that a set-gid folder gave may have no number inside.
+        .args(["--recursive", "--no-dereference", "--preserve=mode,timestamps", "/from/.", "/to"])
         .bind_ro_at(&unpacked, "/from")
         .bind_at(context.output(), "/to");
     context.run("keeping the Go toolchain", command)?;

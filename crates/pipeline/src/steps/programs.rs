@@ -4,9 +4,10 @@
 //! The compiler's own state is reused between builds (`work/programs` in the cache), so that a
 //! changed line compiles one crate. Cargo takes a source for changed by its time, so the sources
 //! are mirrored by content: a file that is the same keeps its time, whichever checkout it is from.
+//! Where the clock has gone back since, times say nothing, and all is compiled anew.
 
 use crate::steps::crate_component;
-use crate::{Cache, Context, Recipe, Step, read};
+use crate::{Cache, Context, Recipe, Step, read, remove_tree};
 use anyhow::{Context as _, Result, bail};
 use sandbox::{Command, Tree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as HostCommand;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 const BUILD: &str = "tools-build";
 /// The only target that a Rust toolchain is sure to have.
@@ -79,7 +81,7 @@ pub fn step(
     }
     for package in closure(&members, programs)? {
         let directory = members.get(&package).context("a package that was just found")?.directory.clone();
-        recipe = recipe.files(&directory.join("Cargo.toml"))?.files(&directory.join("src"))?;
+        recipe = recipe.sources(&directory.join("Cargo.toml"))?.sources(&directory.join("src"))?;
     }
     let programs: Vec<String> = programs.iter().map(|name| (*name).to_owned()).collect();
     let (workspace, toolchain, cache) = (workspace.to_owned(), toolchain.clone(), cache.clone());
@@ -146,8 +148,7 @@ fn make(
     cache: &Cache,
 ) -> Result<()> {
     let _lock = cache.lock(LOCK, &|holder| context.say(&format!("waiting for {holder}")))?;
-    let sources = cache.directory("work/programs/sources")?;
-    let target = cache.directory("work/programs/target")?;
+    let (sources, target) = work_folders(cache, "work/programs", SystemTime::now())?;
     for name in ["crates", "initramfs", "xtask", "tests"] {
         mirror(&workspace.join(name), &sources.join(name))?;
     }
@@ -278,6 +279,28 @@ pub fn fetch_crates(workspace: &Path, cache: &Cache) -> Result<PathBuf> {
     Ok(crates)
 }
 
+/// The folders of the sources and of cargo's `target` below a folder of the cache, for a compilation that begins `now`.
+///
+/// Cargo takes what it made for new where that is younger than the sources. A source that was changed after the clock
+/// had gone back would be the older one, so what is from the future goes.
+pub(crate) fn work_folders(cache: &Cache, name: &str, now: SystemTime) -> Result<(PathBuf, PathBuf)> {
+    let work = cache.directory(name)?;
+    if newest(&work).is_some_and(|time| time > now) {
+        remove_tree(&work).with_context(|| format!("removing {}", work.display()))?;
+    }
+    Ok((cache.directory(&format!("{name}/sources"))?, cache.directory(&format!("{name}/target"))?))
+}
+
+/// The newest time below a folder.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let below = |entry: fs::DirEntry| {
+        let metadata = entry.metadata().ok()?;
+        let inside = metadata.is_dir().then(|| newest(&entry.path())).flatten();
+        inside.max(metadata.modified().ok())
+    };
+    fs::read_dir(folder).ok()?.flatten().filter_map(below).max()
+}
+
 /// What is below a crate's folder and no source: what cargo-fuzz makes, and what cargo does.
 const NO_SOURCES: [&str; 2] = ["fuzz", "target"];
 
@@ -317,6 +340,7 @@ pub(crate) fn mirror(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_mirror_has_the_content_and_keeps_the_times_of_what_is_the_same() {
@@ -336,6 +360,36 @@ mod tests {
         assert_eq!(time("a/same"), before);
         assert_eq!(fs::read_to_string(to.join("changed")).unwrap(), "2");
         assert!(!to.join("gone").exists());
+    }
+
+    #[test]
+    fn what_was_compiled_in_the_future_is_compiled_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = Cache::at(directory.path()).unwrap();
+        let now = SystemTime::now();
+        let second = Duration::from_secs(1);
+        for (what, time, stays) in [
+            ("sources/src/lib.rs", now - second, true),
+            ("sources/src/lib.rs", now + second, false),
+            ("target/image/.fingerprint/a/dep-lib-a", now, true),
+            ("target/image/.fingerprint/a/dep-lib-a", now + second, false),
+        ] {
+            let (sources, target) = work_folders(&cache, "work/programs", now + 9 * second).unwrap();
+            let path = sources.with_file_name(what);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::File::create(&path).unwrap().set_modified(time).unwrap();
+            // When folders were made is of no matter here.
+            for folder in path.ancestors().skip(1).take_while(|folder| *folder != cache.root()) {
+                fs::File::open(folder).unwrap().set_modified(now - second).unwrap();
+            }
+            for folder in [&sources, &target] {
+                fs::File::open(folder).unwrap().set_modified(now - second).unwrap();
+            }
+            work_folders(&cache, "work/programs", now).unwrap();
+            assert_eq!(path.exists(), stays, "{what}");
+            assert!(sources.is_dir() && target.is_dir());
+            let _ = fs::remove_file(path);
+        }
     }
 
     #[test]
