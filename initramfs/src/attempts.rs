@@ -2,11 +2,13 @@
 //! many. It is done before `/usr` is opened: a slot that went bad ends in a panic there.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
-use deployment::Deployment;
-use layout::path::{BOOT_ATTEMPTS, STATE};
-use slots::{Attempts, Entry, Machine, Running};
+use boots::History;
+use deployment::{Deployment, write_attempts};
+use layout::path::{BOOT_ATTEMPTS, BOOTS, STATE};
+use slots::{Attempts, Entry, Machine, Running, condemn};
 use sys::machine::{End, end};
 use verity::RootHash;
 
@@ -15,24 +17,50 @@ use crate::plan::{Boot, Candidate};
 use crate::root::{self, in_sysroot};
 use crate::{firmware, kernel_log};
 
-/// Counts this boot, and starts another version where there were too many. Says whether ROOT is mounted now. A boot that
-/// cannot be counted goes on: what is wrong with ROOT is found when it is mounted for good.
-pub fn count(boot: &Boot, disk: &BootDisk) -> bool {
-    counted(boot.root_hash, disk, |attempts| give_way(boot, attempts))
+/// What became of counting a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It was counted, or need not be. ROOT is mounted.
+    Mounted,
+    /// The same, and ROOT is not mounted.
+    Unmounted,
+    /// ROOT is to be mended before anything is written to it.
+    Later,
+}
+
+/// Counts this boot, and starts another version where there were too many. A boot that cannot be counted goes on: what is
+/// wrong with ROOT is found when it is mounted for good.
+pub fn count(boot: &Boot, disk: &BootDisk) -> Counted {
+    // Without the loader there is no other entry to give way to.
+    if !firmware::is_by_loader() {
+        return Counted::Unmounted;
+    }
+    if root::has_errors(disk) {
+        return Counted::Later;
+    }
+    match counted(boot.root_hash, disk, |attempts| give_way(boot, attempts)) {
+        true => Counted::Mounted,
+        false => Counted::Unmounted,
+    }
+}
+
+/// Counts a boot that was to be counted later. ROOT is mended and mounted.
+pub fn count_late(boot: &Boot) {
+    note(boot.root_hash, |attempts| give_way(boot, attempts));
 }
 
 /// The same for a boot of a `/usr` that no slot of the disk holds any more: it fails, unless another version is started.
+/// What would mend ROOT is lost with it.
 pub fn count_lost(disk: &Candidate, usrhash: RootHash) -> Result<()> {
+    if !firmware::is_by_loader() {
+        return Ok(());
+    }
     let is_mounted = counted(usrhash, &BootDisk::untouched(disk)?, |attempts| leave(disk, attempts));
     if is_mounted { root::unmount() } else { Ok(()) }
 }
 
 /// `too_many` is for a `/usr` that was booted too often. Says whether ROOT is mounted now.
 fn counted(usrhash: RootHash, disk: &BootDisk, too_many: impl FnOnce(&Attempts) -> Result<()>) -> bool {
-    // Without the loader there is no other entry to give way to.
-    if !firmware::is_by_loader() {
-        return false;
-    }
     let stays = match root::mount_early(disk) {
         Ok(stays) => stays,
         Err(error) => {
@@ -40,11 +68,7 @@ fn counted(usrhash: RootHash, disk: &BootDisk, too_many: impl FnOnce(&Attempts) 
             return false;
         }
     };
-    let done =
-        noted(usrhash).and_then(|attempts| if attempts.is_too_many() { too_many(&attempts) } else { Ok(()) });
-    if let Err(error) = done {
-        kernel_log::alarm(&format!("boots of this version are not counted: {error:#}"));
-    }
+    note(usrhash, too_many);
     if !stays && let Err(error) = root::unmount() {
         kernel_log::alarm(&error.to_string());
         return true;
@@ -52,15 +76,23 @@ fn counted(usrhash: RootHash, disk: &BootDisk, too_many: impl FnOnce(&Attempts) 
     stays
 }
 
+fn note(usrhash: RootHash, too_many: impl FnOnce(&Attempts) -> Result<()>) {
+    let done =
+        noted(usrhash).and_then(|attempts| if attempts.is_too_many() { too_many(&attempts) } else { Ok(()) });
+    if let Err(error) = done {
+        kernel_log::alarm(&format!("boots of this version are not counted: {error:#}"));
+    }
+}
+
 fn noted(usrhash: RootHash) -> Result<Attempts> {
     let path = in_sysroot(BOOT_ATTEMPTS);
-    let record = fs::read(&path).unwrap_or_default();
-    let attempts = Attempts::next(&String::from_utf8_lossy(&record), usrhash);
+    let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+    let history = History::parse(&read(&in_sysroot(BOOTS)));
+    let attempts = Attempts::next(&read(&path), usrhash, history.last_in_order());
     // On a first boot the folder is not there yet, nor is another version.
     if in_sysroot(STATE).exists() {
-        sys::file::replace_synced(&path, attempts.encode().as_bytes(), 0o644)?;
-        // The new name too is on the disk before /usr is opened, which may end in a panic.
-        sys::file::sync_folder(&in_sysroot(STATE))?;
+        // It is on the disk before /usr is opened, which may end in a panic.
+        write_attempts(&path, &attempts)?;
     }
     Ok(attempts)
 }
@@ -85,9 +117,16 @@ fn leave(disk: &Candidate, attempts: &Attempts) -> Result<()> {
     let before = deployment.state()?;
     let lost = before.esp.entries.iter().find(|entry| entry.usrhash == Some(attempts.usrhash));
     deployment.repair()?;
-    if !has_a_good_one(&deployment.state()?) {
+    let machine = deployment.state()?;
+    if !has_a_good_one(&machine) {
         tell_of_no_other(attempts);
         return Ok(());
+    }
+    // It stays where the slot cannot be read, which may come back; but it is not to be the loader's choice.
+    if let Some(lost) = lost
+        && machine.esp.entries.iter().any(|entry| entry.name == lost.name)
+    {
+        deployment.apply(&condemn(&machine, &lost.name.version)?)?;
     }
     start_other(lost, attempts)
 }
@@ -97,19 +136,13 @@ fn has_a_good_one(machine: &Machine) -> bool {
 }
 
 fn tell_of_no_other(attempts: &Attempts) {
-    kernel_log::alarm(&format!(
-        "this version was booted {} times and did not prove itself; there is no other good one",
-        attempts.count
-    ));
+    kernel_log::alarm(&format!("this version {}; there is no other good one", attempts.told()));
 }
 
 /// Starts the machine again: the entry of this version is not the loader's choice any more.
 fn start_other(this: Option<&Entry>, attempts: &Attempts) -> Result<()> {
     let version = this.map_or_else(String::new, |entry| format!(" {}", entry.name.version));
-    let text = format!(
-        "version{version} was booted {} times and did not prove itself: starting the other one",
-        attempts.count
-    );
+    let text = format!("version{version} {}: starting the other one", attempts.told());
     kernel_log::alarm(&text);
     sys::console::write_to_all(&format!("berth: {text}\n"));
     root::unmount()?;

@@ -18,7 +18,9 @@ use sys::mount::{Mount, MountFlags, bind, detach, move_mount};
 use sys::switch_root::switch_root;
 
 use crate::arguments::{self, Arguments, RootSource, UsrSource};
+use crate::attempts::Counted;
 use crate::partitions::BootDisk;
+use crate::plan::Boot;
 use crate::provisioning::{self, Provisioning};
 use crate::{attempts, disks, firmware, kernel_log, read_ahead, root, usr};
 
@@ -51,6 +53,8 @@ pub enum Step {
     Etc,
     /// The first boot's files.
     Files,
+    /// What is left of looking at disks.
+    Silent,
     /// Becoming PID 1.
     Leave,
 }
@@ -58,7 +62,7 @@ pub enum Step {
 static STEP: AtomicU8 = AtomicU8::new(Step::Begin as u8);
 
 impl Step {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Begin,
         Self::Ask,
         Self::Find,
@@ -68,6 +72,7 @@ impl Step {
         Self::Disks,
         Self::Etc,
         Self::Files,
+        Self::Silent,
         Self::Leave,
     ];
 
@@ -84,6 +89,9 @@ impl Step {
     pub fn limit(self) -> Duration {
         match self {
             Self::Root => Duration::from_secs(4 * 3600),
+            // The longest patience, and disks that do not answer at once.
+            Self::Find => Duration::from_secs(150),
+            Self::Silent => Duration::from_secs(900),
             // A server that does not answer yet is asked until it does.
             Self::Disks | Self::Files => Duration::MAX,
             _ => Duration::from_secs(120),
@@ -102,6 +110,7 @@ impl Step {
             Self::Files => "provisioning the files",
             Self::Usr => "opening the verified /usr",
             Self::Etc => "mounting /etc",
+            Self::Silent => "waiting for a disk that does not answer",
             Self::Leave => "starting PID 1",
         }
     }
@@ -115,7 +124,7 @@ impl Step {
     pub fn next_step(self) -> &'static str {
         match self {
             Self::Begin | Self::Ask => "check the kernel arguments; those of an image come with its UKI",
-            Self::Find | Self::Partition => "check that the disk works and can be written",
+            Self::Find | Self::Partition | Self::Silent => "check that the disk works and can be written",
             Self::Root => "check the disk; boot with root=tmpfs to look at ROOT from memory",
             Self::Disks | Self::Files => {
                 "mend the config; boot with ignition.firstboot=0 to look at the machine without it"
@@ -158,7 +167,13 @@ pub fn run() -> Result<Infallible> {
         RootSource::Disk => BootDisk::settle(&boot.disk)?,
         RootSource::Memory => BootDisk::untouched(&boot.disk)?,
     };
-    let is_mounted = arguments.root == RootSource::Disk && attempts::count(&boot, &disk);
+    let counted = match arguments.root {
+        RootSource::Disk => {
+            Step::Root.begin();
+            attempts::count(&boot, &disk)
+        }
+        RootSource::Memory => Counted::Unmounted,
+    };
     Step::Usr.begin();
     usr::mount(&boot, &disk, Path::new(USR))?;
     for done in [clock_not_before_image(), read_ahead::begin()] {
@@ -167,7 +182,7 @@ pub fn run() -> Result<Infallible> {
         }
     }
     root::link_programs()?;
-    let provisioning = mount_root(&arguments, &mut disk, is_mounted, &boot.disk.name)?;
+    let provisioning = mount_root(&arguments, &mut disk, counted, &boot)?;
     let is_first = provisioning.is_some();
     root::fill()?;
     bind_into_root(USR)?;
@@ -177,6 +192,8 @@ pub fn run() -> Result<Infallible> {
         Step::Files.begin();
         noted(provisioning.finish())?;
     }
+    Step::Silent.begin();
+    disks::wait_for_silent();
     Step::Leave.begin();
     // Programs are being read ahead from it.
     detach(Path::new(USR))?;
@@ -191,7 +208,10 @@ pub fn run() -> Result<Infallible> {
 fn noted_loss(arguments: &Arguments, esp: Option<Guid>) {
     let UsrSource::Slot(wanted) = arguments.usr;
     let lost = disks::lost(arguments, esp);
+    Step::Root.begin();
     let noted = lost.and_then(|disk| disk.map_or(Ok(()), |disk| attempts::count_lost(&disk, wanted)));
+    // That is what failed.
+    Step::Find.begin();
     if let Err(error) = noted {
         kernel_log::alarm(&format!("{error:#}"));
     }
@@ -210,17 +230,21 @@ fn clock_not_before_image() -> Result<()> {
 fn mount_root(
     arguments: &Arguments,
     disk: &mut BootDisk,
-    is_mounted: bool,
-    boot_disk: &str,
+    counted: Counted,
+    boot: &Boot,
 ) -> Result<Option<Provisioning>> {
     Step::Root.begin();
     let is_on_disk = arguments.root == RootSource::Disk;
-    match (is_on_disk, is_mounted) {
-        (true, true) => {}
-        (true, false) => root::mount_disk(disk)?,
+    match (is_on_disk, counted) {
+        (true, Counted::Mounted) => {}
+        (true, Counted::Unmounted) => root::mount_disk(disk)?,
+        (true, Counted::Later) => {
+            root::mount_disk(disk)?;
+            attempts::count_late(boot);
+        }
         (false, _) => root::mount_memory()?,
     }
-    if !provisioning::is_due(arguments) {
+    if !provisioning::is_due(arguments)? {
         if is_on_disk {
             disk.grow_root()?;
             root::grow(disk)?;
@@ -231,10 +255,10 @@ fn mount_root(
     provisioning::mount_run()?;
     Step::Disks.begin();
     if !is_on_disk {
-        return started(Provisioning::begin(boot_disk)?);
+        return started(Provisioning::begin(&boot.disk.name)?);
     }
     root::unmount()?;
-    let provisioning = Provisioning::begin(boot_disk);
+    let provisioning = Provisioning::begin(&boot.disk.name);
     Step::Root.begin();
     // Also where it failed, for that is noted there; and where the machine starts again first. But then the config may
     // still want for itself what ROOT would grow into, and a file system is not made smaller.

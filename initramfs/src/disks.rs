@@ -1,7 +1,12 @@
 //! Seeing the disks, and waiting for the one that is wanted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,16 +17,19 @@ use sys::partition_table::{self, geometry, read_at};
 use sys::uevent::{Next, Uevents};
 
 use crate::arguments::Arguments;
-use crate::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide};
+use crate::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, Waiting, decide, grace};
 use crate::{kernel_log, plan};
 use disk_table::{self as gpt, Geometry, Table};
 
-/// How long the boot disk may take to appear: slow RAID controllers and USB need many seconds.
-const LONG: Duration = Duration::from_secs(30);
-/// How long another disk may take when one is there that will not do.
-const SHORT: Duration = Duration::from_secs(10);
 /// After this long a person is told what is waited for.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How often it is looked whether a disk has answered, while others are waited for.
+const GLANCE: Duration = Duration::from_millis(250);
+/// How long a disk may not answer at last. The kernel gives up on most within minutes.
+const LAST: Duration = Duration::from_secs(600);
+
+/// How many disks are being looked at.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
 /// Looks at the disks, and again at each new one, until there is one to boot from.
 ///
@@ -30,16 +38,18 @@ const SILENCE: Duration = Duration::from_secs(3);
 pub fn find(arguments: &Arguments, esp: Option<Guid>) -> Result<Boot> {
     // Opened before the first look: a disk that appears in between has an event waiting.
     let uevents = Uevents::open()?;
-    let begin = Instant::now();
-    let mut told = false;
+    let mut search = Search { begin: Instant::now(), waiting: Waiting::default(), told: false };
+    let mut survey = Survey::new();
+    survey.look()?;
     loop {
-        let (patience, failure) = match decide(arguments, esp, &survey()?) {
+        let (patience, failure) = match survey.decision(arguments, esp) {
             Decision::Boot(boot) => return Ok(*boot),
             Decision::Fail(failure) => return Err(failure.into()),
-            Decision::Wait(Patience::Long, failure) => (LONG, failure),
-            Decision::Wait(Patience::Short, failure) => (SHORT, failure),
+            Decision::Wait(patience, failure) => (patience, failure),
         };
-        wait(&uevents, begin, patience, &mut told, failure)?;
+        if search.wait(&uevents, &mut survey, patience, failure)? == News::Disk {
+            survey.look()?;
+        }
     }
 }
 
@@ -48,46 +58,197 @@ pub fn find(arguments: &Arguments, esp: Option<Guid>) -> Result<Boot> {
 /// # Errors
 /// The disks cannot be listed.
 pub fn lost(arguments: &Arguments, esp: Option<Guid>) -> Result<Option<Candidate>> {
-    Ok(plan::lost(arguments, esp, &survey()?).cloned())
+    let mut survey = Survey::new();
+    survey.look()?;
+    survey.hear_all(plan::STRAGGLERS);
+    Ok(plan::lost(arguments, esp, &survey.disks()).cloned())
 }
 
-/// Waits for a block device to appear or change.
-fn wait(
-    uevents: &Uevents,
-    begin: Instant,
-    patience: Duration,
-    told: &mut bool,
-    failure: Failure,
-) -> Result<()> {
-    loop {
-        let left = patience.saturating_sub(begin.elapsed());
-        if left.is_zero() {
-            return Err(failure.into());
+/// Waits for the disks that have not answered, if there are any: as long as the kernel is at one for this program, no
+/// other program can take its place.
+pub fn wait_for_silent() {
+    let (begin, mut told) = (Instant::now(), false);
+    while UNDER_WAY.load(Ordering::SeqCst) > 0 && begin.elapsed() < LAST {
+        if !told && begin.elapsed() > SILENCE {
+            told = true;
+            sys::console::write_to_all("berth: waiting for a disk that does not answer; check the disks\n");
         }
-        let quiet = SILENCE.saturating_sub(begin.elapsed());
-        match uevents.next(if *told { left } else { left.min(quiet) })? {
-            Next::Event(event) if event.subsystem() == "block" => {
-                // A disk with seven partitions sends eight events, and one look is enough.
-                while let Next::Event(_) = uevents.next(Duration::ZERO)? {}
-                return Ok(());
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// What was waited for.
+#[derive(PartialEq, Eq)]
+enum News {
+    /// A disk appeared or changed.
+    Disk,
+    /// One that was asked has answered.
+    Answer,
+}
+
+/// The search, and for how long it goes on.
+struct Search {
+    begin: Instant,
+    waiting: Waiting,
+    told: bool,
+}
+
+impl Search {
+    /// Waits for a block device to appear or change, or for one to answer.
+    fn wait(
+        &mut self,
+        uevents: &Uevents,
+        survey: &mut Survey,
+        patience: Patience,
+        failure: Failure,
+    ) -> Result<News> {
+        loop {
+            let spent = self.begin.elapsed();
+            let left = self.waiting.left(patience, spent);
+            if left.is_zero() {
+                return Err(failure.into());
             }
-            Next::Lost => return Ok(()),
-            Next::Event(_) => {}
-            Next::TimedOut if !*told && quiet.is_zero() => {
-                *told = true;
-                let seconds = patience.as_secs();
-                sys::console::write_to_all(&format!(
-                    "berth: waiting for the boot disk, up to {seconds} s: {failure}\n"
-                ));
+            let quiet = SILENCE.saturating_sub(spent);
+            let mut pause = if self.told { left } else { left.min(quiet) };
+            if survey.is_silent() {
+                pause = pause.min(GLANCE);
             }
-            Next::TimedOut => {}
+            match uevents.next(pause)? {
+                Next::Event(event) if event.subsystem() == "block" => {
+                    // A disk with seven partitions sends eight events, and one look is enough.
+                    while let Next::Event(_) = uevents.next(Duration::ZERO)? {}
+                    return Ok(News::Disk);
+                }
+                Next::Lost => return Ok(News::Disk),
+                Next::Event(_) => {}
+                Next::TimedOut if !self.told && quiet.is_zero() => {
+                    self.told = true;
+                    let seconds = (spent + left).as_secs();
+                    sys::console::write_to_all(&format!(
+                        "berth: waiting for the boot disk, up to {seconds} s: {failure}\n"
+                    ));
+                }
+                Next::TimedOut => {}
+            }
+            if survey.hear(Duration::ZERO) {
+                return Ok(News::Answer);
+            }
         }
     }
 }
 
-/// Every disk that can be seen now, and whether it is one of ours.
-fn survey() -> Result<Vec<Disk>> {
-    Ok(block::disks()?.into_iter().map(look).collect())
+/// What is known of the disks. Each is looked at in a thread of its own: one that is sick may not answer for minutes, and
+/// need not be the one that is wanted.
+struct Survey {
+    /// The disks that can be seen, by name and place.
+    seen: Vec<Key>,
+    /// Those that are being looked at.
+    asked: BTreeSet<Key>,
+    answers: BTreeMap<Key, Disk>,
+    sender: Sender<(Key, Disk)>,
+    receiver: Receiver<(Key, Disk)>,
+    /// When they were looked at last.
+    looked: Instant,
+}
+
+/// A name alone may come to be another disk's.
+type Key = (String, PathBuf);
+
+impl Survey {
+    fn new() -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let (asked, answers) = (BTreeSet::new(), BTreeMap::new());
+        Self { seen: Vec::new(), asked, answers, sender, receiver, looked: Instant::now() }
+    }
+
+    /// Lists the disks and asks each, but for those that have not answered what they were asked before.
+    fn look(&mut self) -> Result<()> {
+        self.hear(Duration::ZERO);
+        let disks = block::disks()?;
+        self.seen = disks.iter().map(|disk| (disk.name.clone(), disk.place.clone())).collect();
+        self.looked = Instant::now();
+        for (key, device) in self.seen.clone().into_iter().zip(disks) {
+            self.answers.remove(&key);
+            if self.asked.insert(key.clone()) {
+                self.ask(key, device);
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, key: Key, device: block::Disk) {
+        let (sender, asked, disk) = (self.sender.clone(), key.clone(), device.clone());
+        let mark = UnderWay::begin();
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
+            let _mark = mark;
+            _ = sender.send((asked, look(disk)));
+        });
+        // Without a thread it is waited for.
+        if thread.is_err() {
+            self.note(key, look(device));
+        }
+    }
+
+    fn note(&mut self, key: Key, disk: Disk) {
+        self.asked.remove(&key);
+        self.answers.insert(key, disk);
+    }
+
+    /// Waits so long for an answer. Says whether one came.
+    fn hear(&mut self, limit: Duration) -> bool {
+        let Ok((key, disk)) = self.receiver.recv_timeout(limit) else { return false };
+        self.note(key, disk);
+        true
+    }
+
+    /// Waits until all that can be seen have answered, or it is so long since they were asked.
+    fn hear_all(&mut self, limit: Duration) {
+        while self.is_silent() && self.hear(limit.saturating_sub(self.looked.elapsed())) {}
+    }
+
+    /// Whether one that can be seen has not answered.
+    fn is_silent(&self) -> bool {
+        self.seen.iter().any(|key| !self.answers.contains_key(key))
+    }
+
+    /// What to do, by those that have answered, once that is certain or there was time enough for the others.
+    fn decision(&mut self, arguments: &Arguments, esp: Option<Guid>) -> Decision {
+        loop {
+            let decision = decide(arguments, esp, &self.disks());
+            let left = grace(arguments, esp, &decision).saturating_sub(self.looked.elapsed());
+            if !self.is_silent() || !self.hear(left) {
+                return decision;
+            }
+        }
+    }
+
+    /// Every disk that can be seen, and whether it is one of ours.
+    fn disks(&self) -> Vec<Disk> {
+        let disk = |key: &Key| {
+            let answer = self.answers.get(key).cloned();
+            answer.unwrap_or_else(|| Disk::Silent { name: key.0.clone() })
+        };
+        self.seen.iter().map(disk).collect()
+    }
+}
+
+/// For a thread's stack: what is read is not on it.
+const STACK: usize = 128 * 1024;
+
+/// A look at a disk that goes on.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        UNDER_WAY.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn look(device: block::Disk) -> Disk {
@@ -133,7 +294,8 @@ fn read_slot(
     let (data, hashes) = (find(slot.data())?, find(slot.verity())?);
     let start = hashes.first * geometry.block_size;
     let room = (data.last + 1).saturating_sub(data.first) * geometry.block_size;
-    let (superblock, root_hash) = read_tree(slot, room, |offset, length| read(start + offset, length))?;
+    let tree = read_tree(slot, room, |offset, length| read(start + offset, length));
+    let (superblock, root_hash) = tree.map_err(|reason| reason.to_string())?;
     Ok(SlotState::Tree { superblock, root_hash })
 }
 

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ use crate::watchdog;
 const LOG_LINES: usize = 12;
 /// How often the watch looks at what stage 1 is doing.
 const GLANCE: Duration = Duration::from_secs(10);
+/// How long what was written has to reach the disks. One that hangs may be why the boot failed.
+const SYNC: Duration = Duration::from_secs(5);
 
 /// What the last panic said, for the report.
 static PANIC: Mutex<String> = Mutex::new(String::new());
@@ -71,14 +73,28 @@ fn end(error: &anyhow::Error) -> ! {
         }
     }
     _ = panic::catch_unwind(AssertUnwindSafe(|| report_and_wait(error)));
-    rustix::fs::sync();
+    within(SYNC, rustix::fs::sync);
     _ = end_machine(End::Restart);
     // The kernel panics when its first process ends, and reboots ten seconds later.
     std::process::exit(1)
 }
 
+/// Does something that may never return, and waits for it so long.
+fn within(limit: Duration, work: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel::<()>();
+    let thread = thread::Builder::new().stack_size(128 * 1024).spawn(move || {
+        work();
+        drop(done);
+    });
+    if thread.is_ok() {
+        // Nothing is sent: this is the time, or the sender's end.
+        _ = is_done.recv_timeout(limit);
+    }
+}
+
 fn report_and_wait(error: &anyhow::Error) {
     let timeout = emergency_timeout(&command_line().unwrap_or_default());
+    watchdog::feed_no_longer_than(timeout.saturating_add(SYNC));
     let event = describe(error, Step::current(), timeout, kernel_log::last_lines(LOG_LINES));
     if let Some(text) = event.console_line() {
         sys::console::write_to_all(&format!("\n{text}\n"));
@@ -147,6 +163,20 @@ mod tests {
         let (next_step, cause) = next_step_and_cause(anyhow::Error::from(failure));
         assert_eq!(cause, "stage 1 failed while mounting ROOT: no disk");
         assert_eq!(next_step, "plug one in");
+    }
+
+    #[test]
+    fn what_never_returns_is_not_waited_for() {
+        let (sender, receiver) = mpsc::channel();
+        within(Duration::from_secs(60), move || sender.send(()).unwrap());
+        assert_eq!(receiver.try_recv(), Ok(()), "what returns is waited for");
+        let begin = std::time::Instant::now();
+        within(Duration::from_millis(20), || {
+            loop {
+                thread::park();
+            }
+        });
+        assert!(begin.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use sys::partition_table;
 
 use crate::plan::Candidate;
 use crate::{disks, kernel_log};
-use disk_table::{self as gpt, Amendment, Geometry, Table};
+use disk_table::{self as gpt, Amendment, Geometry, Origin, Table, Write};
 
 /// The boot disk, its partitions being those that the kernel knows.
 #[derive(Debug)]
@@ -17,27 +17,39 @@ pub struct BootDisk {
     table: Table,
     devices: Vec<block::DiskPartition>,
     name: String,
+    /// That the table stays as it is, since it cannot be written.
+    is_fixed: bool,
 }
 
 impl BootDisk {
     /// Makes the disk's identifiers its own on first boot, and moves the backup table to its end. Nothing of the disk
-    /// may be in use yet: the kernel reads the table anew.
+    /// may be in use yet: the kernel reads the table anew. Where the disk does not take that the table is used as it is, if
+    /// its first copy is whole.
     pub fn settle(candidate: &Candidate) -> Result<Self> {
         let (disk, geometry) = look(&candidate.name)?;
         let fresh = gpt::is_as_shipped(&candidate.loaded.table).then(identifiers).transpose()?;
         let Some(amendment) = gpt::settle(&candidate.loaded, geometry, fresh) else {
             return Self::of(candidate, candidate.loaded.table.clone(), disk, geometry);
         };
-        write(&candidate.name, &amendment)?;
+        if !write(&candidate.name, candidate.loaded.origin, &amendment)? {
+            let unchanged = Self::of(candidate, candidate.loaded.table.clone(), disk, geometry)?;
+            return Ok(Self { is_fixed: true, ..unchanged });
+        }
         reread_partitions(&device_path(&candidate.name))?;
         Self::of(candidate, amendment.table, look(&candidate.name)?.0, geometry)
     }
 
-    /// Grows ROOT's partition where there is room behind it. Others may be in use.
+    /// Grows ROOT's partition where there is room behind it, and the table can be written. Others may be in use.
     pub fn grow_root(&mut self) -> Result<()> {
         let (loaded, disk, geometry) = self.reread()?;
+        if self.is_fixed {
+            return Ok(());
+        }
         if let Some(amendment) = gpt::amend(&loaded, geometry, None) {
-            write(&self.name, &amendment)?;
+            if !write(&self.name, loaded.origin, &amendment)? {
+                self.is_fixed = true;
+                return Ok(());
+            }
             partition_table::tell_kernel(&disk, &amendment.table)?;
             self.table = amendment.table;
             self.devices = look(&self.name)?.0.partitions;
@@ -75,7 +87,7 @@ impl BootDisk {
         if !agree(&table, &disk, geometry) {
             bail!("the kernel sees other partitions on {} than its table has", candidate.name);
         }
-        Ok(Self { table, devices: disk.partitions, name: disk.name })
+        Ok(Self { table, devices: disk.partitions, name: disk.name, is_fixed: false })
     }
 
     /// The device of one of our partitions, and its size in bytes.
@@ -112,9 +124,65 @@ fn identifiers() -> Result<gpt::Identifiers> {
     Ok(identifiers)
 }
 
-fn write(name: &str, amendment: &Amendment) -> Result<()> {
+/// Writes an amended table, of which `origin` is the copy that was read. Says whether the disk took it; where it did not,
+/// the table is as it was.
+fn write(name: &str, origin: Origin, amendment: &Amendment) -> Result<bool> {
     for change in &amendment.changes {
         kernel_log::note(&format!("{name}: {change}"));
     }
-    Ok(partition_table::write(&device_path(name), &amendment.writes)?)
+    let node = device_path(name);
+    let written =
+        in_turn(origin, amendment, |copy| Ok(partition_table::write(&node, std::slice::from_ref(copy))?))?;
+    if let Err(error) = &written {
+        kernel_log::alarm(&format!("{name}: the partition table stays as it is: {error:#}; check the disk"));
+    }
+    Ok(written.is_ok())
+}
+
+/// Writes the copies in their order. The inner error is the backup's, where that is no reason to fail: the first copy,
+/// which the kernel and the firmware go by, is whole then, and not touched.
+fn in_turn(
+    origin: Origin,
+    amendment: &Amendment,
+    mut write: impl FnMut(&Vec<Write>) -> Result<()>,
+) -> Result<Result<()>> {
+    let [backup, first] = &amendment.writes;
+    match (write(backup), origin) {
+        (Err(error), Origin::Primary) => return Ok(Err(error)),
+        (written, _) => written?,
+    }
+    write(first).map(Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_cannot_be_written_is_fatal_only_where_it_was_needed() {
+        let copy = |offset| vec![Write { offset, bytes: vec![] }];
+        let geometry = Geometry::new(1 << 20, 512);
+        let table = gpt::Loaded::empty(geometry, Guid::NIL).unwrap().table;
+        let amendment = Amendment { table, changes: vec![], writes: [copy(2), copy(1)] };
+        // Which copies the disk takes, and whether the boot goes on, by the amended table and by the old one.
+        for (origin, takes_backup, takes_first, goes_on, is_amended, asked) in [
+            (Origin::Primary, true, true, true, true, &[2, 1][..]),
+            (Origin::Primary, false, true, true, false, &[2]),
+            (Origin::Primary, true, false, false, false, &[2, 1]),
+            (Origin::Backup, true, true, true, true, &[2, 1]),
+            (Origin::Backup, false, true, false, false, &[2]),
+            (Origin::Backup, true, false, false, false, &[2, 1]),
+        ] {
+            let mut told = Vec::new();
+            let written = in_turn(origin, &amendment, |copy| {
+                told.push(copy[0].offset);
+                let takes = if copy[0].offset == 2 { takes_backup } else { takes_first };
+                if takes { Ok(()) } else { bail!("a bad block") }
+            });
+            let what = format!("{origin:?} {takes_backup} {takes_first}");
+            assert_eq!(written.is_ok(), goes_on, "{what}");
+            assert_eq!(written.is_ok_and(|written| written.is_ok()), is_amended, "{what}");
+            assert_eq!(told, asked, "{what}");
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! What stage 1 is to do with the disks that it sees: decided here, done elsewhere.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use layout::args::FIRST_BOOT;
 use layout::disk::ROOT;
+use layout::path::PROVISIONED;
 use layout::{Guid, Slot};
 use verity::{RootHash, Superblock};
 
@@ -48,6 +51,11 @@ pub enum Disk {
         /// What it lacks.
         reason: String,
     },
+    /// One that was asked and has not answered.
+    Silent {
+        /// Kernel name.
+        name: String,
+    },
 }
 
 /// How long it is worth waiting for another disk.
@@ -57,6 +65,51 @@ pub enum Patience {
     Long,
     /// A disk is there that will not do; another may be on its way.
     Short,
+}
+
+/// How long the boot disk may take to appear: controllers that look at many disks, one after the other, and fabrics take
+/// more than a minute.
+const LONG: Duration = Duration::from_secs(100);
+/// How long another disk may take when one is there that will not do.
+const SHORT: Duration = Duration::from_secs(10);
+
+/// How long the search for a disk goes on.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// When a disk was there first that would not do.
+    short_since: Option<Duration>,
+}
+
+impl Waiting {
+    /// What is left of the patience that a decision gave, `spent` after the search began.
+    pub fn left(&mut self, patience: Patience, spent: Duration) -> Duration {
+        let until = match patience {
+            Patience::Long => LONG,
+            Patience::Short => *self.short_since.get_or_insert(spent) + SHORT,
+        };
+        until.saturating_sub(spent)
+    }
+}
+
+/// How long disks that do not answer are waited for where those that do leave a choice.
+pub const STRAGGLERS: Duration = Duration::from_secs(5);
+/// The same where they leave none. A disk that is well answers sooner, so that of a disk and its copy the same one is
+/// taken each time.
+const A_MOMENT: Duration = Duration::from_millis(500);
+
+/// How long disks that were asked and do not answer are waited for before a decision that was made without them is
+/// followed.
+pub fn grace(arguments: &Arguments, esp: Option<Guid>, decision: &Decision) -> Duration {
+    match decision {
+        // One that is named was found, or else the one that the loader was started from.
+        Decision::Boot(boot) if arguments.disk.is_some() || (esp.is_some() && boot.remark.is_none()) => {
+            A_MOMENT
+        }
+        Decision::Boot(_) => STRAGGLERS,
+        // What comes of waiting is the same, however long this takes.
+        Decision::Wait(..) => A_MOMENT,
+        Decision::Fail(_) => Duration::ZERO,
+    }
 }
 
 /// What to do next.
@@ -116,6 +169,38 @@ impl Candidate {
     }
 }
 
+/// What a ROOT tells of first boots that has no mark ([`PROVISIONED`]) of one that was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traces {
+    /// That a first boot has begun. It takes this back once it has written the mark.
+    pub begun: bool,
+    /// What only a first boot leaves that has done all but write the mark.
+    pub finished: bool,
+}
+
+/// Whether a boot of a ROOT without the mark is to make a machine of the image.
+///
+/// # Errors
+/// The mark is gone from a machine that was provisioned: to do that again may wipe its disks, so a person has to say so.
+pub fn is_first_boot(arguments: &Arguments, traces: Traces) -> Result<bool, Failure> {
+    if !arguments.first_boot.unwrap_or(arguments.root == RootSource::Disk) {
+        return Ok(false);
+    }
+    let is_said = arguments.first_boot == Some(true);
+    if traces.finished && !traces.begun && !is_said {
+        return Err(Failure {
+            cause: format!(
+                "this machine was provisioned, but {PROVISIONED} is not there: to provision it again may wipe disks"
+            ),
+            next_step: format!(
+                "boot with {FIRST_BOOT}=1 to provision it again, or with {FIRST_BOOT}=0 to keep it as it is, and \
+                 write {PROVISIONED} then"
+            ),
+        });
+    }
+    Ok(true)
+}
+
 /// Decides what to boot from the disks that are there now. `esp` is the PARTUUID of the ESP that the
 /// loader was started from, where the firmware says.
 ///
@@ -134,7 +219,9 @@ pub fn decide(arguments: &Arguments, esp: Option<Guid>, disks: &[Disk]) -> Decis
                 cause: format!("berth.disk={name} is not a Berth disk: {reason}"),
                 next_step: "name a disk that Berth is installed on, or leave berth.disk= out".into(),
             }),
-            None => wait(disks, format!("the disk {name} (named by berth.disk=)")),
+            Some(Disk::Silent { .. }) | None => {
+                wait(disks, format!("the disk {name} (named by berth.disk=)"))
+            }
         };
     }
     let is_meant = |candidate: &&Candidate| esp.is_none_or(|esp| candidate.has_esp(esp));
@@ -221,6 +308,7 @@ fn wait(disks: &[Disk], what: String) -> Decision {
     let describe = |disk: &Disk| match disk {
         Disk::Ours(candidate) => format!("{} (Berth's, another one)", candidate.name),
         Disk::Other { name, reason } => format!("{name} ({reason})"),
+        Disk::Silent { name } => format!("{name} (it does not answer)"),
     };
     let seen: Vec<_> = disks.iter().map(describe).collect();
     let seen = if seen.is_empty() { "no disk".to_owned() } else { seen.join(", ") };
@@ -240,7 +328,7 @@ impl Disk {
     pub fn name(&self) -> &str {
         match self {
             Self::Ours(candidate) => &candidate.name,
-            Self::Other { name, .. } => name,
+            Self::Other { name, .. } | Self::Silent { name } => name,
         }
     }
 }

@@ -7,21 +7,35 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use event::provisioning::{Progress, ROOT_IS_MOUNTED};
-use layout::path::{PROVISION, PROVISIONED, PROVISIONING, RUN_OPTIONS, STATE, SYSROOT};
+use layout::path::{
+    ETC_UPPER, IGNITION_RESULT, PLATFORM, PROVISION, PROVISIONED, PROVISIONING, RUN_OPTIONS, STATE, SYSROOT,
+};
 use sys::mount::{Mount, MountFlags};
 
-use crate::arguments::{Arguments, RootSource};
+use crate::arguments::Arguments;
 use crate::kernel_log;
-use crate::plan::Failure;
+use crate::plan::{Failure, Traces, is_first_boot};
 use crate::root::in_sysroot;
 
 /// What stands in the note of a first boot that was to start again.
 const RESTART: &str = "restart";
 
 /// Whether this boot is to make a machine of the image. ROOT is mounted.
-pub fn is_due(arguments: &Arguments) -> bool {
-    let wanted = arguments.first_boot.unwrap_or(arguments.root == RootSource::Disk);
-    wanted && !in_sysroot(PROVISIONED).exists()
+///
+/// # Errors
+/// ROOT cannot be read, or the mark is gone from it: what cannot be told apart from a first boot must not become one.
+pub fn is_due(arguments: &Arguments) -> Result<bool> {
+    if is_there(PROVISIONED)? {
+        return Ok(false);
+    }
+    let report = format!("{ETC_UPPER}{}", IGNITION_RESULT.trim_start_matches("/etc"));
+    let finished = is_there(PLATFORM)? || is_there(&report)?;
+    Ok(is_first_boot(arguments, Traces { begun: is_there(PROVISIONING)?, finished })?)
+}
+
+fn is_there(path: &str) -> Result<bool> {
+    let path = in_sysroot(path);
+    path.try_exists().with_context(|| format!("look for {}", path.display()))
 }
 
 /// Notes on ROOT that a first boot has begun, so that the next one knows of it if this one breaks off, and says what

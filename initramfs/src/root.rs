@@ -31,6 +31,12 @@ pub fn mount_disk(disk: &BootDisk) -> Result<()> {
     mount_ext4(&device, &ext4)
 }
 
+/// Whether an error is noted in it, so that it is to be mended before it is mounted. What cannot be read has none noted.
+pub fn has_errors(disk: &BootDisk) -> bool {
+    let ext4 = disk.device(&ROOT).and_then(|(device, _)| read_superblock(&device));
+    ext4.is_ok_and(|ext4| ext4.errors)
+}
+
 /// Mounts it before `/usr` is there. Says whether it may stay so: one that was not left clean is to be unmounted and
 /// mended, as soon as what mends it is there (see [`Ext4::clean`]).
 pub fn mount_early(disk: &BootDisk) -> Result<bool> {

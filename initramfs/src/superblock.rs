@@ -11,6 +11,8 @@ pub const SIZE: usize = 1024;
 const MAGIC: u16 = 0xef53;
 /// s_state: unmounted, and without errors.
 const VALID: u16 = 1;
+/// s_state: the kernel found an error in it.
+const ERRORS: u16 = 2;
 /// INCOMPAT_RECOVER: the journal must be replayed.
 const RECOVER: u32 = 0x4;
 /// INCOMPAT_64BIT: block counts have upper halves.
@@ -29,6 +31,8 @@ pub struct Ext4 {
     /// mounted: the kernel takes its size before it replays the journal, and with a growth in the
     /// journal that size is wrong; the next growth then ends in a panic.
     pub clean: bool,
+    /// Whether an error is noted in it: to write to it before it was mended may make it worse.
+    pub errors: bool,
 }
 
 impl Ext4 {
@@ -52,6 +56,7 @@ impl Ext4 {
             block_size: 1024 << shift,
             blocks: u64::from(upper) << 32 | u64::from(u32_at(4)),
             clean: state == VALID && features & RECOVER == 0,
+            errors: state & ERRORS != 0,
         })
     }
 
@@ -90,7 +95,13 @@ mod tests {
 
     #[test]
     fn a_superblock_says_size_and_name() {
-        let plain = Ext4 { uuid: Guid::from_bytes([7; 16]), block_size: 4096, blocks: 65536, clean: true };
+        let plain = Ext4 {
+            uuid: Guid::from_bytes([7; 16]),
+            block_size: 4096,
+            blocks: 65536,
+            clean: true,
+            errors: false,
+        };
         assert_eq!(Ext4::parse(&superblock(|_| ())), Some(plain));
         let small = superblock(|b| b[0x18] = 0);
         assert_eq!(Ext4::parse(&small), Some(Ext4 { block_size: 1024, ..plain }));
@@ -102,9 +113,10 @@ mod tests {
 
     #[test]
     fn one_that_was_not_left_clean_says_so() {
-        for (at, value) in [(0x3a, 0), (0x3a, 3), (0x60, 0x84)] {
-            let unclean = superblock(|b| b[at] = value);
-            assert!(!Ext4::parse(&unclean).unwrap().clean, "{at:#x} {value}");
+        for (at, value, errors) in [(0x3a, 0, false), (0x3a, 2, true), (0x3a, 3, true), (0x60, 0x84, false)] {
+            let unclean = Ext4::parse(&superblock(|b| b[at] = value)).unwrap();
+            assert!(!unclean.clean, "{at:#x} {value}");
+            assert_eq!(unclean.errors, errors, "{at:#x} {value}");
         }
     }
 
@@ -118,7 +130,7 @@ mod tests {
 
     #[test]
     fn it_grows_into_whole_blocks_in_two_steps() {
-        let ext4 = Ext4 { uuid: Guid::NIL, block_size: 4096, blocks: 10, clean: true };
+        let ext4 = Ext4 { uuid: Guid::NIL, block_size: 4096, blocks: 10, clean: true, errors: false };
         for (size, now, later) in [
             (0, None, None),
             (40_960, None, None),

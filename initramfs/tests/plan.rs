@@ -1,12 +1,18 @@
 //! Which disk and slot are booted, and what is said where there is none.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::time::Duration;
+
 #[path = "../../crates/disk-table/tests/support/mod.rs"]
 mod support;
 
 use disk_table::amend;
 use initramfs::arguments::Arguments;
-use initramfs::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, decide, lost};
+use initramfs::boot::Step;
+use initramfs::plan::{
+    Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, Traces, Waiting, decide, grace,
+    is_first_boot, lost,
+};
 use layout::disk::{ESP, PARTITIONS, ROOT};
 use layout::{Guid, Slot};
 use support::identifiers;
@@ -223,4 +229,100 @@ fn a_disk_without_root_is_booted_in_memory_only() {
 fn a_disk_that_is_not_ours_is_refused_by_name() {
     let failure = refused(decide(&arguments(NEW, "berth.disk=sda"), None, &[other("sda")]));
     assert_eq!(failure.cause, "berth.disk=sda is not a Berth disk: it has no GUID partition table");
+}
+
+fn silent(name: &str) -> Disk {
+    Disk::Silent { name: name.into() }
+}
+
+#[test]
+fn a_disk_that_does_not_answer_keeps_no_other_from_being_booted() {
+    let disks = [silent("sda"), berth("sdb", 1, Some(NEW), None)];
+    let long = Duration::from_secs(1);
+    for (what, more, esp, disks, is_long) in [
+        ("the loader's disk", "", esp_of(1), &disks[..], false),
+        ("it is named", "berth.disk=sdb", None, &disks, false),
+        ("labels decide, and the silent one may have them, too", "", None, &disks, true),
+        (
+            "so may it be another copy",
+            "",
+            esp_of(1),
+            &[silent("sdc"), berth("sdb", 1, Some(NEW), None), berth("sda", 1, Some(NEW), None)],
+            true,
+        ),
+    ] {
+        let arguments = arguments(NEW, more);
+        let decision = decide(&arguments, esp, disks);
+        let grace = grace(&arguments, esp, &decision);
+        assert_eq!(booted(decision).disk.name, "sdb", "{what}");
+        assert_eq!(grace > long, is_long, "{what}: {grace:?}");
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_no_other_disk() {
+    // The one that is named may be ours.
+    for (more, esp, expected) in [
+        (
+            "berth.disk=sda",
+            None,
+            "the disk sda (named by berth.disk=) has not appeared; seen: sda (it does not answer)",
+        ),
+        ("", esp_of(1), "seen: sda (it does not answer)"),
+    ] {
+        match decide(&arguments(NEW, more), esp, &[silent("sda")]) {
+            Decision::Wait(Patience::Long, failure) => assert!(failure.cause.contains(expected), "{failure}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(lost(&arguments(NEW, ""), esp_of(1), &[silent("sda")]), None);
+}
+
+#[test]
+fn the_short_patience_begins_when_a_disk_is_there_that_will_not_do() {
+    let seconds = Duration::from_secs;
+    let mut waiting = Waiting::default();
+    for (patience, spent, left) in [
+        (Patience::Long, 0, 100),
+        (Patience::Long, 40, 60),
+        // A slow controller shows its first disk.
+        (Patience::Short, 60, 10),
+        (Patience::Short, 65, 5),
+        (Patience::Short, 70, 0),
+        (Patience::Short, 80, 0),
+        (Patience::Long, 80, 20),
+        (Patience::Long, 200, 0),
+    ] {
+        assert_eq!(waiting.left(patience, seconds(spent)), seconds(left), "{patience:?} after {spent} s");
+    }
+    assert!(Step::Find.limit() > seconds(100 + 10 + 5), "it ends by itself before it is ended");
+}
+
+#[test]
+fn a_machine_that_was_provisioned_is_not_provisioned_because_a_mark_is_gone() {
+    let (none, begun, both) = (
+        Traces { begun: false, finished: false },
+        Traces { begun: true, finished: false },
+        Traces { begun: true, finished: true },
+    );
+    let gone = Traces { begun: false, finished: true };
+    for (more, traces, expected) in [
+        ("", none, Some(true)),
+        ("", begun, Some(true)),
+        // It broke off between the last that it does and the mark, or somebody wants it again.
+        ("", both, Some(true)),
+        ("", gone, None),
+        ("ignition.firstboot=1", gone, Some(true)),
+        ("ignition.firstboot=0", gone, Some(false)),
+        ("ignition.firstboot=0", none, Some(false)),
+        ("root=tmpfs", none, Some(false)),
+        ("root=tmpfs ignition.firstboot=1", none, Some(true)),
+    ] {
+        let decided = is_first_boot(&arguments(NEW, more), traces);
+        assert_eq!(decided.as_ref().ok(), expected.as_ref(), "{more} {traces:?}");
+        if let Err(failure) = decided {
+            assert!(failure.cause.contains("/var/lib/berth/provisioned"), "{failure}");
+            assert!(failure.next_step.contains("ignition.firstboot=1"), "{}", failure.next_step);
+        }
+    }
 }

@@ -164,6 +164,14 @@ impl History {
         self.boots.iter().rev().find(|boot| boot.id != this)
     }
 
+    /// The id of the last boot that is known of, where it ended in good order: by PID 1, and not since it had failed.
+    pub fn last_in_order(&self) -> Option<&str> {
+        let last = self.boots.last()?;
+        let in_order =
+            last.unfit.is_none() && matches!(last.end, Some(End::Shutdown { emergency: false, .. }));
+        in_order.then_some(last.id.as_str())
+    }
+
     /// The record's text.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -278,6 +286,31 @@ mod tests {
         assert_eq!(history.encode(), text);
         assert_eq!(History::parse(&text), history);
         assert_eq!(history.boots[0].ending(&id(2)), "failed, and restarted itself: etcd: no answer");
+    }
+
+    #[test]
+    fn only_what_was_wanted_to_end_ended_in_good_order() {
+        let mut history = History::default();
+        assert_eq!(history.last_in_order(), None);
+        for (number, kind, emergency, expected) in [
+            (1, Some(ShutdownKind::Reboot), false, true),
+            (2, None, false, false),
+            (3, Some(ShutdownKind::Poweroff), false, true),
+            (4, Some(ShutdownKind::Reboot), true, false),
+            (5, Some(ShutdownKind::Halt), false, true),
+        ] {
+            history.begin(&id(number), 100, "1");
+            assert_eq!(history.last_in_order(), None, "it runs");
+            if let Some(kind) = kind {
+                history.end(&id(number), 200, kind, emergency);
+            }
+            assert_eq!(history.last_in_order(), expected.then_some(id(number).as_str()), "{number}");
+        }
+        history.unfit(&id(5), "etcd: no answer");
+        assert_eq!(history.last_in_order(), None);
+        history.begin(&id(6), 300, "1");
+        history.panicked(&id(7), "a panic");
+        assert_eq!(history.last_in_order(), None);
     }
 
     #[test]

@@ -51,7 +51,11 @@ fn below_usr() -> Option<Vec<String>> {
     Some(names(&class.join(device).join("slaves")))
 }
 
-fn running_usrhash() -> Result<RootHash> {
+/// The `/usr` that this kernel was made for: its command line names it.
+///
+/// # Errors
+/// It names none, as that of a container's host may.
+pub fn running_usrhash() -> Result<RootHash> {
     let line = fs::read_to_string(COMMAND_LINE).with_context(|| format!("read {COMMAND_LINE}"))?;
     let value = args::words(&line).find(|(name, _)| name == args::USRHASH).and_then(|(_, value)| value);
     let value = value.with_context(|| format!("{COMMAND_LINE} has no {}=", args::USRHASH))?;

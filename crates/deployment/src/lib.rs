@@ -4,6 +4,7 @@
 //! `slots` decides on it) and does what was decided ([`Deployment::apply`]). The ESP is not mounted for it: crate
 //! `fat` writes to it in an order that a power cut does not harm.
 
+mod attempts;
 mod chain;
 mod disk;
 mod esp;
@@ -20,8 +21,10 @@ use slots::{Action, EntryName, Machine, Running, entry_path};
 
 use esp::Opened;
 
+pub use attempts::write_attempts;
 pub use chain::BootChain;
-pub use slot::{Region, SlotDevice, read_tree};
+pub use disk::running_usrhash;
+pub use slot::{NoTree, Region, SlotDevice, read_tree};
 
 /// A disk with two slots and an ESP.
 #[derive(Clone, Debug)]
@@ -98,14 +101,21 @@ impl Deployment {
         &self.slots[slot as usize]
     }
 
-    /// What is there now.
+    /// What is there now. A slot that cannot be read is as one that holds nothing: nothing boots from it.
     ///
     /// # Errors
-    /// The ESP or a slot cannot be read.
+    /// The ESP cannot be read.
     pub fn state(&self) -> Result<Machine> {
+        Ok(self.look()?.0)
+    }
+
+    /// The same, and whether each slot could be read.
+    fn look(&self) -> Result<(Machine, bool)> {
         let esp = Opened::read(&self.esp)?.list()?;
-        let slots = self.slots.each_ref().map(|slot| slot.tree().ok().map(|(_, root_hash)| root_hash));
-        Ok(Machine { running: self.running, slots, esp })
+        let trees = self.slots.each_ref().map(SlotDevice::tree);
+        let is_known = !trees.iter().any(|tree| matches!(tree, Err(NoTree::Unreadable(_))));
+        let slots = trees.map(|tree| tree.ok().map(|(_, root_hash)| root_hash));
+        Ok((Machine { running: self.running, slots, esp }, is_known))
     }
 
     /// An entry's UKI.
@@ -187,10 +197,14 @@ impl Deployment {
 
     /// Tidies up what a power cut left. Gives what was done.
     ///
+    /// While a slot cannot be read no entry goes: a disk may answer again, and a UKI does not come back.
+    ///
     /// # Errors
     /// The disk cannot be read or written.
     pub fn repair(&self) -> Result<Vec<Action>> {
-        let actions = slots::repair(&self.state()?);
+        let (machine, is_known) = self.look()?;
+        let mut actions = slots::repair(&machine);
+        actions.retain(|action| is_known || !matches!(action, Action::RemoveEntry(_)));
         self.apply(&actions)?;
         Ok(actions)
     }

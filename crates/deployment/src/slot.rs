@@ -33,6 +33,17 @@ pub struct SlotDevice {
     pub hashes: Region,
 }
 
+/// Why a hash partition gives no tree, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoTree {
+    /// It holds none, or none that fits.
+    #[error("{0}")]
+    Absent(String),
+    /// The disk does not give it. It may another time.
+    #[error("{0}")]
+    Unreadable(String),
+}
+
 impl Region {
     /// Bytes of it.
     ///
@@ -70,7 +81,7 @@ impl SlotDevice {
     ///
     /// # Errors
     /// There is none, or it cannot be read: why, for people.
-    pub fn tree(&self) -> Result<(Superblock, RootHash), String> {
+    pub fn tree(&self) -> Result<(Superblock, RootHash), NoTree> {
         read_tree(self.slot, self.data.size, |offset, length| self.hashes.read(offset, length))
     }
 
@@ -160,16 +171,21 @@ pub fn read_tree(
     slot: Slot,
     room: u64,
     read: impl Fn(u64, usize) -> io::Result<Vec<u8>>,
-) -> Result<(Superblock, RootHash), String> {
+) -> Result<(Superblock, RootHash), NoTree> {
     let (data, hashes) = (slot.data().label, slot.verity().label);
-    let unreadable = |e: io::Error| format!("{hashes} cannot be read ({e})");
-    let superblock =
-        Superblock::parse(&read(0, BLOCK).map_err(unreadable)?).map_err(|e| format!("{hashes}: {e}"))?;
+    let no_tree = |e: io::Error| {
+        let text = format!("{hashes} cannot be read ({e})");
+        // Past the end there is nothing, now as later.
+        if e.kind() == io::ErrorKind::UnexpectedEof { NoTree::Absent(text) } else { NoTree::Unreadable(text) }
+    };
+    let superblock = Superblock::parse(&read(0, BLOCK).map_err(no_tree)?)
+        .map_err(|e| NoTree::Absent(format!("{hashes}: {e}")))?;
     if superblock.data_size() > room {
-        return Err(format!("its hash tree is for {} bytes, and {data} has {room}", superblock.data_size()));
+        let size = superblock.data_size();
+        return Err(NoTree::Absent(format!("its hash tree is for {size} bytes, and {data} has {room}")));
     }
-    let top = read(superblock.top_block_offset(), BLOCK).map_err(unreadable)?;
-    let top = top.first_chunk().ok_or("its hash tree is cut short")?;
+    let top = read(superblock.top_block_offset(), BLOCK).map_err(no_tree)?;
+    let top = top.first_chunk().ok_or_else(|| NoTree::Absent("its hash tree is cut short".into()))?;
     let root_hash = root_hash_of_top(top, &superblock);
     Ok((superblock, root_hash))
 }

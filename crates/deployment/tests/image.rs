@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use boot_chain::{Chain, Part};
-use deployment::{Content, Deployment, Region, SlotDevice, Uki};
+use deployment::{Content, Deployment, NoTree, Region, SlotDevice, Uki};
 use layout::disk::USR_FS_UUID;
 use layout::{Guid, Slot};
 use manifest::{Sha256 as Sha256Digest, Version};
@@ -343,4 +343,33 @@ fn a_uki_that_is_cut_short_is_no_entry_that_boots() {
     assert_eq!(machine.next_entry().unwrap().name.to_string(), "berth_1.0.0.efi");
     on_a.repair().unwrap();
     assert_eq!(disk.names(), ["berth_1.0.0.efi"]);
+}
+
+#[test]
+fn nothing_goes_because_a_disk_did_not_answer() {
+    let disk = Disk::new();
+    install(&disk.running(Slot::A, b'a'), &version("2.0.0"), &mut Release::new(b'b')).unwrap();
+    disk.running(Slot::B, b'b').bless().unwrap();
+    let both = ["berth_1.0.0.efi", "berth_2.0.0.efi"];
+    // A folder opens, and gives no bytes.
+    let sick = |slot: Slot| {
+        let whole = disk.running(Slot::A, b'a');
+        let mut slots = Slot::ALL.map(|slot| whole.slot(slot).clone());
+        slots[slot as usize].hashes.path = disk.image.parent().unwrap().to_owned();
+        let region = Region { path: disk.image.clone(), offset: MIB, size: 40 * MIB };
+        Deployment::of_parts(slots, region, whole.running())
+    };
+    for slot in Slot::ALL {
+        let sick = sick(slot);
+        let machine = sick.state().unwrap();
+        assert_eq!(machine.content(slot), None);
+        assert!(matches!(sick.slot(slot).tree(), Err(NoTree::Unreadable(_))));
+        assert_eq!(sick.repair().unwrap(), []);
+        assert_eq!(disk.names(), both, "slot {slot}");
+    }
+    // What runs is blessed all the same, and what is not there is tidied away as ever.
+    assert_eq!(sick(Slot::B).bless().unwrap(), []);
+    disk.deployment(None).slot(Slot::B).invalidate().unwrap();
+    let gone = [Action::RemoveEntry("berth_2.0.0.efi".parse().unwrap())];
+    assert_eq!(disk.running(Slot::A, b'a').repair().unwrap(), gone);
 }

@@ -143,7 +143,7 @@ pub const RESTART_WANTED: &str = "/run/berth/restart-wanted";
 pub const UPDATE_SETTINGS: &str = "/usr/lib/berth/update.conf";
 /// Where the updater takes orders: a JSON line each.
 pub const UPDATER_SOCKET: &str = "/run/berth/updater.sock";
-/// How often the running version was booted since a boot of it was good. Stage 1 counts; blessing removes it.
+/// How often the running version was booted since a boot of it was good. Stage 1 counts; `updater` has it begin anew.
 pub const BOOT_ATTEMPTS: &str = "/var/lib/berth/boot-attempts";
 /// That this machine was provisioned: written last. A ROOT without it is at its first boot.
 pub const PROVISIONED: &str = "/var/lib/berth/provisioned";

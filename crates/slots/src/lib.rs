@@ -17,7 +17,7 @@ mod repair;
 mod transition;
 
 pub use action::{Action, entry_path, staging_path};
-pub use attempts::{Attempts, MOST_ATTEMPTS};
+pub use attempts::{Attempts, MOST_ATTEMPTS, MOST_SHORT};
 pub use default::default_entry;
 pub use machine::{Entry, Esp, Health, Machine, Running, Stray};
 pub use name::{EntryName, InvalidEntryName, Tries};

@@ -5,7 +5,7 @@
 //! is done by the next good boot.
 
 use std::fs;
-use std::io;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use deployment::Deployment;
@@ -15,7 +15,7 @@ use manifest::Version;
 use unit::control::{JobAction, Request};
 use updater::{Store, extensions};
 
-use crate::{banner, boot, chain, note, record, schema, vendor};
+use crate::{banner, boot, chain, note, record, schema, steady, vendor};
 
 /// Waits for the deadline.
 const DEADLINE: &str = "berth-boot-deadline.service";
@@ -33,9 +33,12 @@ pub fn run() -> Result<()> {
             println!("{action}");
         }
     }
+    let was_blessed = Path::new(BLESSED).exists();
     fs::write(BLESSED, "").with_context(|| format!("write {BLESSED}"))?;
     // Once the counter is gone, so that none of it is in the way of that. What does not work is told.
-    note(forget_attempts());
+    if !was_blessed {
+        note(steady::came_up(is_counted));
+    }
     note(schema::settle());
     note(vendor::note(&version));
     note(extensions::forget("/".as_ref(), &Store::system(), &version, Deployment::of_running));
@@ -46,17 +49,6 @@ pub fn run() -> Result<()> {
     }
     note(tell(&version));
     record::change(|state| state.blessed(boot::now(), &version))
-}
-
-/// Stage 1's count of attempts begins anew.
-fn forget_attempts() -> Result<()> {
-    let path = layout::path::BOOT_ATTEMPTS;
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {path}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn tell(version: &Version) -> Result<()> {

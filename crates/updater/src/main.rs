@@ -10,6 +10,7 @@ mod deadline;
 mod health;
 mod report;
 mod schema;
+mod steady;
 mod vendor;
 
 use std::env;
@@ -21,6 +22,7 @@ use updater::{banner, note, record, settings};
 const USAGE: &str = "usage: updater daemon      takes updates; updater.socket and updater.timer start it
        updater health      is this boot good? berth-health.service asks
        updater bless       it is: its version stays; berth-bless.service says so
+       updater steady      it has run for a while: no failed boot counts; berth-steady.timer has it said
        updater boot-chain  has it brought another boot loader? berth-boot-chain.service sees to it
        updater deadline    is it late? berth-boot-deadline.service asks, and restarts the machine
        updater report      has a version failed here? berth-boot-report.service tells";
@@ -31,6 +33,7 @@ fn command(name: &str) -> Option<fn() -> Result<()>> {
         "daemon" => updater::daemon::run,
         "health" => health::run,
         "bless" => bless::run,
+        "steady" => steady::run,
         "boot-chain" => chain::run,
         "deadline" => deadline::run,
         "report" => report::run,
