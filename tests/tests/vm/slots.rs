@@ -49,8 +49,7 @@ fn offset_in_next(path: &str) -> vm::Result<u64> {
     let next = Version::next();
     let usr = next.directory().join(&next.manifest.artifact("usr").expect("an erofs").name);
     let option = format!("--path={path}");
-    let folder = tempfile::tempdir().unwrap();
-    let text = bed().run_tool(folder.path(), &["dump.erofs", &option, "-e", &usr.to_string_lossy()])?;
+    let text = bed().run_tool(next.directory(), &["dump.erofs", &option, "-e", &usr.to_string_lossy()])?;
     // `   0:        0..   32768 |   32768 :   12345344.. 12365824 |   20480`
     let first = text.lines().find(|line| line.trim_start().starts_with("0:"));
     let physical = first.and_then(|line| line.split('|').nth(1)?.split(':').nth(1)?.split("..").next());
