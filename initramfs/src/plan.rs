@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use layout::args::FIRST_BOOT;
 use layout::disk::ROOT;
-use layout::path::PROVISIONED;
 use layout::{Guid, Slot};
 use verity::{RootHash, Superblock};
 
@@ -169,7 +167,7 @@ impl Candidate {
     }
 }
 
-/// What a ROOT tells of first boots that has no mark ([`PROVISIONED`]) of one that was finished.
+/// What a ROOT tells of first boots that has no mark of one that was finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traces {
     /// That a first boot has begun. It takes this back once it has written the mark.
@@ -178,27 +176,26 @@ pub struct Traces {
     pub finished: bool,
 }
 
-/// Whether a boot of a ROOT without the mark is to make a machine of the image.
-///
-/// # Errors
-/// The mark is gone from a machine that was provisioned: to do that again may wipe its disks, so a person has to say so.
-pub fn is_first_boot(arguments: &Arguments, traces: Traces) -> Result<bool, Failure> {
-    if !arguments.first_boot.unwrap_or(arguments.root == RootSource::Disk) {
-        return Ok(false);
+/// What a boot of a ROOT without the mark is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmarked {
+    /// One that makes a machine of the image.
+    First,
+    /// One that is to leave the machine as it is.
+    Later,
+    /// One of a machine that has lost the mark. To provision it again may wipe its disks, so a person has to say so.
+    Lost,
+}
+
+/// Says so, from what it is started with and what ROOT tells.
+pub fn unmarked(arguments: &Arguments, traces: Traces) -> Unmarked {
+    match arguments.first_boot {
+        Some(true) => Unmarked::First,
+        Some(false) => Unmarked::Later,
+        None if arguments.root != RootSource::Disk => Unmarked::Later,
+        None if traces.finished && !traces.begun => Unmarked::Lost,
+        None => Unmarked::First,
     }
-    let is_said = arguments.first_boot == Some(true);
-    if traces.finished && !traces.begun && !is_said {
-        return Err(Failure {
-            cause: format!(
-                "this machine was provisioned, but {PROVISIONED} is not there: to provision it again may wipe disks"
-            ),
-            next_step: format!(
-                "boot with {FIRST_BOOT}=1 to provision it again, or with {FIRST_BOOT}=0 to keep it as it is, and \
-                 write {PROVISIONED} then"
-            ),
-        });
-    }
-    Ok(true)
 }
 
 /// Decides what to boot from the disks that are there now. `esp` is the PARTUUID of the ESP that the

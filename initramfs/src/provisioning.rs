@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use event::provisioning::{Progress, ROOT_IS_MOUNTED};
+use layout::args::FIRST_BOOT;
 use layout::path::{
     ETC_UPPER, IGNITION_RESULT, PLATFORM, PROVISION, PROVISIONED, PROVISIONING, RUN_OPTIONS, STATE, SYSROOT,
 };
@@ -14,7 +15,7 @@ use sys::mount::{Mount, MountFlags};
 
 use crate::arguments::Arguments;
 use crate::kernel_log;
-use crate::plan::{Failure, Traces, is_first_boot};
+use crate::plan::{self, Failure, Traces, Unmarked};
 use crate::root::in_sysroot;
 
 /// What stands in the note of a first boot that was to start again.
@@ -23,14 +24,21 @@ const RESTART: &str = "restart";
 /// Whether this boot is to make a machine of the image. ROOT is mounted.
 ///
 /// # Errors
-/// ROOT cannot be read, or the mark is gone from it: what cannot be told apart from a first boot must not become one.
+/// ROOT cannot be read: what cannot be told apart from a first boot must not become one.
 pub fn is_due(arguments: &Arguments) -> Result<bool> {
     if is_there(PROVISIONED)? {
         return Ok(false);
     }
     let report = format!("{ETC_UPPER}{}", IGNITION_RESULT.trim_start_matches("/etc"));
     let finished = is_there(PLATFORM)? || is_there(&report)?;
-    Ok(is_first_boot(arguments, Traces { begun: is_there(PROVISIONING)?, finished })?)
+    let unmarked = plan::unmarked(arguments, Traces { begun: is_there(PROVISIONING)?, finished });
+    if unmarked == Unmarked::Lost {
+        kernel_log::alarm(&format!(
+            "{PROVISIONED} is gone from a machine that was provisioned: it stays as it is. To provision it again, which \
+             may wipe disks, boot with {FIRST_BOOT}=1"
+        ));
+    }
+    Ok(unmarked == Unmarked::First)
 }
 
 fn is_there(path: &str) -> Result<bool> {
