@@ -18,7 +18,7 @@ use sys::uevent::{Next, Uevents};
 
 use crate::arguments::Arguments;
 use crate::plan::{Boot, Candidate, Decision, Disk, Failure, Patience, SlotState, Waiting, decide, grace};
-use crate::{kernel_log, plan};
+use crate::{kernel_log, plan, threads};
 use disk_table::{self as gpt, Geometry, Table};
 
 /// After this long a person is told what is waited for.
@@ -179,7 +179,7 @@ impl Survey {
     fn ask(&mut self, key: Key, device: block::Disk) {
         let (sender, asked, disk) = (self.sender.clone(), key.clone(), device.clone());
         let mark = UnderWay::begin();
-        let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
+        let thread = threads::begin(move || {
             let _mark = mark;
             _ = sender.send((asked, look(disk)));
         });
@@ -231,9 +231,6 @@ impl Survey {
         self.seen.iter().map(disk).collect()
     }
 }
-
-/// For a thread's stack: what is read is not on it.
-const STACK: usize = 128 * 1024;
 
 /// A look at a disk that goes on.
 struct UnderWay;

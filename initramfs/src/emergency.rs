@@ -19,7 +19,7 @@ use sys::machine::{End, end as end_machine};
 use crate::boot::{Step, command_line};
 use crate::kernel_log;
 use crate::plan::Failure;
-use crate::watchdog;
+use crate::{threads, watchdog};
 
 /// Lines of the kernel's log in a report.
 const LOG_LINES: usize = 12;
@@ -42,8 +42,8 @@ pub fn guard(boot: impl FnOnce() -> anyhow::Error) -> ! {
         }
     }));
     // Where no thread can be made the boot goes on unwatched.
-    _ = thread::Builder::new().stack_size(128 * 1024).spawn(|| end(&watch()));
-    _ = thread::Builder::new().stack_size(128 * 1024).spawn(watchdog::feed);
+    _ = threads::begin(|| end(&watch()));
+    _ = threads::begin(watchdog::feed);
     let error = panic::catch_unwind(AssertUnwindSafe(boot)).unwrap_or_else(|_| {
         let text = PANIC.lock().map(|text| text.clone()).unwrap_or_default();
         anyhow::anyhow!("a fault in stage 1 itself: {text}")
@@ -82,7 +82,7 @@ fn end(error: &anyhow::Error) -> ! {
 /// Does something that may never return, and waits for it so long.
 fn within(limit: Duration, work: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel::<()>();
-    let thread = thread::Builder::new().stack_size(128 * 1024).spawn(move || {
+    let thread = threads::begin(move || {
         work();
         drop(done);
     });

@@ -19,5 +19,6 @@ mod provisioning;
 mod read_ahead;
 mod root;
 pub mod superblock;
+mod threads;
 mod usr;
 mod watchdog;

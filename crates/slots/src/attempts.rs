@@ -39,17 +39,22 @@ impl Attempts {
     /// `ended` is the last boot that PID 1 knows of, where it ended in good order: somebody wanted it to end, so what was
     /// counted before it says nothing. It says so once: boots that fail before PID 1 leave it the last one.
     pub fn next(record: &str, usrhash: RootHash, ended: Option<&str>) -> Self {
-        let before = Self::parse(record).filter(|before| before.usrhash == usrhash);
-        let is_news = |before: &Self| ended.is_some() && before.ended.as_deref() != ended;
-        let before = before.filter(|before| !is_news(before)).unwrap_or_else(|| Self::none(usrhash));
+        let mut before = Self::of(record, usrhash);
+        if ended.is_some() && before.ended.as_deref() != ended {
+            before = Self::none(usrhash);
+        }
         Self { count: before.count.saturating_add(1), ended: ended.map(str::to_owned), ..before }
     }
 
     /// The record's next content once the boot that it counts has come up: it has not failed, but may yet break off.
     pub fn came_up(record: &str, usrhash: RootHash) -> Self {
-        let before = Self::parse(record).filter(|before| before.usrhash == usrhash);
-        let before = before.unwrap_or_else(|| Self::none(usrhash));
+        let before = Self::of(record, usrhash);
         Self { count: 0, short: before.short.saturating_add(1), ..before }
+    }
+
+    fn of(record: &str, usrhash: RootHash) -> Self {
+        let known = Self::parse(record).filter(|known| known.usrhash == usrhash);
+        known.unwrap_or_else(|| Self::none(usrhash))
     }
 
     fn parse(record: &str) -> Option<Self> {

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, openat, renameat_with, unlinkat};
@@ -52,14 +53,28 @@ pub fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
 
 /// Gives a folder a name that nobody asks for.
 fn put_aside(parent: BorrowedFd<'_>, name: &OsStr) -> Result<CString> {
-    for number in 0..u32::MAX {
-        let aside = CString::new(format!(".removed-{number}")).map_err(|_| Errno::INVAL)?;
-        match renameat_with(parent, name, parent, &aside, RenameFlags::NOREPLACE) {
+    let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
+    Ok(rename_to_free(parent, &name, parent, ".removed-", 0)?.0)
+}
+
+/// Moves a folder to the first name that is free of those that end in a number from `first` on: that name, and the number
+/// after it.
+fn rename_to_free(
+    from: BorrowedFd<'_>,
+    name: &CStr,
+    to: BorrowedFd<'_>,
+    beginning: &str,
+    first: u64,
+) -> Result<(CString, u64)> {
+    let mut number = first;
+    loop {
+        let free = CString::new(format!("{beginning}{number}")).map_err(|_| Errno::INVAL)?;
+        number += 1;
+        match renameat_with(from, name, to, &free, RenameFlags::NOREPLACE) {
             Err(Errno::EXIST) => {}
-            other => return other.map(|()| aside),
+            other => return other.map(|()| (free, number)),
         }
     }
-    Err(Errno::EXIST)
 }
 
 /// Empties a folder; false where more than `budget` entries would have to go for that.
@@ -75,7 +90,7 @@ fn clear(top: BorrowedFd<'_>, mut budget: usize) -> Result<bool> {
                 let inner = openat(here, &name, OPEN | OFlags::NOFOLLOW, Mode::empty())?;
                 below.push((inner, name));
             }
-            Found::Folder(name) => moved = move_up(here, &name, top, moved)?,
+            Found::Folder(name) => moved = rename_to_free(here, &name, top, "", moved)?.1,
             Found::Nothing => {
                 let Some((_, name)) = below.pop() else {
                     return Ok(true);
@@ -124,19 +139,6 @@ fn remove_entry(folder: BorrowedFd<'_>, name: &CStr) -> Result<bool> {
         Ok(()) | Err(Errno::NOENT) => Ok(true),
         Err(Errno::NOTEMPTY) => Ok(false),
         Err(error) => Err(error),
-    }
-}
-
-/// Moves a folder to the top, under a number; the number after it.
-fn move_up(from: BorrowedFd<'_>, name: &CStr, top: BorrowedFd<'_>, first: u64) -> Result<u64> {
-    let mut number = first;
-    loop {
-        let to = CString::new(number.to_string()).map_err(|_| Errno::INVAL)?;
-        number += 1;
-        match renameat_with(from, name, top, &to, RenameFlags::NOREPLACE) {
-            Err(Errno::EXIST) => {}
-            other => return other.map(|()| number),
-        }
     }
 }
 

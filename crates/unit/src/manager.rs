@@ -346,8 +346,7 @@ impl Manager {
             }
         }
         // Units of several requests may be in a cycle, which would wait for itself and for nobody else.
-        let cycles = transaction::break_cycles(&self.graph, &self.jobs.keys().collect(), &self.given_up);
-        for cycle in cycles {
+        for cycle in self.waiting_cycles() {
             let unit = cycle.given_up.0.clone();
             self.give_up(&unit, vec![cycle]);
         }
@@ -533,11 +532,15 @@ impl Manager {
         }
         // Jobs of two requests may wait for each other; those of one do not any more, and those that run wait for none.
         if joins_others {
-            let waiting = self.jobs.iter().filter(|(_, job)| !job.running).map(|(name, _)| name).collect();
-            let cycles = transaction::break_cycles(&self.graph, &waiting, &self.given_up);
-            self.give_up(&unit, cycles);
+            self.give_up(&unit, self.waiting_cycles());
         }
         self.jobs.get(&unit).map_or(self.last_job, |job| job.id)
+    }
+
+    /// The cycles of jobs that wait for each other.
+    fn waiting_cycles(&self) -> Vec<Cycle> {
+        let waiting = self.jobs.iter().filter(|(_, job)| !job.running).map(|(name, _)| name).collect();
+        transaction::break_cycles(&self.graph, &waiting, &self.given_up)
     }
 
     fn give_up(&mut self, unit: &UnitName, cycles: Vec<Cycle>) {
