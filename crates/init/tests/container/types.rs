@@ -96,9 +96,9 @@ fn each_connection_gets_an_instance_of_its_own() {
     };
     for line in ["one", "two", "three"] {
         assert_eq!(ask(connect(), &format!("{line}\n"), || ()), format!("echo 127.0.0.1 {line}\n"));
+        // What has ended is forgotten. The answer comes before that, and an instance counts until then.
+        machine.wait_for_units("echo@", 0);
     }
-    // What has ended is forgotten.
-    machine.wait_for_units("echo@", 0);
     // Two may be open at once; a third is closed without an answer.
     let (first, second) = (connect(), connect());
     machine.wait_for_units("echo@", 2);
