@@ -14,9 +14,18 @@ use server::{Reply, Server, answer, with_headers};
 fn quick() -> Options {
     Options {
         ca_files: Vec::new(),
+        response_timeout: Some(Duration::from_secs(10)),
+        total_timeout: Some(Duration::from_secs(30)),
+        ..Options::default()
+    }
+}
+
+/// For what is to fail by its time.
+fn impatient() -> Options {
+    Options {
         response_timeout: Some(Duration::from_millis(300)),
         total_timeout: Some(Duration::from_secs(2)),
-        ..Options::default()
+        ..quick()
     }
 }
 
@@ -213,7 +222,7 @@ fn servers_that_misbehave_cost_the_time_that_there_is() {
             scope.spawn(move || {
                 let server = Server::new(move |_, _| reply.clone());
                 let started = Instant::now();
-                let (result, retries) = fetch(quick(), &Resource::at(server.url("/")));
+                let (result, retries) = fetch(impatient(), &Resource::at(server.url("/")));
                 assert!(started.elapsed() < Duration::from_secs(5), "{name}: {:?}", started.elapsed());
                 let error = result.unwrap_err().to_string();
                 assert!(error.contains("not fetched within 2 s"), "{name}: {error}");
@@ -241,11 +250,13 @@ fn what_is_too_large_is_not_taken() {
 
 #[test]
 fn nobody_there_is_tried_again_and_the_cause_is_told() {
-    let (result, retries) = fetch(quick(), &Resource::at("http://127.0.0.1:1/a"));
+    let (result, retries) = fetch(impatient(), &Resource::at("http://127.0.0.1:1/a"));
     assert!(result.unwrap_err().to_string().contains("Connection refused"));
     assert!(retries[0].cause.contains("Connection refused"));
     assert!(retries.windows(2).all(|pair| pair[0].pause < pair[1].pause));
-    let (_, retries) = fetch(quick(), &Resource::at("http://nobody.invalid/a"));
+    // How soon a name server says so is its own affair.
+    let options = Options { total_timeout: Some(Duration::from_secs(10)), ..impatient() };
+    let (_, retries) = fetch(options, &Resource::at("http://nobody.invalid/a"));
     assert!(retries[0].cause.contains("lookup"), "{retries:?}");
 }
 
@@ -292,6 +303,7 @@ fn plain_http_through_a_proxy_names_the_whole_url() {
     assert_eq!(proxy.asked()[0].line, "GET http://any.example:8080/a?b");
     assert_eq!(proxy.asked()[0].header("host"), Some("any.example:8080"));
     assert_eq!(proxy.asked()[0].header("proxy-authorization"), Some("Basic bWU6cHc="));
+    let options = Options { proxies: options.proxies, ..impatient() };
     assert!(fetch(options, &Resource::at("http://direct.example/")).0.is_err());
     assert_eq!(proxy.asked().len(), 1, "what no_proxy names is not asked through it");
 }
@@ -300,7 +312,7 @@ fn plain_http_through_a_proxy_names_the_whole_url() {
 fn https_through_a_proxy_is_a_tunnel() {
     let proxy = Server::new(|_, _| answer(407, "who are you"));
     let proxies = Proxies { https: Some(proxy.address.to_string()), ..Proxies::default() };
-    let (result, retries) = fetch(Options { proxies, ..quick() }, &Resource::at("https://any.example/a"));
+    let (result, retries) = fetch(Options { proxies, ..impatient() }, &Resource::at("https://any.example/a"));
     assert!(result.is_err());
     assert_eq!(proxy.asked()[0].line, "CONNECT any.example:443");
     assert!(retries[0].cause.contains("407") || retries[0].cause.contains("proxy"), "{retries:?}");
@@ -351,7 +363,8 @@ fn certificates_are_checked_against_the_configs_authorities() {
     file.write_all(pem.as_bytes()).unwrap();
     let system = Options { ca_files: vec!["/nowhere".into(), file.path().to_owned()], ..quick() };
     assert_eq!(fetch(system, &resource).0.unwrap(), b"hello");
-    let (result, retries) = fetch(quick(), &resource);
+    let options = Options { response_timeout: quick().response_timeout, ..impatient() };
+    let (result, retries) = fetch(options, &resource);
     assert!(result.is_err());
     assert!(retries[0].cause.contains("certificate"), "{retries:?}");
 }

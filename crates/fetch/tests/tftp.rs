@@ -77,7 +77,9 @@ fn files_of_any_length_come_whole() {
         let contents: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8).collect();
         for with_options in [true, false] {
             let address = serve(file(contents.clone(), with_options));
-            assert!(fetch(address, quick()).unwrap() == contents, "{length} {with_options}");
+            // Two hundred turns of two threads, which may have to wait for a processor.
+            let options = Options { total_timeout: Some(Duration::from_secs(60)), ..quick() };
+            assert!(fetch(address, options).unwrap() == contents, "{length} {with_options}");
         }
     }
 }

@@ -148,13 +148,31 @@ fn flags_of(test: Test) -> WatchFlags {
 
 /// Watches a path and what is above it.
 fn watch_one(fd: &OwnedFd, watched: &Watched, changes: &mut LiteMap<i32, String>) -> Result<()> {
-    let target = match watched.test {
+    let target = File::new(match watched.test {
         Test::ExistsGlob => glob::base(&watched.path),
         _ => watched.path.as_str(),
-    };
-    let mut below_is_there = false;
-    for path in File::new(target).ancestors() {
-        let is_target = path == File::new(target);
+    });
+    // What comes after it was looked for and before the folder above is watched, nobody tells of. Each turn goes at least
+    // one folder deeper.
+    for _ in target.ancestors() {
+        let missing = watch_what_is_there(fd, watched, target, changes)?;
+        if missing.is_none_or(|path| inotify::add_watch(fd, path, GOES).is_err()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Watches as much of a path as there is; of the rest, returns the uppermost.
+fn watch_what_is_there<'p>(
+    fd: &OwnedFd,
+    watched: &Watched,
+    target: &'p File,
+    changes: &mut LiteMap<i32, String>,
+) -> Result<Option<&'p File>> {
+    let (mut below_is_there, mut missing) = (false, None);
+    for path in target.ancestors() {
+        let is_target = path == target;
         let flags = match (is_target, below_is_there) {
             (true, _) => flags_of(watched.test),
             (false, true) => GOES,
@@ -168,9 +186,11 @@ fn watch_one(fd: &OwnedFd, watched: &Watched, changes: &mut LiteMap<i32, String>
                 below_is_there = true;
             }
             // It is not there, or nobody may look: the folder above tells when that changes.
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS) => {}
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS) => {
+                missing = Some(path);
+            }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    Ok(missing)
 }

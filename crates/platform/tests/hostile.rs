@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::server::{Reply, Server, answer, with_headers};
-use common::{PATIENCE, guest};
+use common::{PATIENCE, guest, patient_guest};
 use platform::Platform;
 
 const PLATFORMS: [Platform; 6] = [
@@ -116,7 +116,8 @@ fn what_comes_later_is_waited_for_and_told() {
     for platform in PLATFORMS {
         let server =
             Server::new(|_, number| if number < 3 { answer(503, "starting") } else { answer(200, "e30K") });
-        let (found, said) = guest(&server, None, |guest| platform.config(guest));
+        let patience = Duration::from_secs(60);
+        let (found, said) = patient_guest(patience, &server, None, |guest| platform.config(guest));
         let expected: &[u8] = if platform == Platform::Azure { b"{}\n" } else { b"e30K" };
         assert_eq!(found.unwrap().unwrap(), expected, "{platform:?}");
         assert_eq!(said.len(), 2, "{platform:?}: {said:?}");

@@ -363,7 +363,7 @@ fn how_long_the_boot_took() {
     let time = system.printed("systemd-analyze", &[]);
     assert!(time.starts_with("Startup finished in ") && time.contains("all.target reached after "), "{time}");
     let blame = system.printed("systemd-analyze", &["blame"]);
-    assert!(blame.lines().next().is_some_and(|line| line.contains("ms a.service")), "{blame}");
+    assert!(blame.lines().next().is_some_and(|line| line.ends_with(" a.service")), "{blame}");
     let chain = system.printed("systemd-analyze", &["critical-chain"]);
     let names: Vec<&str> = chain
         .lines()
@@ -424,13 +424,8 @@ fn timers_are_listed_shown_and_made() {
 
     let folder = system.path("");
     let folder = folder.to_str().unwrap();
-    let later = [
-        "--unit=later",
-        "--on-active=300ms",
-        "--timer-property=AccuracySec=1us",
-        "--working-directory",
-        folder,
-    ];
+    let later =
+        ["--unit=later", "--on-active=3s", "--timer-property=AccuracySec=1us", "--working-directory", folder];
     let output = system.run("systemd-run", &[&later[..], &["/bin/sh", "-c", "echo done > out"]].concat());
     let said = harness::text(&output.stderr);
     assert_eq!(said, "Running timer as unit: later.timer\nWill run service as unit: later.service\n");

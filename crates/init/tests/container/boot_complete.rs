@@ -28,7 +28,7 @@ fn units(relation: &str, unit: &str) -> Units {
         .with("own.service", unit)
         .with(
             "berth-health.service",
-            &service(&done("healthy").replace("echo", "sleep 0.5; echo"))
+            &service(&done("healthy").replace("echo", "until [ -e @/go ]; do sleep 0.02; done; echo"))
                 .replace("[Service]", "After=multi-user.target\n[Service]"),
         )
         .with(
@@ -45,6 +45,7 @@ fn the_machine_is_up_before_it_is_known_to_be_good() {
     let machine = units("requires", &service(GOOD)).boot().reached();
     assert_eq!(machine.read("healthy"), "");
     assert_eq!(machine.read("blessed"), "");
+    machine.go();
     machine.wait_for_file("blessed", |text| !text.is_empty());
     assert_eq!(machine.read("healthy"), "x\n");
     assert_eq!(machine.status("own.service").active, "active");
@@ -54,6 +55,7 @@ fn the_machine_is_up_before_it_is_known_to_be_good() {
 #[test]
 fn a_boot_without_what_it_requires_is_not_good() {
     let machine = units("requires", &service(BAD)).boot().reached();
+    machine.go();
     machine.wait_for_file("healthy", |text| !text.is_empty());
     machine.wait_until("own.service", |unit| unit.active == "failed");
     machine.wait_until("berth-bless.service", |unit| unit.active == "inactive" && unit.job.is_none());

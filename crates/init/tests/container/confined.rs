@@ -1,5 +1,8 @@
 //! Services that are kept from things, by what their processes then see.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
 use unit::control::JobAction;
 
 use crate::harness::{Units, is_root, service};
@@ -31,14 +34,16 @@ fn its_temporary_files_are_its_own() {
         "[Service]\nType=oneshot\nPrivateTmp=yes\nStandardOutput=file:@/out\n\
          ExecStart=/bin/sh -c 'ls -A /tmp; touch /tmp/x /var/tmp/y'\nExecStart=/bin/ls -A /tmp /var/tmp\n",
     );
+    let private = || -> BTreeSet<OsString> {
+        let names = std::fs::read_dir("/tmp").unwrap().flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("berth-private-temporary.service")).collect()
+    };
+    let before = private();
     let machine = units.boot().reached();
     machine.job(JobAction::Start, "temporary.service");
     let out = std::fs::read_to_string(machine.units.path("out")).unwrap();
     assert_eq!(out.trim(), "/tmp:\nx\n\n/var/tmp:\ny");
-    let left = std::fs::read_dir("/tmp").unwrap().flatten();
-    let left = left
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("berth-private-temporary.service"));
-    assert_eq!(left.count(), 0, "they go with the service");
+    assert_eq!(private(), before, "they go with the service");
 }
 
 #[test]
@@ -371,12 +376,21 @@ fn services_join_the_namespaces_of_others() {
     machine.shut_down();
 }
 
+/// Removes the objects in memory of the two users below, which are the machine's.
+fn forget_objects() {
+    let script = "for id in $(awk '$8 == 61190 || $8 == 61191 {print $2}' /proc/sysvipc/shm); do ipcrm -m $id; done; \
+                  rm -f /dev/shm/berth-left /dev/shm/berth-untidy";
+    assert!(std::process::Command::new("sh").args(["-c", script]).status().unwrap().success());
+}
+
 #[test]
 fn what_a_user_leaves_in_memory_goes_with_the_last_of_its_processes() {
     if !is_root() {
         eprintln!("not run: only a machine's root can give services users of their own");
         return;
     }
+    // What a run that was broken off has left.
+    forget_objects();
     let leaves = "ExecStart=/bin/sh -c 'ipcmk -M 4096 > /dev/null; touch /dev/shm/berth-left'";
     // The namespace of its objects is that of the test: what is made is looked for by its owner.
     let machine = Units::new()
@@ -397,8 +411,7 @@ fn what_a_user_leaves_in_memory_goes_with_the_last_of_its_processes() {
     let (tidy, untidy) = (objects("61190"), objects("61191"));
     let files = ["left", "untidy"]
         .map(|name| std::path::Path::new("/dev/shm").join(format!("berth-{name}")).exists());
-    let clean = "for id in $(awk '$8 == 61191 {print $2}' /proc/sysvipc/shm); do ipcrm -m $id; done; rm -f /dev/shm/berth-untidy";
-    std::process::Command::new("sh").args(["-c", clean]).status().unwrap();
+    forget_objects();
     assert_eq!((tidy, untidy), (0, 1));
     assert_eq!(files, [false, true]);
 }

@@ -110,7 +110,7 @@ const CASES: &[Case] = &[
     Case(
         Nothing,
         "NoExecPaths=/\nExecPaths=/usr /bin /lib /lib64",
-        "cp /bin/true BASE/true; BASE/true 2> /dev/null; echo $?; /bin/true && echo fine",
+        "cp /bin/true BASE/true$$; BASE/true$$ 2> /dev/null; echo $?; /bin/true && echo fine",
         "126\nfine",
         "0\nfine",
     ),
@@ -146,7 +146,7 @@ const CASES: &[Case] = &[
     Case(
         Root,
         "TemporaryFileSystem=/var/lib\nStateDirectory=berth-confinement",
-        "ls /var/lib; writable /var/lib/berth-confinement; rmdir /var/lib/berth-confinement 2> /dev/null",
+        "ls /var/lib; writable /var/lib/berth-confinement",
         "berth-confinement\n/var/lib/berth-confinement",
         ANY,
     ),
@@ -169,7 +169,7 @@ const CASES: &[Case] = &[
     Case(
         Root,
         "PrivateDevices=yes",
-        "[ -e /dev/kmsg ] && echo kmsg; touch /dev/x 2> /dev/null && { rm /dev/x; echo made; }; call 173 0 0 0; echo x > /dev/null && echo fine; cp /bin/true /dev/shm/berth-true; /dev/shm/berth-true && echo executed; rm /dev/shm/berth-true",
+        "[ -e /dev/kmsg ] && echo kmsg; touch /dev/x 2> /dev/null && { rm /dev/x; echo made; }; call 173 0 0 0; echo x > /dev/null && echo fine; cp /bin/true /dev/shm/berth-true$$; /dev/shm/berth-true$$ && echo executed; rm /dev/shm/berth-true$$",
         "1\nfine\nexecuted",
         ANY,
     ),

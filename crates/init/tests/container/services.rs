@@ -80,7 +80,8 @@ const SAYS: &str = "use IO::Socket::UNIX; $| = 1; my $main;\n\
 
 #[test]
 fn a_main_process_that_another_reaps_is_noticed_to_be_gone() {
-    let says = "use IO::Socket::UNIX; my $main = fork() // die; if (!$main) { sleep 1; exit 0 }\n\
+    let says = "use IO::Socket::UNIX; my $main = fork() // die;\n\
+        if (!$main) { select(undef, undef, undef, 0.02) until -e '@/go'; exit 0 }\n\
         IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => $ENV{NOTIFY_SOCKET})->send(\"READY=1\\nMAINPID=$main\") or die;\n\
         waitpid($main, 0); exit 0;\n";
     let machine = Units::new()
@@ -95,6 +96,7 @@ fn a_main_process_that_another_reaps_is_noticed_to_be_gone() {
         .boot()
         .reached();
     assert_eq!(machine.status("a.service").active, "active");
+    machine.go();
     machine.wait_until("a.service", |status| status.active == "inactive");
     assert_eq!(machine.read("post"), "over\n");
 }
@@ -147,15 +149,16 @@ fn a_main_process_is_named_among_the_services_own_or_by_root() {
 fn a_flood_of_notifications_neither_holds_it_up_nor_fills_its_log() {
     // By children of theirs: whose they are PID 1 has to find out with each message.
     let flood = format!("/bin/sh -c '{0} & {0} & {0} & {0} & wait'", helper("floods_with_notifications"));
+    let since = Instant::now();
     let ready = notifier("READY=1", true);
     let mut machine = Units::new()
         .with("all.target", &target("flood.service"))
-        .with("flood.service", &service(&format!("NotifyAccess=exec\nExecStart={flood}")))
+        .with("flood.service", &service(&format!("Nice=19\nNotifyAccess=exec\nExecStart={flood}")))
         // What is not let in costs it a line each.
         .with(
             "denied.service",
             &service(&format!(
-                "NotifyAccess=none\nEnvironment=NOTIFY_SOCKET=@/run/notify\nExecStart={flood}"
+                "Nice=19\nNotifyAccess=none\nEnvironment=NOTIFY_SOCKET=@/run/notify\nExecStart={flood}"
             )),
         )
         .with("a.service", &service(&format!("Type=notify\nExecStart={ready}")))
@@ -171,15 +174,17 @@ fn a_flood_of_notifications_neither_holds_it_up_nor_fills_its_log() {
     for _ in 0..100 {
         let since = Instant::now();
         assert_eq!(machine.status("flood.service").active, "active");
-        // With the queue drained to its end it took seconds, now and then.
-        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+        // With the queue drained to its end it took seconds, and nothing bounded it.
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
     }
     // Others are heard in the midst of it, and what ends is reaped.
     assert_eq!(machine.job(JobAction::Start, "a.service"), Reply::Done);
     machine.job(JobAction::Start, "end.service");
     machine.wait_for("end.service failed");
     let said = machine.heard().iter().filter(|line| line.contains("notification")).count();
-    assert!((2..6).contains(&said), "{said} lines of notifications");
+    // A line a kind at once, and at most one each half minute after that.
+    let most = 5 + 2 * (since.elapsed().as_secs() / 30) as usize;
+    assert!((2..=most).contains(&said), "{said} lines of notifications");
 }
 
 #[test]
@@ -235,7 +240,7 @@ fn bad_requests_are_answered_and_survived() {
 fn orphans_and_zombies_are_reaped() {
     let machine = Units::new()
         .with("all.target", &target("a.service"))
-        .with("a.service", &service("ExecStart=/bin/sh -c 'for i in 1 2 3 4 5; do (sleep 0.1 &) ; done; sleep 0.5; grep -h ^State: /proc/[0-9]*/status > @/states; exec sleep 1000'"))
+        .with("a.service", &service("ExecStart=/bin/sh -c 'for i in 1 2 3 4 5; do (sleep 0.1 &) ; done; sleep 0.5; while sleep 0.1; do grep -h ^State: /proc/[0-9]*/status > @/new; grep -q zombie @/new || break; done; mv @/new @/states; exec sleep 1000'"))
         .boot()
         .reached();
     let states = machine.wait_for_file("states", |text| !text.is_empty());

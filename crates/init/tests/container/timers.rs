@@ -50,13 +50,13 @@ fn a_calendar_timer_elapses_at_the_second() {
 fn a_timer_that_is_stopped_starts_nothing() {
     let machine = Units::new()
         .with("all.target", &target("a.timer"))
-        .with("a.timer", &timer("OnActiveSec=500ms"))
+        .with("a.timer", &timer("OnActiveSec=2s"))
         .with("a.service", &notes())
         .boot()
         .reached();
     assert_eq!(machine.status("a.timer").sub, "waiting");
     assert_eq!(machine.job(JobAction::Stop, "a.timer"), Reply::Done);
-    std::thread::sleep(Duration::from_millis(800));
+    std::thread::sleep(Duration::from_millis(2300));
     assert_eq!((machine.read("runs").as_str(), machine.status("a.timer").sub.as_str()), ("", "dead"));
     assert_eq!(machine.job(JobAction::Start, "a.timer"), Reply::Done);
     machine.wait_for_file("runs", |text| text == "run\n");

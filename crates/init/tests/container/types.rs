@@ -344,16 +344,21 @@ fn a_mount_that_is_refused_is_a_failed_unit() {
 #[test]
 fn a_device_is_waited_for_and_no_longer_than_its_time() {
     let units = Units::new();
-    let name = mount_name(&units, "data");
-    let options = "Options=x-systemd.device-timeout=1s";
+    let [long, short] = ["long", "short"].map(|folder| mount_name(&units, folder));
+    let mount = |folder: &str, time: &str| {
+        plain(&format!(
+            "[Mount]\nWhat=/dev/no-such-disk-{folder}\nWhere=@/{folder}\nType=ext4\n\
+             Options=x-systemd.device-timeout={time}"
+        ))
+    };
     let mut machine = units
-        .with("all.target", &target(&name))
-        .with(&name, &plain(&format!("[Mount]\nWhat=/dev/no-such-disk\nWhere=@/data\nType=ext4\n{options}")))
+        .with("all.target", &target(&format!("{long} {short}")))
+        .with(&long, &mount("long", "1h"))
+        .with(&short, &mount("short", "1s"))
         .boot();
-    machine.wait_for("init-started");
-    machine.wait_until(&name, |unit| unit.sub == "waiting");
     let line = machine.wait_for("failed:");
-    assert!(line.contains("/dev/no-such-disk") && line.contains("its device did not come"), "{line}");
+    assert!(line.contains("/dev/no-such-disk-short") && line.contains("its device did not come"), "{line}");
+    assert_eq!(machine.status(&long).sub, "waiting");
 }
 
 #[test]

@@ -3,8 +3,11 @@
 use std::io::{IoSlice, pipe};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use journal::{Entry, Query, Reader};
@@ -106,6 +109,29 @@ impl Logd {
             assert!(Instant::now() < deadline, "{message:?} is not in the journal");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether the journal has an entry of this text.
+    pub fn has(&self, message: &str) -> bool {
+        self.entries().iter().any(|entry| entry.message() == message)
+    }
+
+    /// Gives an order on the socket of orders, once that is there; the answer.
+    pub fn order(&self, word: &str) -> String {
+        static ORDERS: AtomicU32 = AtomicU32::new(0);
+        let number = ORDERS.fetch_add(1, Ordering::Relaxed);
+        let own =
+            SocketAddr::from_abstract_name(format!("logd-test-{}-{number}", std::process::id())).unwrap();
+        let socket = UnixDatagram::bind_addr(&own).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while let Err(error) = socket.connect(self.dir.path().join("control")) {
+            assert!(Instant::now() < deadline, "{error}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        socket.send(word.as_bytes()).unwrap();
+        let mut answer = [0; 100];
+        let length = socket.recv(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
     }
 
     /// Waits until the journal has an entry with this in its text.

@@ -253,7 +253,7 @@ fn a_unit_says_how_its_log_is_kept() {
     }
     // The settings change while it runs.
     logd.send(r#"{"unit":"a.service","log":{"level_prefix":false,"burst":0}}"#, &[]);
-    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(logd.order("sync"), "done");
     writeln!(writer, "<6>six").unwrap();
     logd.wait_for("<6>six");
     let (_dir, entries) = logd.stop();
@@ -263,28 +263,17 @@ fn a_unit_says_how_its_log_is_kept() {
 
 #[test]
 fn an_order_is_done_before_it_is_answered() {
-    use std::os::linux::net::SocketAddrExt;
     let logd = logd();
     let mut a = logd.unit("a.service");
     writeln!(a, "ready").unwrap();
     logd.wait_for("ready");
-    let name = format!("logd-test-{}", std::process::id());
-    let own = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
-    let socket = UnixDatagram::bind_addr(&own).unwrap();
-    socket.connect(logd.dir.path().join("control")).unwrap();
-    let ask = |word: &str| {
-        socket.send(word.as_bytes()).unwrap();
-        let mut answer = [0; 100];
-        let length = socket.recv(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer[..length]).into_owned()
-    };
     for n in 0..500 {
         writeln!(a, "line {n}").unwrap();
     }
-    assert_eq!(ask("sync"), "done");
+    assert_eq!(logd.order("sync"), "done");
     assert_eq!(of(&logd.entries(), "a.service").len(), 501);
-    assert_eq!(ask("rotate"), "done");
-    assert_eq!(ask("dance"), "dance is no order");
+    assert_eq!(logd.order("rotate"), "done");
+    assert_eq!(logd.order("dance"), "dance is no order");
     writeln!(a, "after").unwrap();
     logd.wait_for("after");
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -358,8 +347,7 @@ fn nothing_is_stored_where_nothing_is_to_be() {
     let logd = Logd::with(tempfile::tempdir().unwrap(), "[Journal]\nStorage=none\n");
     let mut a = logd.unit("a.service");
     writeln!(a, "gone").unwrap();
-    // The socket of orders is there before anything is read.
-    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(logd.order("sync"), "done");
     assert!(!logd.journal().exists());
     logd.stop();
 }

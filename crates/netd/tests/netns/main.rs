@@ -124,7 +124,9 @@ fn a_lease_is_renewed_and_a_refused_one_given_up() {
     machine.until("eth0", |link| !link.ipv4.is_empty());
     machine.until("eth0", |link| link.ipv4.is_empty());
     assert!(!ip("-4 address show eth0").contains("192.0.2.7"));
-    let kinds: Vec<MessageType> = heard.try_iter().collect();
+    let mut kinds: Vec<MessageType> = heard.try_iter().collect();
+    // A server whose own link is not up yet may have answered into the void, and is asked once more.
+    kinds.dedup_by(|next, kind| next == kind && *kind == MessageType::Discover);
     assert_eq!(kinds, [MessageType::Discover, MessageType::Request, MessageType::Request]);
 }
 

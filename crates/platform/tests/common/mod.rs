@@ -38,13 +38,23 @@ pub fn guest<T>(
     disc: Option<(Wanted, PathBuf)>,
     act: impl FnOnce(&mut Guest<'_>) -> T,
 ) -> (T, Vec<String>) {
+    patient_guest(PATIENCE, server, disc, act)
+}
+
+/// The same as one that waits for so long.
+pub fn patient_guest<T>(
+    patience: Duration,
+    server: &Server,
+    disc: Option<(Wanted, PathBuf)>,
+    act: impl FnOnce(&mut Guest<'_>) -> T,
+) -> (T, Vec<String>) {
     let mut said = Vec::new();
     let mut say = |words: &str| said.push(words.to_owned());
     let mut guest = Guest {
         metadata_service: server.url(""),
         wire_server: server.url(""),
         root: PathBuf::from("/nowhere"),
-        patience: Some(PATIENCE),
+        patience: Some(patience),
         disc_wait: Duration::from_millis(300),
         discs: Box::new(Disc(disc)),
         ..Guest::new(&mut say)

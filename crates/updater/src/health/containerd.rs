@@ -109,10 +109,13 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    const PATIENCE: Duration = Duration::from_millis(300);
+    /// Where what the server sends decides.
+    const PATIENCE: Duration = Duration::from_secs(30);
+    /// Where it sends nothing that does.
+    const SHORT: Duration = Duration::from_millis(300);
 
     /// What is made of a server that answers so.
-    fn answer(bytes: Vec<u8>) -> Result<(), String> {
+    fn answer(bytes: Vec<u8>, patience: Duration) -> Result<(), String> {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("sock");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -125,7 +128,7 @@ mod tests {
             // Until the client goes.
             _ = stream.read(&mut [0]);
         });
-        let asked = ask(&socket, PATIENCE);
+        let asked = ask(&socket, patience);
         server.join().unwrap();
         asked.map_err(|error| error.replace(&socket.display().to_string(), "SOCKET"))
     }
@@ -151,7 +154,8 @@ mod tests {
             (Vec::new(), Err("SOCKET does not answer")),
             (settings, Err("SOCKET does not answer")),
         ] {
-            let asked = answer(bytes);
+            let patience = if expected == Err("SOCKET does not answer") { SHORT } else { PATIENCE };
+            let asked = answer(bytes, patience);
             match (&asked, expected) {
                 (Ok(()), Ok(())) => {}
                 (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}: {expected}"),
