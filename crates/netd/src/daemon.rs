@@ -19,13 +19,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::files::{Configuration, class};
 use crate::leases::Kept;
-use crate::link::{Link, RouterFlags, is_of_ipv6};
+use crate::link::{Link, RouterFlags};
 use crate::log;
 use crate::netlink::address::Known;
 use crate::netlink::{Changes, Heard, Kernel};
 use crate::port::Port;
 use crate::resolv::resolv_conf;
 use crate::status;
+
+/// What could not be written for others to read is tried again after so many milliseconds.
+const RETRY_MS: u64 = 5000;
 
 /// The daemon.
 pub struct Daemon {
@@ -37,6 +40,8 @@ pub struct Daemon {
     /// What was told last.
     told: Option<(Status, String)>,
     kept: BTreeMap<u32, Kept>,
+    /// Whether some of it could not be written.
+    is_behind: bool,
 }
 
 impl Daemon {
@@ -50,7 +55,8 @@ impl Daemon {
         let changes = Changes::open().context("cannot listen to rtnetlink")?;
         let kernel = Kernel::open().context("cannot open rtnetlink")?;
         let (ports, kept) = (BTreeMap::new(), BTreeMap::new());
-        let mut daemon = Self { kernel, changes, configuration, ports, run, told: None, kept };
+        let mut daemon =
+            Self { kernel, changes, configuration, ports, run, told: None, kept, is_behind: false };
         daemon.make_links(|netdev| !netdev.kind.is_stacked(), None);
         daemon.look_at_everything()?;
         daemon.tell();
@@ -65,13 +71,12 @@ impl Daemon {
         loop {
             let ready = self.wait()?;
             if ready.changes {
-                match self.changes.take().context("cannot read from rtnetlink")? {
-                    Heard::Messages(messages, advice) => {
-                        messages.into_iter().for_each(|message| self.hear(message));
-                        advice.into_iter().for_each(|advice| self.advise(&advice));
-                    }
-                    Heard::Overflow => self.look_at_everything()?,
+                let Heard { messages, advice } = self.changes.take().context("cannot read from rtnetlink")?;
+                match messages {
+                    Some(messages) => messages.into_iter().for_each(|message| self.hear(message)),
+                    None => self.look_at_everything()?,
                 }
+                advice.into_iter().for_each(|advice| self.advise(&advice));
             }
             for (index, port) in &mut self.ports {
                 if ready.ports.contains(index) {
@@ -98,9 +103,11 @@ impl Daemon {
         let mut fds = vec![PollFd::new(&self.changes, PollFlags::IN)];
         fds.extend(listening.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)));
         let due = self.ports.values().filter_map(Port::deadline_ms).min();
-        let timeout = due.map(|due| {
-            let left = due.saturating_sub(now().ms);
-            Timespec { tv_sec: (left / 1000).cast_signed(), tv_nsec: (left % 1000 * 1_000_000).cast_signed() }
+        let left = due.map(|due| due.saturating_sub(now().ms));
+        let again = self.is_behind.then_some(RETRY_MS);
+        let timeout = left.into_iter().chain(again).min().map(|left| Timespec {
+            tv_sec: (left / 1000).cast_signed(),
+            tv_nsec: (left % 1000 * 1_000_000).cast_signed(),
         });
         match poll(&mut fds, timeout.as_ref()) {
             Err(Errno::INTR) => {}
@@ -126,9 +133,7 @@ impl Daemon {
     fn hear(&mut self, message: RouteNetlinkMessage) {
         match message {
             RouteNetlinkMessage::NewLink(message) => {
-                if !is_of_ipv6(&message)
-                    && let Some(link) = Link::of(&message)
-                {
+                if let Some(link) = Link::of(&message) {
                     self.link_is(link);
                 }
                 if let (Some(flags), Some(port)) =
@@ -254,8 +259,18 @@ impl Daemon {
         }
     }
 
-    /// Writes what has changed for others to read.
+    /// Writes what has changed for others to read. What cannot be written is tried again, and complained of once.
     fn tell(&mut self) {
+        let failures = self.write();
+        if !self.is_behind {
+            failures.iter().for_each(|failure| log::warning(failure));
+        }
+        self.is_behind = !failures.is_empty();
+    }
+
+    /// Writes what has changed, and says what could not be written.
+    fn write(&mut self) -> Vec<String> {
+        let mut failures = Vec::new();
         for (index, port) in &self.ports {
             let kept = port.kept();
             if self.kept.get(index) == Some(&kept) {
@@ -263,14 +278,14 @@ impl Daemon {
             }
             match kept.write(&self.run, *index) {
                 Ok(()) => drop(self.kept.insert(*index, kept)),
-                Err(error) => log::warning(&format!("{}: {error:#}", port.link.name)),
+                Err(error) => failures.push(format!("{}: {error:#}", port.link.name)),
             }
         }
         let status = status::of(self.ports.values(), &self.configuration);
         let resolv = resolv_conf(&status);
         let now = (status, resolv);
         if self.told.as_ref() == Some(&now) {
-            return;
+            return failures;
         }
         let (status, resolv) = &now;
         // The state last: who waits for it may use the resolver at once.
@@ -278,8 +293,9 @@ impl Daemon {
             .and_then(|()| status::write(status, &self.run));
         match written {
             Ok(()) => self.told = Some(now),
-            Err(error) => log::warning(&format!("{error:#}")),
+            Err(error) => failures.push(format!("{error:#}")),
         }
+        failures
     }
 }
 

@@ -40,9 +40,13 @@ pub struct Link {
 }
 
 impl Link {
-    /// Reads the kernel's message; `None` where it has no name.
+    /// Reads the kernel's message; `None` where it has no name, or is not of the link but of IPv6 on it, or of what
+    /// it is in a bridge: a bridge's own of that kind says that the bridge is a part of itself.
     pub fn of(message: &LinkMessage) -> Option<Self> {
         let header = &message.header;
+        if header.interface_family != AddressFamily::Unspec {
+            return None;
+        }
         let flags = header.flags;
         let mut link = Self {
             index: header.index,
@@ -130,11 +134,6 @@ fn protocol_flags(item: &LinkProtoInfoInet6) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes))
 }
 
-/// Whether a message is of IPv6 on a link, not of the link.
-pub fn is_of_ipv6(message: &LinkMessage) -> bool {
-    message.header.interface_family == AddressFamily::Inet6
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +167,11 @@ mod tests {
         }
         assert!(!Link::of(&message(LinkLayerType::Infiniband, up, None)).unwrap().is_ethernet);
         assert_eq!(Link::of(&LinkMessage::default()), None);
+        for family in [AddressFamily::Bridge, AddressFamily::Inet6] {
+            let mut message = message(ether, up | lower, Some(LinkAttribute::Controller(2)));
+            message.header.interface_family = family;
+            assert_eq!(Link::of(&message), None, "{family:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use network::ra::Advice;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use rustix::net::{AddressFamily as Family, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send};
 
 pub mod address;
@@ -25,6 +26,8 @@ pub mod rule;
 pub const PROTOCOL_DHCP: u8 = 16;
 /// The configuration.
 pub const PROTOCOL_STATIC: u8 = 4;
+/// The kernel, of what a router advertised: the number that such addresses bear (IFAPROT_KERNEL_RA).
+pub const PROTOCOL_ROUTER: u8 = 2;
 /// Groups of changes: links, IPv6 addresses and routes, what routers say of IPv6 on a link, and their options for
 /// programs (RTNLGRP_LINK, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_IFINFO, _ND_USEROPT; a bit each).
 const GROUPS: u32 = 1 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << 19;
@@ -32,6 +35,8 @@ const GROUPS: u32 = 1 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << 19;
 const RTM_NEWNDUSEROPT: u16 = 68;
 /// The kernel's messages are at most this long.
 const BUFFER: usize = 32 << 10;
+/// So many bytes of changes may wait to be heard: a node that starts its containers makes thousands at once.
+const BACKLOG: usize = 4 << 20;
 
 /// The socket that asks.
 pub struct Kernel {
@@ -102,11 +107,12 @@ pub struct Changes {
 }
 
 /// What was heard.
-pub enum Heard {
-    /// Links and IPv6 addresses, and what routers say of name servers.
-    Messages(Vec<RouteNetlinkMessage>, Vec<Advice>),
-    /// More happened than the socket could hold: everything has to be looked at again.
-    Overflow,
+pub struct Heard {
+    /// Links, IPv6 addresses and routes; `None` where more happened than the socket could hold: everything has to be
+    /// looked at again.
+    pub messages: Option<Vec<RouteNetlinkMessage>>,
+    /// What routers say of name servers. The kernel does not keep it, so what was heard of it counts in any case.
+    pub advice: Vec<Advice>,
 }
 
 impl Changes {
@@ -116,15 +122,19 @@ impl Changes {
     /// The process has no descriptor left.
     pub fn open() -> io::Result<Self> {
         let socket = open(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, GROUPS)?;
+        // Without the right to more there is what everybody may have. Messages are lost sooner then, which is seen to.
+        let _ = set_socket_recv_buffer_size_force(&socket, BACKLOG)
+            .or_else(|_| set_socket_recv_buffer_size(&socket, BACKLOG));
         Ok(Self { socket, buffer: vec![0; BUFFER] })
     }
 
-    /// Takes what is there, without waiting.
+    /// Takes what is there, without waiting. Also when messages were lost the socket is emptied: those that wait are
+    /// older than what the kernel says when it is asked anew, and it adds none before they are taken.
     ///
     /// # Errors
     /// The socket is broken.
     pub fn take(&mut self) -> io::Result<Heard> {
-        let (mut heard, mut advice) = (Vec::new(), Vec::new());
+        let (mut heard, mut advice) = (Some(Vec::new()), Vec::new());
         loop {
             match recv(&self.socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
                 Ok((_, length)) => {
@@ -134,13 +144,15 @@ impl Changes {
                             .filter(|m| kind(m) == RTM_NEWNDUSEROPT)
                             .filter_map(|message| Advice::decode(message.get(16..)?)),
                     );
+                    let Some(heard) = &mut heard else { continue };
                     heard.extend(messages(bytes).filter_map(|message| match message.payload {
                         NetlinkPayload::InnerMessage(message) => Some(message),
                         _ => None,
                     }));
                 }
-                Err(Errno::AGAIN | Errno::INTR) => return Ok(Heard::Messages(heard, advice)),
-                Err(Errno::NOBUFS) => return Ok(Heard::Overflow),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(Heard { messages: heard, advice }),
+                Err(Errno::NOBUFS) => heard = None,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -54,34 +54,15 @@ pub struct Port {
 impl Port {
     /// A link, with the leases of a daemon before this one. Nothing is done with it yet.
     pub fn new(link: Link, network: Rc<Network>, kept: Kept, now: Moment) -> Self {
-        let mac = link.mac.filter(|_| link.is_ethernet && network.master.is_none());
-        let index = link.index;
-        let lease4 = kept.dhcp4.as_ref().map(|held| held.lease().clone());
-        let lease6 = kept.dhcp6.as_ref().map(|held| held.lease().clone());
-        let config4 = network.dhcp4.as_ref();
-        let dhcp4 = config4
-            .zip(mac)
-            .map(|(config, mac)| client4::Client::new(index, mac, config, kept.dhcp4, now.ms));
-        let rapid_commit = network.dhcp6.rapid_commit;
-        let dhcp6 = mac.map(|mac| client6::Client::new(index, mac, rapid_commit, kept.dhcp6, now.ms));
         let mut ra = kept.ra;
         ra.expire(now.ms);
-        Self {
-            lease4: dhcp4
-                .as_ref()
-                .and_then(|client| client.held())
-                .and(lease4)
-                .zip(config4)
-                .map(|(l, c)| l.limited(c)),
-            lease6: dhcp6
-                .as_ref()
-                .and_then(|client| client.held())
-                .and(lease6)
-                .map(|l| l.limited(&network.dhcp6)),
+        let mut port = Self {
             link,
             network,
-            dhcp4,
-            dhcp6,
+            dhcp4: None,
+            dhcp6: None,
+            lease4: None,
+            lease6: None,
             ra,
             router: RouterFlags::default(),
             ipv6: BTreeMap::new(),
@@ -91,7 +72,27 @@ impl Port {
             has_routes: false,
             is_attached: false,
             failed: false,
-        }
+        };
+        port.start_clients(kept.dhcp4, kept.dhcp6, now);
+        port
+    }
+
+    /// Makes the clients, which speak by the link's hardware address, with the leases of those before them.
+    fn start_clients(&mut self, held4: Option<dhcp::Held>, held6: Option<dhcp6::Held>, now: Moment) {
+        let (link, network) = (&self.link, &self.network);
+        let mac = link.mac.filter(|_| link.is_ethernet && network.master.is_none());
+        let config4 = network.dhcp4.as_ref();
+        self.dhcp4 = config4
+            .zip(mac)
+            .map(|(config, mac)| client4::Client::new(link.index, mac, config, held4, now.ms));
+        let rapid_commit = network.dhcp6.rapid_commit;
+        self.dhcp6 = mac
+            .filter(|_| may_ask6(network))
+            .map(|mac| client6::Client::new(link.index, mac, rapid_commit, held6, now.ms));
+        let held4 = self.dhcp4.as_ref().and_then(client4::Client::held);
+        self.lease4 = held4.zip(config4).map(|(held, config)| held.lease().clone().limited(config));
+        let held6 = self.dhcp6.as_ref().and_then(client6::Client::held);
+        self.lease6 = held6.map(|held| held.lease().clone().limited(&network.dhcp6));
     }
 
     /// When something is due, in milliseconds.
@@ -122,7 +123,14 @@ impl Port {
     /// Takes note of the link as it is now.
     pub fn link_is(&mut self, link: Link, now: Moment, kernel: &mut Kernel) {
         let was_up = self.link.is_up;
+        let has_other_mac = self.link.mac != link.mac;
         self.link = link;
+        if has_other_mac {
+            // A bond or a bridge takes that of its first part, and a file may say another than the hardware's. Answers
+            // go to the address that asks: the new one asks for the same leases.
+            let Kept { dhcp4, dhcp6, .. } = self.kept();
+            self.start_clients(dhcp4, dhcp6, now);
+        }
         if was_up && !self.link.is_up {
             // The kernel has removed its routes, and what it has of IPv6.
             (self.has_addresses, self.has_routes) = (false, false);
@@ -130,12 +138,20 @@ impl Port {
                 self.bring_up(kernel);
             }
         }
-        let has_carrier = self.link.has_carrier;
-        if self.link.is_up && (has_carrier || self.network.without_carrier) {
+        if self.is_usable() {
             self.set_static(kernel);
         }
+        if !was_up && self.link.is_up {
+            self.restore_leased_routes(kernel);
+        }
+        let has_carrier = self.link.has_carrier;
         self.tell4(if has_carrier { Event::CarrierUp } else { Event::CarrierDown }, now, kernel);
         self.start_dhcp6(now, kernel);
+    }
+
+    /// Whether what is configured of it holds now.
+    pub fn is_usable(&self) -> bool {
+        self.link.is_up && (self.link.has_carrier || self.network.without_carrier)
     }
 
     /// Takes note of what routers say of DHCP.
@@ -163,7 +179,8 @@ impl Port {
             }
             return self.start_dhcp6(now, kernel);
         }
-        if is_there && address.is_duplicate {
+        // One whose time is limited the kernel removes when another machine has it, and says so as it goes.
+        if address.is_duplicate {
             self.tell6(dhcp6::Event::Duplicate(own), now, kernel);
         }
         let has_changed = match is_ready && address.scope < SCOPE_LINK {
@@ -257,4 +274,10 @@ impl Port {
         let changes = client.handle(&self.link.name, event, now);
         self.change6(changes, kernel);
     }
+}
+
+/// Whether there is a case in which servers of IPv6 are asked.
+fn may_ask6(network: &Network) -> bool {
+    let by_router = network.ra.as_ref().is_some_and(|ra| ra.dhcp6 != StartDhcp6::Never);
+    by_router || network.dhcp6.without_router != WithoutRouter::No
 }

@@ -8,8 +8,15 @@ use network::config::Network;
 
 use crate::log;
 
-/// Has the kernel do with IPv6 and routers what the configuration says. Before the link is up.
+/// Has the kernel do with addresses, routes and routers what the configuration says. Before the link is up.
 pub fn apply(link: &str, network: &Network, is_part: bool) {
+    // Else all other addresses of a subnet go with the one that came first, such as a lease that has ended.
+    write("ipv4", link, "promote_secondaries", "1");
+    // Else packets take the way of a link without a carrier, though another link has one as well.
+    for family in ["ipv4", "ipv6"] {
+        let is_ignored = if network.without_carrier { "0" } else { "1" };
+        write(family, link, "ignore_routes_with_linkdown", is_ignored);
+    }
     let ipv6 = |name: &str, value: &str| write("ipv6", link, name, value);
     let has_link_local = network.ipv6_link_local.unwrap_or(!is_part);
     // 1 is none (include/uapi/linux/if_link.h: IN6_ADDR_GEN_MODE_NONE).

@@ -20,8 +20,11 @@ pub const RESOLV_CONF: &str = layout::path::NETD_RESOLV;
 /// The state of these links.
 pub fn of<'a>(ports: impl Iterator<Item = &'a Port> + Clone, configuration: &Configuration) -> Status {
     let links: Vec<LinkStatus> = ports.clone().map(Port::status).collect();
-    let counting: Vec<&Port> = ports.filter(|port| port.counts()).collect();
+    let counting: Vec<&Port> = ports.clone().filter(|port| port.counts()).collect();
     let names = |of: fn(&LinkStatus) -> &Vec<String>| links.iter().flat_map(of).cloned();
+    // A server that cannot be reached costs each look-up its time-out, where it stands first.
+    let usable = links.iter().zip(ports).filter(|(_, port)| port.is_usable());
+    let dns = usable.flat_map(|(link, _)| link.dns.iter().cloned());
     Status {
         online: is_online(&links, &counting.iter().map(|port| port.link.index).collect::<Vec<_>>()),
         carrier: counting.iter().any(|port| port.link.has_carrier),
@@ -29,7 +32,7 @@ pub fn of<'a>(ports: impl Iterator<Item = &'a Port> + Clone, configuration: &Con
             .hostname
             .clone()
             .or_else(|| links.iter().find_map(|link| link.hostname.clone())),
-        dns: unique(configuration.dns.iter().map(ToString::to_string).chain(names(|link| &link.dns))),
+        dns: unique(configuration.dns.iter().map(ToString::to_string).chain(dns)),
         domains: unique(names(|link| &link.domains)),
         ntp: unique(names(|link| &link.ntp)),
         links,

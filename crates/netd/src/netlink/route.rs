@@ -3,15 +3,16 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol,
-    RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteNextHop,
+    RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use network::config::Subnet;
 use network::config::network::{Gateway, Route, RouteKind};
 use network::dhcp::Lease;
+use rustix::io::Errno;
 
 use super::{Kernel, PROTOCOL_DHCP, PROTOCOL_STATIC, absent_is_fine};
 
@@ -19,12 +20,16 @@ use super::{Kernel, PROTOCOL_DHCP, PROTOCOL_STATIC, absent_is_fine};
 const SOMEWHERE: Ipv6Addr = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1);
 
 impl Kernel {
-    /// Adds a route, or replaces that of the same destination and metric.
+    /// Adds a route; one that is there already is no error. One of the same destination and metric stays beside it:
+    /// it may be another link's.
     ///
     /// # Errors
     /// The router cannot be reached, or the link is gone.
     pub fn set_route(&mut self, index: u32, route: &Route) -> io::Result<()> {
-        self.change(RouteNetlinkMessage::NewRoute(message(index, route)), NLM_F_CREATE | NLM_F_REPLACE)
+        match self.change(RouteNetlinkMessage::NewRoute(message(index, route)), NLM_F_CREATE | NLM_F_APPEND) {
+            Err(error) if error.raw_os_error() == Some(Errno::EXIST.raw_os_error()) => Ok(()),
+            other => other,
+        }
     }
 
     /// Removes a route. One that is not there is no error.
@@ -35,21 +40,32 @@ impl Kernel {
         absent_is_fine(self.change(RouteNetlinkMessage::DelRoute(message(index, route)), 0))
     }
 
-    /// Removes the routes of a link that an earlier configuration set and this one does not have.
+    /// Removes the routes of a link that the configuration set before and does not have any more.
     ///
     /// # Errors
     /// The kernel refuses.
     pub fn remove_other_routes(&mut self, index: u32, keep: &[Route]) -> io::Result<()> {
         let keep: Vec<_> = keep.iter().map(|route| key(&message(index, route))).collect();
+        self.remove_routes(index, |message| {
+            message.header.protocol == RouteProtocol::from(PROTOCOL_STATIC) && !keep.contains(&key(message))
+        })
+    }
+
+    /// Removes the routes of a link that the kernel made of routers' advertisements.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn remove_advertised_routes(&mut self, index: u32) -> io::Result<()> {
+        self.remove_routes(index, |message| message.header.protocol == RouteProtocol::Ra)
+    }
+
+    fn remove_routes(&mut self, index: u32, is_stale: impl Fn(&RouteMessage) -> bool) -> io::Result<()> {
         let is_stale = |message: &RouteMessage| {
-            message.header.protocol == RouteProtocol::from(PROTOCOL_STATIC)
-                && message.attributes.contains(&RouteAttribute::Oif(index))
-                && !keep.contains(&key(message))
+            message.attributes.contains(&RouteAttribute::Oif(index)) && is_stale(message)
         };
         for message in self.dump(RouteNetlinkMessage::GetRoute(RouteMessage::default()))? {
-            if let RouteNetlinkMessage::NewRoute(message) = message
-                && is_stale(&message)
-            {
+            let RouteNetlinkMessage::NewRoute(message) = message else { continue };
+            for message in ways(message).into_iter().filter(is_stale) {
                 absent_is_fine(self.change(RouteNetlinkMessage::DelRoute(message), 0))?;
             }
         }
@@ -95,13 +111,35 @@ pub fn of_lease(lease: &Lease, metric: u32, table: Option<u32>) -> Vec<Route> {
     routes
 }
 
-/// What the kernel tells routes apart by.
+/// A route, as one for each router: the kernel tells of those of IPv6 that have a destination and a metric in
+/// common as of one, also where they are of several links.
+fn ways(mut message: RouteMessage) -> Vec<RouteMessage> {
+    use RouteAttribute::{MultiPath, Oif};
+    let at = message.attributes.iter().position(|attribute| matches!(attribute, MultiPath(_)));
+    let Some(MultiPath(hops)) = at.map(|at| message.attributes.remove(at)) else { return vec![message] };
+    let way = |hop: RouteNextHop| {
+        let mut way = message.clone();
+        way.attributes.extend(hop.attributes);
+        way.attributes.push(Oif(hop.interface_index));
+        way
+    };
+    hops.into_iter().map(way).collect()
+}
+
+/// What tells a route from another: all that the configuration says of it.
 fn key(message: &RouteMessage) -> (RouteHeader, Vec<RouteAttribute>) {
     let mut header = message.header.clone();
-    (header.flags, header.scope) = (RouteFlags::empty(), RouteScope::Universe);
+    // The table stands in an attribute.
+    (header.flags, header.scope, header.table) = (RouteFlags::empty(), RouteScope::Universe, 0);
     let tells = |attribute: &&RouteAttribute| {
-        use RouteAttribute::{Destination, Gateway, Priority, Table};
-        matches!(attribute, Destination(_) | Gateway(_) | Priority(_) | Table(_))
+        use RouteAttribute::{Destination, Gateway, Metrics, PrefSource, Priority, Source, Table};
+        // Metric 0 is none.
+        let is_none = matches!(attribute, Priority(0));
+        !is_none
+            && matches!(
+                attribute,
+                Destination(_) | Gateway(_) | Metrics(_) | PrefSource(_) | Priority(_) | Source(_) | Table(_)
+            )
     };
     let mut attributes: Vec<RouteAttribute> = message.attributes.iter().filter(tells).cloned().collect();
     if header.address_family == AddressFamily::Inet6

@@ -7,7 +7,7 @@ use network::config::network::{Activation, Gateway, Route};
 use network::{dhcp, dhcp6};
 
 use super::Port;
-use crate::netlink::{Kernel, PROTOCOL_DHCP, PROTOCOL_STATIC, route};
+use crate::netlink::{Kernel, PROTOCOL_DHCP, PROTOCOL_ROUTER, PROTOCOL_STATIC, route};
 use crate::{client4, client6, log, settings};
 
 /// Added to a link's index, the metric of its leases' routes: the first link is preferred, and routes
@@ -22,10 +22,12 @@ impl Port {
         let (index, wanted) = (self.link.index, self.network.link.clone());
         settings::apply(&self.link.name, &self.network, self.network.master.is_some());
         if let Some(mac) = wanted.mac.filter(|mac| self.link.mac != Some(*mac)) {
+            let is_up = self.link.is_up;
             let done = kernel.set_mac(index, mac).or_else(|_| {
                 // Some drivers only can while the link is down.
                 kernel.set_up(index, false)?;
-                kernel.set_mac(index, mac)
+                let done = kernel.set_mac(index, mac);
+                if is_up { done.and(kernel.set_up(index, true)) } else { done }
             });
             self.done(done.context("cannot set the hardware address"));
         }
@@ -92,7 +94,11 @@ impl Port {
     pub(super) fn set_routes(&mut self, kernel: &mut Kernel) {
         let is_awaited = self.awaits();
         self.has_routes = true;
-        for route in self.static_routes() {
+        let routes = self.static_routes();
+        // The kernel would keep those before beside those that take their place, and prefer them.
+        let removed = kernel.remove_other_routes(self.link.index, &routes);
+        self.done(removed.context("cannot remove old routes"));
+        for route in routes {
             if let Err(error) = kernel.set_route(self.link.index, &route) {
                 self.has_routes = false;
                 if !is_awaited {
@@ -152,19 +158,32 @@ impl Port {
                 self.told(removed.context("cannot remove a route of the lease before"));
             }
         }
-        // One that the kernel does not take keeps none of the others away.
-        for route in &routes {
-            let set = kernel.set_route(index, route).with_context(|| {
-                let to = route.destination.map_or("everywhere".to_owned(), |to| to.to_string());
-                format!("cannot set the lease's route to {to}")
-            });
-            self.told(set);
-        }
+        self.set_leased_routes(&routes, kernel);
         self.follow_mtu(&lease, kernel);
         if self.has_addresses {
             self.set_routes(kernel);
         }
         Ok(())
+    }
+
+    /// Sets routes of a lease. One that the kernel does not take keeps none of the others away.
+    fn set_leased_routes(&self, routes: &[Route], kernel: &mut Kernel) {
+        for route in routes {
+            let set = kernel.set_route(self.link.index, route).with_context(|| {
+                let to = route.destination.map_or("everywhere".to_owned(), |to| to.to_string());
+                format!("cannot set the lease's route to {to}")
+            });
+            self.told(set);
+        }
+    }
+
+    /// Sets the routes of the lease in use again, which the kernel removed when the link was taken down: its server
+    /// may not answer, and the lease is good all the same.
+    pub(super) fn restore_leased_routes(&self, kernel: &mut Kernel) {
+        if let (Some(lease), Some(config)) = (&self.lease4, &self.network.dhcp4) {
+            let metric = config.metric.unwrap_or(METRIC + self.link.index);
+            self.set_leased_routes(&route::of_lease(lease, metric, config.table), kernel);
+        }
     }
 
     /// Takes the MTU of a lease, which is a hint: without it the machine is on its network all the same.
@@ -202,8 +221,11 @@ impl Port {
 
     fn apply6(&mut self, lease: dhcp6::Lease, kernel: &mut Kernel) {
         let lease = lease.limited(&self.network.dhcp6);
-        if self.lease6.as_ref() != Some(&lease) {
-            let addresses: Vec<String> = lease.addresses.iter().map(|own| own.address.to_string()).collect();
+        let addresses = |lease: &dhcp6::Lease| -> Vec<String> {
+            lease.addresses.iter().map(|own| own.address.to_string()).collect()
+        };
+        let (known, addresses) = (self.lease6.as_ref().map(addresses), addresses(&lease));
+        if known.as_ref() != Some(&addresses) {
             let what = if addresses.is_empty() { "settings only".to_owned() } else { addresses.join(", ") };
             log::info(&format!("{}: from a DHCPv6 server: {what}", self.link.name));
         }
@@ -273,13 +295,19 @@ impl Port {
     }
 }
 
-/// Removes what an earlier configuration set and this one does not have.
+/// Removes what an earlier configuration set, or let servers and routers set, and this one does not have.
 fn remove_stale(port: &Port, kernel: &mut Kernel) -> Result<()> {
     let index = port.link.index;
     for known in kernel.addresses().context("cannot list the addresses")? {
         let is_wanted =
             port.network.addresses.iter().any(|address| address.subnet.address == known.subnet.address);
-        if known.index == index && known.protocol == PROTOCOL_STATIC && !is_wanted {
+        let is_stale = match known.protocol {
+            PROTOCOL_STATIC => true,
+            PROTOCOL_DHCP => port.dhcp6.is_none() && known.subnet.address.is_ipv6(),
+            PROTOCOL_ROUTER => port.network.ra.is_none(),
+            _ => false,
+        };
+        if known.index == index && is_stale && !is_wanted {
             kernel
                 .remove_address(index, known.subnet)
                 .with_context(|| format!("cannot remove the old address {}", known.subnet))?;
@@ -288,5 +316,8 @@ fn remove_stale(port: &Port, kernel: &mut Kernel) -> Result<()> {
     if port.dhcp4.is_none() {
         port.remove_other_leased(None, kernel)?;
     }
-    kernel.remove_other_routes(index, &port.static_routes()).context("cannot remove old routes")
+    if port.network.ra.is_none() {
+        kernel.remove_advertised_routes(index).context("cannot remove the routes of routers")?;
+    }
+    Ok(())
 }

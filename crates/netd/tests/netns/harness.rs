@@ -87,7 +87,8 @@ impl Machine {
         run(Command::new("nsenter").arg(place).arg("ip").args(line.split_whitespace()))
     }
 
-    fn run_folder(&self) -> PathBuf {
+    /// Where netd writes.
+    pub fn run_folder(&self) -> PathBuf {
         self.folder.path().join("run")
     }
 
@@ -109,6 +110,21 @@ impl Machine {
             netd.kill().unwrap();
             netd.wait().unwrap();
         }
+    }
+
+    /// Runs many commands of `ip` at once.
+    pub fn batch(&self, lines: &str) {
+        let path = self.folder.path().join("batch");
+        fs::write(&path, lines).unwrap();
+        ip(&format!("-batch {}", path.display()));
+    }
+
+    /// Does something while netd does not run on.
+    pub fn while_stopped(&self, act: impl FnOnce()) {
+        let netd = self.netd.as_ref().unwrap().id().to_string();
+        run(Command::new("kill").args(["-STOP", &netd]));
+        act();
+        run(Command::new("kill").args(["-CONT", &netd]));
     }
 
     /// Waits as a boot does; what that says.

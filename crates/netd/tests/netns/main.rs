@@ -1,6 +1,7 @@
 //! netd as a whole, in network namespaces, against servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers fail as tests do")]
 
+mod changes;
 mod harness;
 mod servers;
 

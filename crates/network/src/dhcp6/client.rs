@@ -96,7 +96,7 @@ impl State {
             Self::Confirming(exchange, held) | Self::Rebinding(exchange, held) => {
                 exchange.next_ms.min(held.expire_ms)
             }
-            Self::Bound(held) => held.renew_ms,
+            Self::Bound(held) => held.renew_ms.min(held.expire_ms),
             Self::Renewing(exchange, held) => exchange.next_ms.min(held.rebind_ms).min(held.expire_ms),
             Self::Informed(_, until_ms) => *until_ms,
         };
@@ -198,12 +198,14 @@ fn timer(state: State, now: Moment, options: Options) -> Next {
         }
         State::Confirming(_, held) if held.expire_ms <= now.ms => solicit(now, 0, withdraw(Some(&held))),
         // Nobody objects: the addresses stay in use (section 18.2.3).
-        State::Confirming(exchange, held) if exchange.is_over(now.ms) => (State::Bound(held), Vec::new()),
+        State::Confirming(exchange, held) if exchange.is_over(now.ms) => confirmed(held, now),
         State::Confirming(mut exchange, held) => {
             let message = Request { server: None, ..about(&held.lease, true) };
             let action = Action::Send(exchange.send(now, message));
             (State::Confirming(exchange, held), vec![action])
         }
+        // A server may give a time to use it, and none to ask for more.
+        State::Bound(held) if held.expire_ms <= now.ms => solicit(now, 0, withdraw(Some(&held))),
         State::Bound(held) => renew(Exchange::new(RequestKind::Renew, now, 0), held, now),
         State::Renewing(_, held) | State::Rebinding(_, held) if held.expire_ms <= now.ms => {
             solicit(now, 0, withdraw(Some(&held)))
@@ -261,7 +263,7 @@ fn answered(state: State, reply: Reply, now: Moment) -> Next {
             _ => solicit(now, REFUSAL_PAUSE_MS, Vec::new()),
         },
         (State::Confirming(exchange, held), ReplyKind::Reply) => match reply.status {
-            Status::Success => (State::Bound(held), Vec::new()),
+            Status::Success => confirmed(held, now),
             Status::NotOnLink => solicit(now, 0, withdraw(Some(&held))),
             _ => (State::Confirming(exchange, held), Vec::new()),
         },
@@ -351,6 +353,12 @@ fn solicit(now: Moment, delay_ms: u64, actions: Vec<Action>) -> Next {
 /// Takes a lease whose times count from now (section 21.4).
 fn bind(lease: Lease, now_ms: u64) -> Next {
     (State::Bound(lease.clone().held(now_ms)), vec![Action::Apply(lease)])
+}
+
+/// Goes on with a lease after the link was away. Where it was taken down the kernel has removed the addresses.
+fn confirmed(held: Held, now: Moment) -> Next {
+    let lease = held.rest(now.ms);
+    (State::Bound(held), vec![Action::Apply(lease)])
 }
 
 fn renew(mut exchange: Exchange, held: Held, now: Moment) -> Next {

@@ -44,6 +44,7 @@ pub struct Lease {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub(super) lease: Lease,
+    since_ms: u64,
     pub(super) renew_ms: u64,
     pub(super) rebind_ms: u64,
     pub(super) expire_ms: u64,
@@ -90,6 +91,7 @@ impl Lease {
         };
         let longest = self.addresses.iter().map(|address| address.valid).max().unwrap_or(0);
         Held {
+            since_ms,
             renew_ms: after(self.times.0),
             rebind_ms: after(self.times.1),
             expire_ms: after(longest.max(SOONEST)),
@@ -102,6 +104,18 @@ impl Held {
     /// The lease.
     pub fn lease(&self) -> &Lease {
         &self.lease
+    }
+
+    /// The lease, with what is left of its addresses' times; without those whose time is over.
+    pub(super) fn rest(&self, now_ms: u64) -> Lease {
+        let gone = u32::try_from(now_ms.saturating_sub(self.since_ms) / 1000).unwrap_or(INFINITE);
+        let left = |seconds: u32| if seconds == INFINITE { INFINITE } else { seconds.saturating_sub(gone) };
+        let addresses = self.lease.addresses.iter().map(|own| LeasedAddress {
+            address: own.address,
+            preferred: left(own.preferred),
+            valid: left(own.valid),
+        });
+        Lease { addresses: addresses.filter(|own| own.valid > 0).collect(), ..self.lease.clone() }
     }
 
     /// When it ends, in milliseconds; `None` is never.

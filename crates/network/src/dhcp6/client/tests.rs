@@ -40,7 +40,10 @@ fn status(status: Status) -> Event {
 
 fn describe(action: &Action) -> String {
     match action {
-        Action::Apply(lease) => format!("apply {}", lease.addresses.len()),
+        Action::Apply(lease) => match lease.addresses.first() {
+            Some(own) if own.valid != 1000 => format!("apply {} for {} s", lease.addresses.len(), own.valid),
+            _ => format!("apply {}", lease.addresses.len()),
+        },
         Action::Withdraw(addresses) => format!("withdraw {}", addresses.len()),
         Action::Send(request) => {
             let to = request.server.as_ref().map_or(String::new(), |server| format!(" to {server:?}"));
@@ -105,12 +108,12 @@ fn answers_and_what_follows() {
         (
             with(vec![(9, Event::Stop), (20, START.1)]),
             31,
-            vec!["20 confirm", "21 confirm", "23 confirm", "27 confirm"],
+            vec!["20 confirm", "21 confirm", "23 confirm", "27 confirm", "30 apply 1 for 971 s"],
         ),
         (
             with(vec![(9, Event::Stop), (20, START.1), (21, status(Status::Success))]),
             30,
-            vec!["1 apply 1", "20 confirm", "21 confirm"],
+            vec!["1 apply 1", "20 confirm", "21 confirm", "21 apply 1 for 980 s"],
         ),
         (
             with(vec![(9, Event::Stop), (20, START.1), (21, status(Status::NotOnLink))]),
@@ -147,6 +150,13 @@ fn answers_and_what_follows() {
         let told = story(&events, end);
         assert_eq!(told[told.len().saturating_sub(expected.len())..], expected, "{events:?}: {told:?}");
     }
+}
+
+#[test]
+fn a_lease_without_times_to_renew_it_ends_all_the_same() {
+    let endless = Reply { times: (u32::MAX, u32::MAX), ..reply(ReplyKind::Reply) };
+    let told = story(&[START, (0, heard(ReplyKind::Advertise)), (1, Event::Reply(endless))], 1001);
+    assert_eq!(told[2..], ["1 apply 1", "1001 withdraw 1", "1001 solicit"]);
 }
 
 #[test]
