@@ -9,7 +9,10 @@ use release::{Extension, Fixture, Keys, Release, Repository, Role};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
+
+/// For a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn refused<T>(result: anyhow::Result<T>, words: &[&str]) {
     let Err(error) = result else { panic!("it was not refused: {words:?}") };
@@ -175,9 +178,10 @@ fn a_reader_sees_the_old_repository_or_the_new_one() {
                 let mut repository = Repository::open(&bed.repository(), keys).unwrap();
                 repository.add(&bed.release(&format!("1.{i}.0")), "stable").unwrap();
                 // A reader that looked for a new root just before it came needs the time to read on.
-                let before = looks.load(Ordering::Acquire);
+                let (before, until) = (looks.load(Ordering::Acquire), Instant::now() + PATIENCE);
                 while looks.load(Ordering::Acquire) < before + 2 {
-                    std::thread::sleep(std::time::Duration::from_millis(10));
+                    assert!(Instant::now() < until, "nobody looks");
+                    std::thread::sleep(Duration::from_millis(10));
                 }
             }
             done.store(true, Ordering::Release);
@@ -189,6 +193,8 @@ fn a_reader_sees_the_old_repository_or_the_new_one() {
             seen = now;
             looks.fetch_add(1, Ordering::AcqRel);
         }
+        let looks = looks.load(Ordering::Acquire);
+        assert!(looks > 8, "{looks} looks are too few to say anything");
     });
     assert_eq!(bed.client().unwrap().versions("stable").len(), 9);
 }

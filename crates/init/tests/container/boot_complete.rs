@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Units, service};
+use crate::harness::{UNTIL_GO, Units, service};
 
 const COMPLETE: &str = include_str!("../../../../images/rootfs/usr/lib/systemd/system/boot-complete.target");
 const BLESS: &str = include_str!("../../../../images/rootfs/usr/lib/systemd/system/berth-bless.service");
@@ -28,7 +28,7 @@ fn units(relation: &str, unit: &str) -> Units {
         .with("own.service", unit)
         .with(
             "berth-health.service",
-            &service(&done("healthy").replace("echo", "until [ -e @/go ]; do sleep 0.02; done; echo"))
+            &service(&done("healthy").replace("echo", &format!("{UNTIL_GO}; echo")))
                 .replace("[Service]", "After=multi-user.target\n[Service]"),
         )
         .with(

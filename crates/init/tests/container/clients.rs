@@ -8,7 +8,12 @@ use std::time::{Duration, Instant};
 use event::Event;
 use unit::control::{ErrorKind, JobAction, KillWhom, Reply, Request, UnitStatus};
 
-use crate::harness::{Machine, Units, WAITS_FOR_GO, service, target};
+use crate::harness::{Machine, UNTIL_GO, Units, service, target};
+
+/// A unit that is not done before the test says so.
+fn waits_for_go() -> String {
+    service(&format!("Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c '{UNTIL_GO}'"))
+}
 
 const SLEEPS: &str = "ExecStart=/bin/sleep 1000";
 
@@ -73,11 +78,8 @@ fn several_units_in_one_request() {
 
 #[test]
 fn every_client_that_waits_for_a_job_is_answered() {
-    let machine = Units::new()
-        .with("all.target", &target(""))
-        .with("a.service", &service(&format!("Type=oneshot\nRemainAfterExit=yes\nExecStart={WAITS_FOR_GO}")))
-        .boot()
-        .reached();
+    let machine =
+        Units::new().with("all.target", &target("")).with("a.service", &waits_for_go()).boot().reached();
     let mut clients: Vec<_> = (0..3).map(|_| send(&machine, &start(&["a.service"]))).collect();
     let gone = send(&machine, &start(&["a.service"]));
     let Reply::Jobs { jobs } = machine.ask(&Request::Jobs) else { panic!("no jobs") };
@@ -173,7 +175,7 @@ fn a_reload_keeps_processes_jobs_failures_counters_and_times() {
         .with("run.service", &service(SLEEPS))
         .with("failed.service", &service("Type=oneshot\nExecStart=/bin/sh -c 'exit 3'"))
         .with("again.service", &service("ExecStart=/bin/sh -c 'echo x >> @/n; [ $(wc -l < @/n) -ge 3 ] && exec sleep 1000; exit 1'\nRestart=on-failure\nRestartSec=10ms"))
-        .with("slow.service", &service(&format!("Type=oneshot\nRemainAfterExit=yes\nExecStart={WAITS_FOR_GO}")))
+        .with("slow.service", &waits_for_go())
         .with("later.service", &service("Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true").replace("[Unit]", "[Unit]\nAfter=slow.service"));
     let machine = units.boot().reached();
     machine.wait_until("again.service", |unit| unit.restarts == 2 && unit.sub == "running");

@@ -84,8 +84,8 @@ pub fn is_root() -> bool {
 
 /// How an event begins.
 const EVENT: &str = "{\"event\"";
-/// A command that ends when the test has looked at what is there before that: see [`Machine::go`].
-pub const WAITS_FOR_GO: &str = "/bin/sh -c 'until [ -e @/go ]; do sleep 0.02; done'";
+/// Words for a shell, which go on when the test has looked at what is there before that: see [`Machine::go`].
+pub const UNTIL_GO: &str = "until [ -e @/go ]; do sleep 0.02; done";
 
 /// A running PID 1. Dropped, it ends, and all in its namespace with it.
 pub struct Machine {
@@ -218,7 +218,7 @@ impl Machine {
         }
     }
 
-    /// Lets go on what runs [`WAITS_FOR_GO`].
+    /// Lets go on what runs [`UNTIL_GO`].
     pub fn go(&self) {
         fs::write(self.units.path("go"), "").unwrap();
     }

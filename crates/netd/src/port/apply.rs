@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use netlink_packet_route::link::LinkFlags;
 use network::config::Subnet;
-use network::config::network::{Activation, Gateway, Route};
+use network::config::network::{Activation, Dhcp4, Gateway, Route};
 use network::{dhcp, dhcp6};
 
 use super::Port;
@@ -138,7 +138,6 @@ impl Port {
     fn apply4(&mut self, lease: dhcp::Lease, kernel: &mut Kernel) -> Result<()> {
         let Some(config) = self.network.dhcp4.clone() else { return Ok(()) };
         let index = self.link.index;
-        let (metric, table) = (config.metric.unwrap_or(METRIC + index), config.table);
         let lease = lease.limited(&config);
         let old = self.lease4.take();
         if old.as_ref() != Some(&lease) {
@@ -151,9 +150,9 @@ impl Port {
             .with_context(|| format!("cannot set the address {}/{}", lease.address, lease.prefix))?;
         // Kept from here on, so that a failure below leaves nothing that is never removed.
         self.lease4 = Some(lease.clone());
-        let routes = route::of_lease(&lease, metric, table);
+        let routes = self.leased_routes(&lease, &config);
         if let Some(old) = old.filter(|old| old.address == lease.address) {
-            for route in route::of_lease(&old, metric, table).iter().filter(|route| !routes.contains(route)) {
+            for route in self.leased_routes(&old, &config).iter().filter(|route| !routes.contains(route)) {
                 let removed = kernel.remove_route(index, route);
                 self.told(removed.context("cannot remove a route of the lease before"));
             }
@@ -164,6 +163,10 @@ impl Port {
             self.set_routes(kernel);
         }
         Ok(())
+    }
+
+    fn leased_routes(&self, lease: &dhcp::Lease, config: &Dhcp4) -> Vec<Route> {
+        route::of_lease(lease, config.metric.unwrap_or(METRIC + self.link.index), config.table)
     }
 
     /// Sets routes of a lease. One that the kernel does not take keeps none of the others away.
@@ -181,8 +184,7 @@ impl Port {
     /// may not answer, and the lease is good all the same.
     pub(super) fn restore_leased_routes(&self, kernel: &mut Kernel) {
         if let (Some(lease), Some(config)) = (&self.lease4, &self.network.dhcp4) {
-            let metric = config.metric.unwrap_or(METRIC + self.link.index);
-            self.set_leased_routes(&route::of_lease(lease, metric, config.table), kernel);
+            self.set_leased_routes(&self.leased_routes(lease, config), kernel);
         }
     }
 

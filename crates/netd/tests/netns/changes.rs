@@ -10,7 +10,7 @@ use dhcproto::v4::{DhcpOption, Message, MessageType};
 use dhcproto::v6;
 
 use crate::harness::{Machine, inside, ip, wait};
-use crate::{DHCP, PREFIX, US, leased, machine, servers};
+use crate::{DHCP, PREFIX, US, leased, machine, place_of_router, servers};
 
 /// What the server of IPv6 gives.
 const LEASED: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x77);
@@ -25,13 +25,7 @@ fn with_ipv6(
     machine: &Machine,
     own: Ipv6Addr,
 ) -> (servers::Router, std::sync::mpsc::Receiver<v6::MessageType>) {
-    let shown = machine.at_servers("-o link show srv");
-    let index: u32 = shown.split(':').next().unwrap().trim().parse().unwrap();
-    // One address, so that all advertisements are of one router.
-    machine.at_servers("link set srv addrgenmode none");
-    machine.at_servers("link set srv down");
-    machine.at_servers("link set srv up");
-    machine.at_servers("address add fe80::1/64 dev srv nodad");
+    let index = place_of_router(machine);
     let heard = servers::dhcp6(machine.place(), own, index);
     let router = servers::Router::start(machine.place(), index);
     router.says(0x80, 600, &[&servers::prefix(PREFIX, true)]);

@@ -44,6 +44,17 @@ fn machine(file: &str) -> Machine {
     machine
 }
 
+/// Readies the servers' place for a router of IPv6; the index of the link there.
+fn place_of_router(machine: &Machine) -> u32 {
+    let shown = machine.at_servers("-o link show srv");
+    // One address, so that all advertisements are of one router.
+    machine.at_servers("link set srv addrgenmode none");
+    machine.at_servers("link set srv down");
+    machine.at_servers("link set srv up");
+    machine.at_servers("address add fe80::1/64 dev srv nodad");
+    shown.split(':').next().unwrap().trim().parse().unwrap()
+}
+
 #[test]
 fn a_lease_is_taken_and_the_next_daemon_takes_it_over() {
     if !inside("a_lease_is_taken_and_the_next_daemon_takes_it_over") {
@@ -161,13 +172,7 @@ fn routers_and_dhcp_for_ipv6_alone_make_a_machine_online() {
         return;
     }
     let mut machine = Machine::new().with("10-eth0.network", "[Match]\nName=eth0\n[Network]\nDHCP=yes\n");
-    let shown = machine.at_servers("-o link show srv");
-    let index: u32 = shown.split(':').next().unwrap().trim().parse().unwrap();
-    // One address, so that all advertisements are of one router.
-    machine.at_servers("link set srv addrgenmode none");
-    machine.at_servers("link set srv down");
-    machine.at_servers("link set srv up");
-    machine.at_servers("address add fe80::1/64 dev srv nodad");
+    let index = place_of_router(&machine);
     machine.start("");
     // A prefix, a name server and no DHCP: addresses are made.
     machine.until("eth0", |link| link.carrier);
